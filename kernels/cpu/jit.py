@@ -1,0 +1,197 @@
+"""The one way numba is used here: the decorators, the cache folder, the notice, the threads.
+
+Importing this module imports numba (0.3 s), so only modules that hold kernels import it, and those are
+imported when one of their kernels is first called.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import os
+import pathlib
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numba
+from numba.core import event
+
+from tensorcore.kernels.cpu import threads
+
+# A fused multiply-add may replace a product and a sum.  NaN, infinities and signed zeros keep their rules.
+EXACT = frozenset({"contract"})
+# For sums: the order of the terms is free, so that they can be added in vector registers.
+REORDER = frozenset({"contract", "reassoc"})
+
+NOTICE_AFTER_S = 1.0
+
+compilations = 0  # functions of this package that this process compiled rather than loaded
+_lock = threading.RLock()
+
+
+# The cache folder ------------------------------------------------------------------------------------
+
+
+@functools.cache
+def cache_folder() -> pathlib.Path | None:
+    """Where compiled kernels are kept: TENSORCORE_CACHE_DIR, else the user's cache; None: nowhere."""
+    base = os.environ.get("TENSORCORE_CACHE_DIR")
+    if base is None:
+        import platformdirs
+
+        base = platformdirs.user_cache_dir("tensorcore", appauthor=False)
+    folder = pathlib.Path(base, "cpu")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+    except OSError:
+        return None
+
+
+# Files whose functions become part of kernels in other files.
+INLINED = ("jit.py", "intrinsics.py", "float32_functions.py", "scalar_functions.py")
+
+
+@functools.cache
+def digest(filename: str) -> str:
+    """Of all that the machine code of the kernels in a file depends on, but the CPU, which numba checks.
+
+    numba itself notices changes in a kernel's own file only, by its time and size.
+    """
+    here = pathlib.Path(__file__).parent
+    parts = [numba.__version__, str(sys.implementation.cache_tag)]
+    for path in (*(here / name for name in INLINED), pathlib.Path(filename)):
+        parts.append(path.read_text(encoding="utf-8") if path.exists() else "")
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+
+
+@contextlib.contextmanager
+def _numba_cache_in(folder: pathlib.Path) -> Iterator[None]:
+    """While active, functions that numba is given keep their machine code below `folder`."""
+    with _lock:
+        before = numba.config.CACHE_DIR
+        numba.config.CACHE_DIR = str(folder)
+        try:
+            yield
+        finally:
+            numba.config.CACHE_DIR = before
+
+
+# Decorators ------------------------------------------------------------------------------------------
+
+
+def kernel(
+    function: Callable[..., Any] | None = None, *, fastmath: frozenset[str] = EXACT
+) -> Callable[..., Any]:
+    """Compile a kernel: a function that Python calls.  Its machine code is kept on disk if possible.
+
+    It releases the GIL and does not check bounds; integer division by zero gives 0, not an exception.
+    """
+    if function is None:
+        return functools.partial(kernel, fastmath=fastmath)
+    options = {"nogil": True, "error_model": "numpy", "fastmath": set(fastmath)}
+    _listen()
+    folder = cache_folder()
+    if folder is not None:
+        try:
+            with _numba_cache_in(folder / digest(function.__code__.co_filename)):
+                return numba.njit(function, cache=True, **options)
+        except (RuntimeError, OSError):  # numba found no place to write
+            pass
+    return numba.njit(function, **options)
+
+
+def inline(
+    function: Callable[..., Any] | None = None, *, fastmath: frozenset[str] = EXACT
+) -> Callable[..., Any]:
+    """Compile a function that only kernels call; it becomes part of them, so that loops can be vectorised."""
+    if function is None:
+        return functools.partial(inline, fastmath=fastmath)
+    return numba.njit(
+        function, nogil=True, error_model="numpy", fastmath=set(fastmath), forceinline=True
+    )
+
+
+# The notice ------------------------------------------------------------------------------------------
+
+
+class _Watch(event.Listener):
+    """Counts compilations of this package's functions, and tells the user why a call takes long."""
+
+    def __init__(self) -> None:
+        self.depth = 0
+        self.timer: threading.Timer | None = None
+
+    def on_start(self, event: Any) -> None:
+        global compilations
+        function = event.data["dispatcher"].py_func
+        if not function.__module__.startswith("tensorcore."):
+            return
+        compilations += 1
+        self.depth += 1
+        if self.depth == 1:
+            self.timer = threading.Timer(NOTICE_AFTER_S, _say_compiling, [function.__name__])
+            self.timer.daemon = True
+            self.timer.start()
+
+    def on_end(self, event: Any) -> None:
+        if not event.data["dispatcher"].py_func.__module__.startswith("tensorcore."):
+            return
+        self.depth -= 1
+        if self.depth == 0 and self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
+
+
+def _say_compiling(name: str) -> None:
+    kept = "kept for the next time" if cache_folder() else "the cache folder cannot be written"
+    print(f"tensorcore: compiling {name} for this CPU ({kept})", file=sys.stderr, flush=True)
+
+
+@functools.cache
+def _listen() -> None:
+    event.register("numba:compile", _Watch())
+
+
+# Threads ---------------------------------------------------------------------------------------------
+#
+# Large pieces of work are split over plain Python threads: kernels release the GIL.  Handing a piece over
+# costs some 20 us, which numba's own threads would save; but its layers need OpenMP or TBB, die in forked
+# processes (GNU OpenMP), or are not thread-safe (workqueue).
+
+_pool: ThreadPoolExecutor | None = None
+_pool_pid = 0
+
+
+def split(function: Callable[..., Any], count: int, grain: int, *args: Any) -> None:
+    """Call `function(start, stop, *args)` for ranges that cover `range(count)`, several at a time.
+
+    A range has at least `grain` items: choose it so that one takes some 200 us.
+    """
+    parts = min(threads.usable(), count // grain)
+    if parts < 2:
+        function(0, count, *args)
+        return
+    bounds = [count * part // parts for part in range(parts + 1)]
+    futures = [
+        _workers().submit(function, bounds[part], bounds[part + 1], *args) for part in range(1, parts)
+    ]
+    try:
+        function(0, bounds[1], *args)
+    finally:
+        for future in futures:
+            future.result()
+
+
+def _workers() -> ThreadPoolExecutor:
+    global _pool, _pool_pid
+    if _pool is None or _pool_pid != os.getpid():  # threads do not survive a fork
+        _pool = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="tensorcore")
+        _pool_pid = os.getpid()
+    return _pool

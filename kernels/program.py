@@ -1,0 +1,63 @@
+"""What the two generators of element-wise kernels are given, and how a kernel is listed."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+
+class Program(NamedTuple):
+    """An element-wise computation in text that is legal in Python and in CUDA C++.
+
+    Inputs are loaded into the compute type `T` (booleans stay `bool`), the statements are assignments
+    `(name, text, is_bool)` in order, and `results` are the texts of the outputs, each stored in its dtype.
+    """
+
+    name: str
+    inputs: tuple[tuple[str, np.dtype], ...]
+    compute: np.dtype
+    statements: tuple[tuple[str, str, bool], ...]
+    results: tuple[str, ...]
+    outputs: tuple[np.dtype, ...]
+
+
+class Kernel:
+    """A hand-written kernel: where it is, and for which arrays it is used.
+
+    Args:
+        path: "module:function" below the device's package; imported at the first use.
+        dtypes: names of the dtypes that the floating-point inputs may have.
+        from_size: elements of the largest input from which the kernel is faster than the reference.
+
+    The function takes the arrays of the operation in order, `out` (None, or where to write) and the
+    operation's attributes as keywords.  It may return NotImplemented for what it does not cover.
+    """
+
+    __slots__ = ("path", "dtypes", "from_size", "package", "_function")
+
+    def __init__(self, path: str, *, dtypes: Sequence[str], from_size: int = 0, package: str = "") -> None:
+        self.path = path
+        self.dtypes = frozenset(dtypes)
+        self.from_size = from_size
+        self.package = package
+        self._function: Callable[..., Any] | None = None
+
+    def accepts(self, arrays: Sequence[Any], attrs: dict[str, Any]) -> bool:
+        """Whether to use the kernel for these arrays; cheap, since it is asked at every call."""
+        if self.from_size and max((array.size for array in arrays), default=0) < self.from_size:
+            return False
+        allowed = self.dtypes
+        for array in arrays:
+            if array.dtype.kind in "fcV" and array.dtype.name not in allowed:
+                return False
+        return True
+
+    def load(self) -> Callable[..., Any]:
+        """The function itself."""
+        if self._function is None:
+            module, _, name = self.path.partition(":")
+            self._function = getattr(importlib.import_module(f"{self.package}.{module}"), name)
+        return self._function

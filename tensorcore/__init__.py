@@ -1,0 +1,193 @@
+"""tensorcore: tensors on the CPU and on NVIDIA GPUs, with automatic differentiation and Keras-style training.
+
+    import tensorcore as tc
+    from tensorcore import keras
+
+Names follow the Python array API standard; `tc.nn`, `tc.random` and `tc.keras` add the rest.
+"""
+
+import importlib
+from typing import Any
+
+from tensorcore import errors, random
+from tensorcore import ops as ops
+from tensorcore.autodiff import GradientTape, grad, gradcheck, value_and_grad
+from tensorcore.device import (
+    Device,
+    default_device,
+    device,
+    devices,
+    memory_summary,
+    release_memory,
+    set_default_device,
+)
+from tensorcore.dtypes import (
+    bfloat16,
+    bool,
+    complex64,
+    complex128,
+    float16,
+    float32,
+    float64,
+    int8,
+    int16,
+    int32,
+    int64,
+    uint8,
+    uint16,
+    uint32,
+    uint64,
+)
+from tensorcore.errors import TensorcoreError
+from tensorcore.ops.arithmetic import (
+    abs,
+    add,
+    ceil,
+    clip,
+    copysign,
+    divide,
+    floor,
+    floor_divide,
+    hypot,
+    maximum,
+    minimum,
+    multiply,
+    negative,
+    pow,
+    reciprocal,
+    remainder,
+    round,
+    sign,
+    square,
+    subtract,
+    trunc,
+)
+from tensorcore.ops.creation import (
+    arange,
+    asarray,
+    empty,
+    empty_like,
+    eye,
+    full,
+    full_like,
+    linspace,
+    ones,
+    ones_like,
+    zeros,
+    zeros_like,
+)
+from tensorcore.ops.exponential import (
+    exp,
+    exp2,
+    expm1,
+    log,
+    log1p,
+    log2,
+    log10,
+    logaddexp,
+    rsqrt,
+    sqrt,
+)
+from tensorcore.ops.indexing import add_along_axis, scatter_add, take, take_along_axis
+from tensorcore.ops.indexing import where_true as nonzero
+from tensorcore.ops.linear import einsum, matmul, outer, tensordot, vecdot
+from tensorcore.ops.logical import (
+    bitwise_and,
+    bitwise_invert,
+    bitwise_left_shift,
+    bitwise_or,
+    bitwise_right_shift,
+    bitwise_xor,
+    equal,
+    greater,
+    greater_equal,
+    isfinite,
+    isinf,
+    isnan,
+    less,
+    less_equal,
+    logical_and,
+    logical_not,
+    logical_or,
+    logical_xor,
+    not_equal,
+    where,
+)
+from tensorcore.ops.reductions import (
+    all,
+    any,
+    argmax,
+    argmin,
+    cumulative_sum,
+    logsumexp,
+    max,
+    mean,
+    min,
+    prod,
+    std,
+    sum,
+    var,
+)
+from tensorcore.ops.shaping import (
+    broadcast_arrays,
+    broadcast_to,
+    concat,
+    cut,
+    expand_dims,
+    flip,
+    matrix_transpose,
+    moveaxis,
+    pad,
+    permute_dims,
+    reshape,
+    roll,
+    split,
+    squeeze,
+    stack,
+    sum_to,
+    tile,
+    transpose,
+    unstack,
+)
+from tensorcore.ops.transfer import astype
+from tensorcore.ops.trigonometric import (
+    acos,
+    acosh,
+    asin,
+    asinh,
+    atan,
+    atan2,
+    atanh,
+    cos,
+    cosh,
+    erf,
+    sin,
+    sinh,
+    tan,
+    tanh,
+)
+from tensorcore.tensor import Tensor
+from tensorcore.variable import Variable
+
+from tensorcore import nn  # isort: skip
+
+__version__ = "0.1.0"
+
+e = 2.718281828459045
+inf = float("inf")
+nan = float("nan")
+newaxis = None
+pi = 3.141592653589793
+
+_LATE = ("keras", "datasets", "initializers", "layers", "losses", "metrics", "optimizers", "training")
+
+
+def __getattr__(name: str) -> Any:
+    # The rooms above the operations are imported when first used.
+    if name in _LATE:
+        return importlib.import_module(f"tensorcore.{name}")
+    raise AttributeError(f"module 'tensorcore' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_LATE])

@@ -1,0 +1,335 @@
+"""The gradient tape: remembers operations as they run, and walks back over them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from tensorcore import dtypes
+from tensorcore.errors import ArgumentTypeError, GradientError, InvalidArgumentError, ShapeError
+from tensorcore.ops import shaping
+from tensorcore.ops.arithmetic import add
+from tensorcore.ops.creation import ones_like, zeros_like
+from tensorcore.ops.door import mode
+from tensorcore.ops.record import Gradient, Op
+from tensorcore.ops.transfer import astype
+from tensorcore.tensor import Tensor, next_serial
+from tensorcore.variable import Variable
+
+
+class Node(NamedTuple):
+    """One operation that ran: what its gradient rules need, and no more."""
+
+    op: Op
+    serials: tuple[int, ...]  # of the inputs; 0 where no gradient is wanted
+    inputs: tuple[Any, ...]  # Spec-like (shape, dtype) of each input
+    kept: dict[Any, Any]  # input position -> tensor, "y" -> output
+    attrs: dict[str, Any]
+    outputs: tuple[tuple[int, tuple[int, ...], Any, Any], ...]  # (serial, shape, dtype, device)
+
+
+class GradientTape:
+    """Records operations on watched tensors, for gradients in reverse mode.
+
+    Args:
+        persistent: allow several calls of `gradient`; otherwise the tape is spent after one, and its memory
+            is freed while walking.
+        watch_accessed_variables: watch every trainable variable that is read.
+
+    Tapes nest: a tape around another's `gradient` gives second derivatives.
+
+    >>> import tensorcore as tc
+    >>> x = tc.asarray(3.0, device="cpu")
+    >>> with tc.GradientTape() as tape:
+    ...     tape.watch(x)
+    ...     y = x * x
+    >>> float(tape.gradient(y, x))
+    6.0
+    """
+
+    def __init__(self, persistent: bool = False, watch_accessed_variables: bool = True) -> None:
+        self._persistent = persistent
+        self._watch_variables = watch_accessed_variables
+        self._nodes: list[Node] = []
+        self._live: set[int] = set()
+        self._variables: dict[int, Variable] = {}
+        self._spent = False
+
+    # Recording ----------------------------------------------------------------------------------------
+
+    def __enter__(self) -> GradientTape:
+        if self in mode.tapes:
+            raise GradientError("this GradientTape is recording already; make a second one")
+        mode.tapes = (*mode.tapes, self)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._stop()
+
+    def _stop(self) -> None:
+        mode.tapes = tuple(tape for tape in mode.tapes if tape is not self)
+
+    def watch(self, *values: Any) -> None:
+        """Take gradients for these tensors or variables (or lists of them) into account."""
+        for value in _flatten(values):
+            if isinstance(value, Variable):
+                self._variables[value.serial] = value
+                self._live.add(value.serial)
+                continue
+            if not isinstance(value, Tensor):
+                raise ArgumentTypeError(f"tape.watch: expected tensors or variables, received {value!r}")
+            if not dtypes.is_inexact(value.dtype):
+                raise GradientError(
+                    f"tape.watch: gradients need a floating-point dtype, received {value.dtype.name}; "
+                    "convert with tc.astype(x, tc.float32)"
+                )
+            self._live.add(_serial(value))
+
+    def watched_variables(self) -> tuple[Variable, ...]:
+        """The variables read so far, in the order of their first use."""
+        return tuple(self._variables.values())
+
+    def stop_recording(self) -> _Paused:
+        """A context in which this tape does not listen."""
+        return _Paused(self)
+
+    def reset(self) -> None:
+        """Forget all that was recorded."""
+        self._nodes.clear()
+        self._live.clear()
+        self._variables.clear()
+        self._spent = False
+
+    def record(self, op: Op, inputs: Sequence[Any], attrs: dict[str, Any], output: Any) -> None:
+        """Called by the door after each operation."""
+        live = self._live
+        serials = []
+        found = False
+        for value in inputs:
+            serial = 0
+            if type(value) is Tensor:
+                variable = value.variable
+                if variable is not None and variable.trainable and self._watch_variables:
+                    if dtypes.is_inexact(value.dtype):
+                        live.add(value.serial)
+                        self._variables.setdefault(value.serial, variable)
+                if value.serial in live:
+                    serial = value.serial
+                    found = True
+            serials.append(serial)
+        if not found:
+            return
+        outputs = output if type(output) is tuple else (output,)
+        described = []
+        for tensor in outputs:
+            described.append((_serial(tensor), tensor.shape, tensor.dtype, tensor.device))
+            if dtypes.is_inexact(tensor.dtype):
+                live.add(tensor.serial)
+        kept: dict[Any, Any] = {}
+        gradients = op.gradients
+        for index, serial in enumerate(serials):
+            rule = gradients[0 if op.variadic else index]
+            if serial and type(rule) is Gradient:
+                for position in rule.inputs:
+                    kept[position] = inputs[position]
+                if rule.needs_output:
+                    kept["y"] = output
+                if op.variadic and "inputs" in rule.names:
+                    kept["inputs"] = tuple(inputs)
+        specs = tuple((value.shape, value.dtype) if hasattr(value, "dtype") else ((), None) for value in inputs)
+        self._nodes.append(Node(op, tuple(serials), specs, kept, attrs, tuple(described)))
+
+    # Walking back ---------------------------------------------------------------------------------------
+
+    def gradient(
+        self,
+        target: Any,
+        sources: Any,
+        output_gradients: Any = None,
+        unconnected_gradients: str = "none",
+    ) -> Any:
+        """The gradient of the sum of `target` for each of `sources`.
+
+        Args:
+            target: a tensor, or a list of tensors whose gradients are added.
+            sources: a tensor or variable, or a (nested) list, tuple or dict of them.
+            output_gradients: the gradient that arrives at each target; ones if None.
+            unconnected_gradients: "none" or "zero", for sources that the target does not depend on.
+
+        Returns:
+            Tensors in the structure of `sources`; None for unconnected ones.
+
+        Raises:
+            GradientError: the tape was used before and is not persistent.
+        """
+        if self._spent:
+            raise GradientError(
+                "this GradientTape was used already; for several gradients make it with "
+                "GradientTape(persistent=True)"
+            )
+        if unconnected_gradients not in ("none", "zero"):
+            raise InvalidArgumentError(
+                f'unconnected_gradients: expected "none" or "zero", received {unconnected_gradients!r}'
+            )
+        if not self._persistent:
+            self._stop()
+            self._spent = True
+        targets = [t.__tensor__() if isinstance(t, Variable) else t for t in _flatten([target])]
+        wanted = _flatten([sources])
+        gradients = self._start(targets, output_gradients)
+        keep = {_source_serial(source) for source in wanted}
+        nodes = list(self._nodes) if self._persistent else self._nodes
+        walk_back(nodes, gradients, keep)
+        results = iter([_result(gradients, source, unconnected_gradients) for source in wanted])
+        return _rebuild(sources, results)
+
+    def _start(self, targets: list[Any], output_gradients: Any) -> dict[int, Tensor]:
+        arriving = [None] * len(targets) if output_gradients is None else _flatten([output_gradients])
+        if len(arriving) != len(targets):
+            raise InvalidArgumentError(f"gradient: {len(targets)} targets, but {len(arriving)} output_gradients")
+        gradients: dict[int, Tensor] = {}
+        for target, given in zip(targets, arriving, strict=True):
+            if not isinstance(target, Tensor):
+                raise ArgumentTypeError(f"gradient: expected a tensor as target, received {target!r}")
+            if not dtypes.is_inexact(target.dtype):
+                raise GradientError(
+                    f"gradient: the target has dtype {target.dtype.name}; only floating-point results have gradients"
+                )
+            if given is None:
+                given = ones_like(target)
+            elif tuple(given.shape) != target.shape:
+                raise ShapeError(
+                    f"gradient: output_gradients must have the target's shape {target.shape}, received {given.shape}"
+                )
+            serial = _serial(target)
+            gradients[serial] = add(gradients[serial], given) if serial in gradients else given
+        return gradients
+
+
+class _Paused:
+    def __init__(self, tape: GradientTape) -> None:
+        self._tape = tape
+
+    def __enter__(self) -> None:
+        self._before = mode.tapes
+        mode.tapes = tuple(tape for tape in mode.tapes if tape is not self._tape)
+
+    def __exit__(self, *exception: object) -> None:
+        mode.tapes = self._before
+
+
+def walk_back(nodes: list[Node], gradients: dict[int, Any], keep: set[int]) -> None:
+    """Consume `nodes` from the end, adding to `gradients` (serial -> gradient).
+
+    Gradients of intermediate values are dropped as soon as they were passed on, unless they are in `keep`.
+    """
+    while nodes:
+        node = nodes.pop()
+        arriving = _arriving(node, gradients, keep)
+        if arriving is None:
+            continue
+        for index, serial in enumerate(node.serials):
+            if not serial:
+                continue
+            rule = node.op.gradients[0 if node.op.variadic else index]
+            if type(rule) is not Gradient:
+                continue
+            shape, dtype = node.inputs[index]
+            gradient = rule.function(arriving, **_needed(node, rule, index))
+            if gradient is None:
+                continue
+            gradient = fit(gradient, shape, dtype)
+            gradients[serial] = add(gradients[serial], gradient) if serial in gradients else gradient
+
+
+def _arriving(node: Node, gradients: dict[int, Any], keep: set[int]) -> Any:
+    found = []
+    for serial, _, _, _ in node.outputs:
+        found.append(gradients.get(serial) if serial in keep else gradients.pop(serial, None))
+    if all(gradient is None for gradient in found):
+        return None
+    if len(found) == 1:
+        return found[0]
+    return tuple(
+        zeros_like_spec(shape, dtype, device) if gradient is None else gradient
+        for gradient, (_, shape, dtype, device) in zip(found, node.outputs, strict=True)
+    )
+
+
+def zeros_like_spec(shape: tuple[int, ...], dtype: Any, device: Any) -> Tensor:
+    """Zeros that stand for a gradient that nobody sent."""
+    from tensorcore.ops.creation import zeros
+
+    return zeros(shape, dtype=dtype, device=device)
+
+
+def _needed(node: Node, rule: Gradient, index: int) -> dict[str, Any]:
+    values = {}
+    for name in rule.names:
+        if name == "y":
+            values[name] = node.kept["y"]
+        elif name == "i":
+            values[name] = index
+        elif name == "shapes":
+            values[name] = [shape for shape, _ in node.inputs]
+        elif name == "inputs":
+            values[name] = node.kept["inputs"]
+        elif name in node.attrs:
+            values[name] = node.attrs[name]
+        elif name in node.op.inputs:
+            values[name] = node.kept[node.op.inputs.index(name)]
+        else:
+            input_name, _, what = name.rpartition("_")
+            values[name] = node.inputs[node.op.inputs.index(input_name)][what == "dtype"]
+    return values
+
+
+def fit(gradient: Any, shape: tuple[int, ...], dtype: Any) -> Any:
+    """The gradient in its input's shape and dtype: what was broadcast forward is summed back."""
+    if gradient.shape != shape:
+        gradient = shaping.sum_to(gradient, shape=shape)
+    if gradient.dtype != dtype:
+        gradient = astype(gradient, dtype)
+    return gradient
+
+
+def _serial(tensor: Tensor) -> int:
+    if not tensor.serial:
+        tensor.serial = next_serial()
+    return tensor.serial
+
+
+def _source_serial(source: Any) -> int:
+    if isinstance(source, (Tensor, Variable)):
+        return source.serial or _serial(source)  # type: ignore[arg-type]
+    raise ArgumentTypeError(
+        f"gradient: expected tensors or variables as sources, received {source!r}. "
+        "Watch a tensor inside the tape and use that very tensor: tape.watch(x)"
+    )
+
+
+def _result(gradients: dict[int, Any], source: Any, unconnected: str) -> Any:
+    gradient = gradients.get(source.serial)
+    if gradient is None and unconnected == "zero":
+        return zeros_like(source)
+    return gradient
+
+
+def _flatten(values: Any) -> list[Any]:
+    if isinstance(values, (list, tuple)):
+        return [leaf for value in values for leaf in _flatten(value)]
+    if isinstance(values, dict):
+        return [leaf for value in values.values() for leaf in _flatten(value)]
+    return [values]
+
+
+def _rebuild(structure: Any, leaves: Any) -> Any:
+    if isinstance(structure, dict):
+        return {key: _rebuild(value, leaves) for key, value in structure.items()}
+    if isinstance(structure, (list, tuple)):
+        parts = [_rebuild(value, leaves) for value in structure]
+        return parts if isinstance(structure, list) else tuple(parts)
+    return next(leaves)
+
+
+Function = Callable[..., Any]

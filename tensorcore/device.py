@@ -1,0 +1,379 @@
+"""Devices: the CPU and NVIDIA GPUs, and all that depends on which one holds an array.
+
+This is the only module that knows NumPy arrays from CuPy arrays.  CuPy is imported when a GPU is first
+asked for, never by `import tensorcore`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import gc
+import os
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tensorcore.errors import (
+    ArgumentTypeError,
+    DeviceUnavailableError,
+    InvalidArgumentError,
+    OutOfMemoryError,
+    OutOfRangeError,
+)
+
+_stack = threading.local()  # .devices: what `with tc.device(...)` blocks of this thread say
+_default: Device | None = None
+_forked_after_cuda = False
+
+
+class Device:
+    """One place where tensors live and operations run: `Device("cpu")`, `Device("gpu:0")`.
+
+    Devices are singletons, so `is` compares them.  A device is also a context manager: within the block new
+    tensors are made there.  Operations follow their data, whatever the block says.
+    """
+
+    __slots__ = ("kind", "index", "name")
+
+    def __init__(self, kind: str, index: int) -> None:
+        self.kind = kind
+        self.index = index
+        self.name = "cpu" if kind == "cpu" else f"gpu:{index}"
+
+    def __repr__(self) -> str:
+        return f"Device({self.name!r})"
+
+    def __str__(self) -> str:
+        return self.name
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, str):
+            return other in (self.name, f"{self.kind}:{self.index}") or (other == self.kind and self.index == 0)
+        return self is other
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[str]]:
+        return device, (self.name,)
+
+    def __enter__(self) -> Device:
+        if not hasattr(_stack, "devices"):
+            _stack.devices = []
+        _stack.devices.append(self)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        _stack.devices.pop()
+
+    # What the operations need -----------------------------------------------------------------------
+
+    @property
+    def xp(self) -> Any:
+        """The array module of this device: numpy or cupy."""
+        return np if self.kind == "cpu" else _cupy()
+
+    def run(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Call `function` with this device current; a failed allocation is retried once after freeing."""
+        if self.kind == "cpu":
+            return function(*args, **kwargs)
+        cupy = _cupy()
+        with cupy.cuda.Device(self.index):
+            try:
+                return function(*args, **kwargs)
+            except cupy.cuda.memory.OutOfMemoryError:
+                release_memory(self)
+            try:
+                return function(*args, **kwargs)
+            except cupy.cuda.memory.OutOfMemoryError as error:
+                raise OutOfMemoryError(_out_of_memory_text(self, error)) from None
+
+    def asarray(self, values: Any, dtype: np.dtype | None = None) -> Any:
+        """`values` (an array of any kind, a nested list, a number) as an array of this device."""
+        if self.kind == "cpu":
+            return np.asarray(to_numpy(values), dtype)
+        return self.run(_cupy().asarray, values, dtype)
+
+    def copy(self, array: Any) -> Any:
+        """A C-contiguous copy of `array`, which lives on this device."""
+        return self.run(self.xp.array, array, copy=True, order="C")
+
+    def empty(self, shape: tuple[int, ...], dtype: np.dtype) -> Any:
+        """An uninitialised array of this device."""
+        return self.run(self.xp.empty, shape, dtype)
+
+    def synchronize(self) -> None:
+        """Wait until all work given to this device is done, and report errors that kernels found."""
+        if self.kind == "gpu":
+            self.run(_cupy().cuda.get_current_stream().synchronize)
+            raise_found_errors(self)
+
+
+CPU = Device("cpu", 0)
+_gpus: dict[int, Device] = {}
+
+
+def device(name: str | Device | None = None) -> Device:
+    """The device named `"cpu"`, `"gpu"`, `"gpu:1"` or `"auto"`; without a name, where new tensors go now.
+
+    Raises:
+        DeviceUnavailableError: a GPU is named and cannot be used; the message carries the reason.
+
+    >>> device("cpu").kind
+    'cpu'
+    """
+    if isinstance(name, Device):
+        return name
+    if name is None:
+        return default_device()
+    if not isinstance(name, str):
+        raise ArgumentTypeError(f'device: expected a name such as "cpu" or "gpu:0", received {name!r}')
+    kind, _, index = name.lower().strip("/").removeprefix("device:").partition(":")
+    if kind == "auto" and not index:
+        return _auto()
+    kind = "gpu" if kind == "cuda" else kind
+    if kind not in ("cpu", "gpu") or (index and not index.isdigit()) or (kind == "cpu" and index not in ("", "0")):
+        raise InvalidArgumentError(
+            f'unknown device {name!r}; expected "cpu", "gpu", "gpu:N" or "auto"'
+        )
+    return CPU if kind == "cpu" else _gpu(int(index or 0))
+
+
+def devices() -> list[Device]:
+    """The devices that can be used in this process, the CPU first."""
+    if gpu_problem() is not None:
+        return [CPU]
+    return [CPU] + [_gpu(index) for index in range(_cupy().cuda.runtime.getDeviceCount())]
+
+
+def default_device() -> Device:
+    """Where new tensors are made: the innermost `with device(...)`, else the default device."""
+    stack = getattr(_stack, "devices", None)
+    if stack:
+        return stack[-1]
+    if _default is None:
+        set_default_device(os.environ.get("TENSORCORE_DEVICE") or "auto")
+    return _default  # type: ignore[return-value]
+
+
+def set_default_device(name: str | Device) -> None:
+    """Make `name` the device of new tensors; `"auto"` takes the GPU if it works, else the CPU and says why."""
+    global _default
+    _default = device(name)
+
+
+def _auto() -> Device:
+    problem = gpu_problem()
+    if problem is None:
+        return _gpu(0)
+    if os.environ.get("TENSORCORE_REQUIRE_GPU") == "1":
+        raise DeviceUnavailableError(f"TENSORCORE_REQUIRE_GPU=1, but no GPU can be used: {problem}")
+    _say_fallback(problem)
+    return CPU
+
+
+@functools.cache
+def _say_fallback(problem: str) -> None:
+    print(f"tensorcore: using the CPU: {problem}", file=sys.stderr)
+
+
+def _gpu(index: int) -> Device:
+    problem = gpu_problem()
+    if problem is not None:
+        raise DeviceUnavailableError(
+            f'device "gpu:{index}" cannot be used: {problem}. Use device "cpu", or "auto" to fall back to it.'
+        )
+    count = _cupy().cuda.runtime.getDeviceCount()
+    if index >= count:
+        raise DeviceUnavailableError(f'device "gpu:{index}" does not exist: this machine has {count} GPU(s)')
+    if index not in _gpus:
+        _gpus[index] = Device("gpu", index)
+    return _gpus[index]
+
+
+@functools.cache
+def gpu_problem() -> str | None:
+    """Why no GPU can be used, in one line; None if one can."""
+    try:
+        cupy = _import_cupy()
+    except ImportError as error:
+        if "cupy" in str(error) and not os.path.exists("/dev/nvidiactl"):
+            return "no GPU support is installed (CuPy is missing)"
+        return f'CuPy cannot be imported ({_one_line(error)}); try: pip install "tensorcore[cuda13]"'
+    try:
+        count = cupy.cuda.runtime.getDeviceCount()
+    except Exception as error:  # CuPy raises several unrelated classes here; each means "no GPU"
+        return f"the CUDA driver does not answer ({_one_line(error)})"
+    return None if count else "the CUDA driver reports no device"
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__
+
+
+@functools.cache
+def _import_cupy() -> Any:
+    if "CUPY_CACHE_DIR" not in os.environ and not os.access(os.path.expanduser("~"), os.W_OK):
+        # CuPy keeps compiled kernels under HOME; where that is read-only every start would compile anew.
+        import tempfile
+
+        os.environ["CUPY_CACHE_DIR"] = os.path.join(tempfile.gettempdir(), f"cupy-cache-{os.getuid()}")
+    import cupy
+
+    return cupy
+
+
+def _cupy() -> Any:
+    if _forked_after_cuda:
+        raise DeviceUnavailableError(
+            "CUDA cannot be used in a process forked after CUDA was started. Start workers with "
+            'multiprocessing.get_context("spawn"), or keep GPU work in the parent process.'
+        )
+    return _import_cupy()
+
+
+def _note_fork() -> None:
+    global _forked_after_cuda
+    _forked_after_cuda = bool(_gpus)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_note_fork)
+
+
+# Whose array is it -----------------------------------------------------------------------------------
+
+
+def is_array(value: Any) -> bool:
+    """Whether `value` is an array of some device (NumPy or CuPy), as kernels take and return them."""
+    return isinstance(value, np.ndarray) or type(value).__module__.partition(".")[0] == "cupy"
+
+
+def device_of(array: Any) -> Device:
+    """The device that holds a NumPy or CuPy array."""
+    if isinstance(array, (np.ndarray, np.generic)):
+        return CPU
+    return _gpu(array.device.id)
+
+
+def to_numpy(array: Any) -> Any:
+    """`array` as NumPy array (a copy for arrays of a GPU, after which errors found there are raised)."""
+    if type(array).__module__.partition(".")[0] != "cupy":
+        return array
+    gpu = _gpu(array.device.id)
+    host = gpu.run(array.get)
+    raise_found_errors(gpu)
+    return host
+
+
+# Ranges of indices and labels --------------------------------------------------------------------------
+#
+# The CPU checks at once.  On a GPU looking at the values would stop the queue, so a kernel writes the first
+# bad value into a small record on the device, which is read when the host waits for the device anyway.
+
+_range_records: dict[int, Any] = {}
+_range_messages: list[str] = []
+
+
+def check_range(where: Device, array: Any, low: int, high: int, message: str) -> None:
+    """Raise OutOfRangeError(message) if a value of the integer `array` is not in [low, high).
+
+    `message` may use the placeholders {value}, {low} and {last}.  On a GPU the error comes at the next
+    wait for the device (`.numpy()`, printing, `synchronize()`).
+    """
+    if where.kind == "cpu":
+        if array.size == 0:
+            return
+        smallest, largest = int(array.min()), int(array.max())
+        if smallest < low or largest >= high:
+            value = smallest if smallest < low else largest
+            raise OutOfRangeError(message.format(value=value, low=low, last=high - 1))
+        return
+    if message not in _range_messages:
+        _range_messages.append(message)
+    where.run(_check_range_on_gpu, where, array, low, high, _range_messages.index(message))
+
+
+def _check_range_on_gpu(where: Device, array: Any, low: int, high: int, number: int) -> None:
+    from tensorcore.kernels.cuda import checks
+
+    if where.index not in _range_records:
+        _range_records[where.index] = checks.new_record()
+    checks.note_out_of_range(array, low, high, number, _range_records[where.index])
+
+
+def raise_found_errors(where: Device) -> None:
+    """Raise the first error that a kernel of this GPU has noted since the last look."""
+    record = _range_records.get(where.index)
+    if record is None:
+        return
+    found, number, value, low, high = (int(word) for word in record.get())
+    if found:
+        record.fill(0)
+        raise OutOfRangeError(_range_messages[number].format(value=value, low=low, last=high - 1))
+
+
+# Memory ------------------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True)
+class MemorySummary:
+    """Memory of one device, in bytes; `str()` gives it in readable units."""
+
+    device: str
+    used: int
+    pool: int
+    free: int
+    total: int
+
+    def __str__(self) -> str:
+        def mib(nbytes: int) -> str:
+            return f"{nbytes / 2**20:,.1f} MiB"
+
+        return (
+            f"{self.device}: {mib(self.used)} in use, {mib(self.pool)} held by the pool, "
+            f"{mib(self.free)} free of {mib(self.total)}"
+        )
+
+
+def memory_summary(name: str | Device | None = None) -> MemorySummary:
+    """How much memory a device has and what holds it.
+
+    On the CPU `used` is the process's resident memory and there is no pool.
+    """
+    where = device(name)
+    if where.kind == "cpu":
+        page = os.sysconf("SC_PAGE_SIZE")
+        with open("/proc/self/statm") as statm:
+            resident = int(statm.read().split()[1]) * page
+        total = os.sysconf("SC_PHYS_PAGES") * page
+        free = os.sysconf("SC_AVPHYS_PAGES") * page
+        return MemorySummary("cpu", resident, 0, free, total)
+    return where.run(_gpu_memory, where)
+
+
+def _gpu_memory(where: Device) -> MemorySummary:
+    cupy = _cupy()
+    pool = cupy.get_default_memory_pool()
+    free, total = cupy.cuda.runtime.memGetInfo()
+    return MemorySummary(where.name, pool.used_bytes(), pool.total_bytes(), free, total)
+
+
+def release_memory(name: str | Device | None = None) -> None:
+    """Give memory that no tensor uses back to the system."""
+    gc.collect()
+    where = device(name)
+    if where.kind == "gpu":
+        with _cupy().cuda.Device(where.index):
+            _cupy().get_default_memory_pool().free_all_blocks()
+
+
+def _out_of_memory_text(where: Device, error: BaseException) -> str:
+    return (
+        f"out of memory on {where}: {_one_line(error)}. State: {_gpu_memory(where)}. "
+        "Use a smaller batch size, delete tensors that are no longer needed, or run on the CPU."
+    )

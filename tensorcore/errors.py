@@ -1,0 +1,51 @@
+"""Every error that tensorcore raises on purpose.
+
+Each class is also one of Python's own families, so `except ValueError` keeps working.  A message says what
+went wrong, what was expected, what came, and what to do about it.
+"""
+
+from __future__ import annotations
+
+
+class TensorcoreError(Exception):
+    """Base of all errors raised by tensorcore."""
+
+
+class InvalidArgumentError(TensorcoreError, ValueError):
+    """An argument has a value that the function does not take."""
+
+
+class ShapeError(InvalidArgumentError):
+    """Shapes do not fit each other or the function."""
+
+
+class OutOfRangeError(InvalidArgumentError, IndexError):
+    """An index, an id or a label lies outside the range that is allowed."""
+
+
+class DTypeError(TensorcoreError, TypeError):
+    """A data type does not fit the function."""
+
+
+class ArgumentTypeError(TensorcoreError, TypeError):
+    """An argument has a Python type that the function does not take."""
+
+
+class DeviceMismatchError(TensorcoreError, TypeError):
+    """Tensors that meet in one operation live on different devices."""
+
+
+class DeviceUnavailableError(TensorcoreError, RuntimeError):
+    """A device was asked for by name and cannot be used; the reason is in the message."""
+
+
+class OutOfMemoryError(TensorcoreError, MemoryError):
+    """The device has no room for an allocation."""
+
+
+class GradientError(TensorcoreError, RuntimeError):
+    """A gradient was asked for that cannot be computed."""
+
+
+class TrainingError(TensorcoreError, RuntimeError):
+    """A model is used in a state in which it cannot be trained, evaluated or run."""

@@ -1,0 +1,45 @@
+"""Operations: one record each, one door for all.  `python -m tensorcore.ops` prints the table."""
+
+from tensorcore.ops import (
+    activations,
+    arithmetic,
+    convolution,
+    creation,
+    exponential,
+    indexing,
+    linear,
+    logical,
+    methods,
+    pooling,
+    random_bits,
+    reductions,
+    shaping,
+    softmax,
+    transfer,
+    trigonometric,
+    updates,
+)
+from tensorcore.ops.record import OPS, Op, Spec
+
+__all__ = [
+    "OPS",
+    "Op",
+    "Spec",
+    "activations",
+    "arithmetic",
+    "convolution",
+    "creation",
+    "exponential",
+    "indexing",
+    "linear",
+    "logical",
+    "methods",
+    "pooling",
+    "random_bits",
+    "reductions",
+    "shaping",
+    "softmax",
+    "transfer",
+    "trigonometric",
+    "updates",
+]

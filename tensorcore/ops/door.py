@@ -1,0 +1,194 @@
+"""The one door: every operation, on every device, eager or taped, passes through `apply`."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tensorcore import dtypes
+from tensorcore.device import CPU, Device, check_range, default_device
+from tensorcore.errors import ArgumentTypeError, DeviceMismatchError, TensorcoreError
+from tensorcore.tensor import Tensor, as_tensor, wrap
+
+if TYPE_CHECKING:
+    from tensorcore.ops.record import Op
+
+NUMBERS = (bool, int, float, complex)
+
+
+class _Mode(threading.local):
+    """What else happens in this thread besides running: the tapes that listen, the innermost last."""
+
+    tapes: tuple[Any, ...] = ()
+
+
+mode = _Mode()
+
+
+def apply(op: Op, inputs: Sequence[Any], attrs: dict[str, Any]) -> Any:
+    """Run `op` on `inputs`: check, compute where the data is, and tell the active tapes."""
+    tensors, device = settle(op, inputs)
+    arrays = common_dtype(op, tensors) if op.promote else [t.data if type(t) is Tensor else t for t in tensors]
+    if not op.trusts_kernel:
+        op.rule(*_inputs(op, arrays), **attrs)
+        if op.bounds is not None:
+            check_bounds(op, device, tensors, arrays, attrs)
+    try:
+        result = run(op, device, arrays, attrs)
+    except TensorcoreError:
+        raise
+    except (ValueError, TypeError):
+        op.rule(*_inputs(op, arrays), **attrs)  # the rule knows how to say what is wrong
+        raise
+    if type(result) is tuple:
+        output: Any = tuple(wrap(array, device) for array in result)
+    else:
+        if op.is_view and tensors[0].is_shared:
+            result = device.copy(result)  # a variable's memory is written to; a view of it would change too
+        output = wrap(result, device)
+    for tape in mode.tapes:
+        tape.record(op, tensors, attrs, output)
+    return output
+
+
+def settle(op: Op, inputs: Sequence[Any]) -> tuple[list[Any], Device]:
+    """The inputs as tensors of one device; Python numbers that meet a tensor stay numbers."""
+    device = None
+    tensors = []
+    for value in inputs:
+        kind = type(value)
+        if kind is not Tensor:
+            value = as_operand(value)
+        if type(value) is Tensor:
+            if device is None:
+                device = value.device
+            elif value.device is not device:
+                raise _mismatch(op, inputs)
+        tensors.append(value)
+    found = device is not None
+    if device is None:
+        device = default_device()
+    keeps_numbers = op.takes_numbers or (op.promote and found)
+    for index, value in enumerate(tensors):
+        if type(value) is not Tensor and not (keeps_numbers and is_number(value)):
+            tensors[index] = as_tensor(value, device=device)
+    return tensors, device
+
+
+def is_number(value: Any) -> bool:
+    """Whether `value` is a scalar of Python or NumPy, which kernels take as it is."""
+    return type(value) in NUMBERS or isinstance(value, np.generic)
+
+
+def as_operand(value: Any) -> Any:
+    """Variables as their current tensor; tensors and numbers as they are; the rest is made a tensor later."""
+    read = getattr(value, "__tensor__", None)
+    return value if read is None else read()
+
+
+def _mismatch(op: Op, inputs: Sequence[Any]) -> DeviceMismatchError:
+    names = [f"{op.inputs[0]}[{i}]" for i in range(len(inputs))] if op.variadic else op.inputs
+    places = {
+        name: operand.device.name
+        for name, operand in zip(names, map(as_operand, inputs), strict=True)
+        if isinstance(operand, Tensor)
+    }
+    where = ", ".join(f"{name} is on {place}" for name, place in places.items())
+    first, other = next(iter(places.values())), next(p for p in places.values() if p != next(iter(places.values())))
+    name = next(n for n, place in places.items() if place == other)
+    return DeviceMismatchError(
+        f"{op.name}: its inputs must be on one device, but {where}. Move one of them, for example "
+        f'{name}.to("{first}").'
+    )
+
+
+def common_dtype(op: Op, tensors: Sequence[Any]) -> list[Any]:
+    """The inputs' arrays, those named by `op.promote` in the dtype in which they meet."""
+    wanted = None
+    weak = []
+    positions = range(len(tensors)) if op.variadic else op.promote
+    for index in positions:
+        value = tensors[index]
+        if type(value) in NUMBERS:
+            weak.append(type(value))
+        else:
+            wanted = value.dtype if wanted is None else dtypes.promote(wanted, value.dtype)
+    if wanted is None:
+        wanted = dtypes.weak(weak[0], dtypes.bool)
+    for kind in weak:
+        wanted = dtypes.weak(kind, wanted)
+    wanted = op.compute_dtype(wanted)
+    arrays = []
+    for index, value in enumerate(tensors):
+        if type(value) is not Tensor:
+            arrays.append(_as_scalar(op, index, value, wanted))
+        elif index not in positions or value.data.dtype == wanted:
+            arrays.append(value.data)
+        else:
+            arrays.append(value.device.run(value.data.astype, wanted))
+    return arrays
+
+
+def _as_scalar(op: Op, index: int, value: Any, dtype: np.dtype) -> Any:
+    try:
+        return dtype.type(value)
+    except OverflowError:
+        raise dtypes.DTypeError(
+            f"{op.name}: the number {value} for {op.inputs[index]} does not fit the tensor's dtype {dtype.name}"
+        ) from None
+
+
+def check_bounds(op: Op, device: Device, tensors: Sequence[Any], arrays: Sequence[Any], attrs: dict[str, Any]) -> None:
+    """Refuse indices and labels outside the range that the record states."""
+    for index, low, high, message in op.bounds(*arrays, **attrs):  # type: ignore[misc]
+        check_range(device, arrays[index], low, high, message)
+
+
+def run(op: Op, device: Device, arrays: Sequence[Any], attrs: dict[str, Any], out: Any = None) -> Any:
+    """The fallback chain: an own kernel, a kernel generated from the expression, the reference."""
+    kind = device.kind
+    kernel = find_kernel(op, kind)
+    if kernel is not None and kernel.accepts(arrays, attrs):
+        result = device.run(kernel.load(), *_inputs(op, arrays), out=out, **attrs)
+        if result is not NotImplemented:
+            _count(op, kind, "kernel")
+            return result
+    generated = op.generated(kind, arrays)
+    if generated is not None:
+        result = device.run(generated, *arrays, out=out)
+        if result is not NotImplemented:
+            _count(op, kind, "generated")
+            return result
+    _count(op, kind, "reference")
+    result = device.run(op.reference, device.xp, *_inputs(op, arrays), **attrs)
+    if out is None:
+        return result
+    for target, values in zip(out, result, strict=True) if type(out) is tuple else ((out, result),):
+        target[...] = values
+    return out
+
+
+def _inputs(op: Op, arrays: Sequence[Any]) -> Sequence[Any]:
+    return (arrays,) if op.variadic else arrays
+
+
+def find_kernel(op: Op, kind: str) -> Any:
+    """What `kernels.cpu` or `kernels.cuda` has under the operation's name, or None."""
+    try:
+        return op.kernels[kind]
+    except KeyError:
+        pass
+    if kind == "cpu":
+        from tensorcore.kernels import cpu as room
+    else:
+        from tensorcore.kernels import cuda as room  # type: ignore[no-redef]
+    kernel = op.kernels[kind] = room.KERNELS.get(op.name)
+    return kernel
+
+
+def _count(op: Op, kind: str, how: str) -> None:
+    key = (kind, how)
+    op.runs[key] = op.runs.get(key, 0) + 1

@@ -1,0 +1,124 @@
+"""The operators and methods of tensors and variables, taken from the operations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tensorcore.ops import arithmetic, linear, logical, reductions, shaping, transfer
+from tensorcore.ops.indexing import index_tensor
+from tensorcore.tensor import Tensor
+from tensorcore.variable import Variable
+
+# Python's operator -> the operation that computes it.
+BINARY = {
+    "add": arithmetic.add,
+    "sub": arithmetic.subtract,
+    "mul": arithmetic.multiply,
+    "truediv": arithmetic.divide,
+    "floordiv": arithmetic.floor_divide,
+    "mod": arithmetic.remainder,
+    "pow": arithmetic.pow,
+    "matmul": linear.matmul,
+    "and": logical.bitwise_and,
+    "or": logical.bitwise_or,
+    "xor": logical.bitwise_xor,
+    "lshift": logical.bitwise_left_shift,
+    "rshift": logical.bitwise_right_shift,
+}
+COMPARISONS = {
+    "eq": logical.equal,
+    "ne": logical.not_equal,
+    "lt": logical.less,
+    "le": logical.less_equal,
+    "gt": logical.greater,
+    "ge": logical.greater_equal,
+}
+UNARY = {"neg": arithmetic.negative, "abs": arithmetic.abs, "invert": logical.bitwise_invert}
+REDUCTIONS = ("sum", "mean", "prod", "max", "min", "var", "std", "any", "all", "argmax", "argmin")
+
+
+def _binary(operation: Any) -> Any:
+    def method(self: Any, other: Any) -> Any:
+        return operation(self, other)
+
+    return method
+
+
+def _reflected(operation: Any) -> Any:
+    def method(self: Any, other: Any) -> Any:
+        return operation(other, self)
+
+    return method
+
+
+def _unary(operation: Any) -> Any:
+    def method(self: Any) -> Any:
+        return operation(self)
+
+    return method
+
+
+def _comparison(operation: Any, when_foreign: Any) -> Any:
+    def method(self: Any, other: Any) -> Any:
+        # A tensor compared with None or a text is simply not equal to it.
+        if other is None or isinstance(other, str):
+            return when_foreign
+        return operation(self, other)
+
+    return method
+
+
+def _reduction(operation: Any) -> Any:
+    def method(self: Any, axis: Any = None, keepdims: bool = False, **options: Any) -> Any:
+        return operation(self, axis=axis, keepdims=keepdims, **options)
+
+    return method
+
+
+def _reshape(self: Any, *shape: Any) -> Any:
+    """The same elements under another shape: `x.reshape(2, 3)` or `x.reshape((2, 3))`."""
+    return shaping.reshape(self, shape[0] if len(shape) == 1 else shape)
+
+
+def _transpose(self: Any, *axes: Any) -> Any:
+    """The dimensions in another order: `x.transpose()`, `x.transpose(1, 0)`."""
+    return shaping.transpose(self, (axes[0] if len(axes) == 1 else axes) if axes else None)
+
+
+def _astype(self: Any, dtype: Any) -> Any:
+    """The values converted to another dtype."""
+    return transfer.astype(self, dtype)
+
+
+def _flatten(self: Any) -> Any:
+    """The elements in one dimension."""
+    return shaping.reshape(self, (-1,))
+
+
+def install(cls: type) -> None:
+    """Give a class of array-like objects the operators and methods."""
+    for name, operation in BINARY.items():
+        setattr(cls, f"__{name}__", _binary(operation))
+        setattr(cls, f"__r{name}__", _reflected(operation))
+    for name, operation in COMPARISONS.items():
+        setattr(cls, f"__{name}__", _comparison(operation, {"eq": False, "ne": True}.get(name, NotImplemented)))
+    for name, operation in UNARY.items():
+        setattr(cls, f"__{name}__", _unary(operation))
+    for name in REDUCTIONS:
+        setattr(cls, name, _reduction(getattr(reductions, name)))
+    attributes = {
+        "__pos__": lambda self: self,
+        "__getitem__": index_tensor,
+        "reshape": _reshape,
+        "transpose": _transpose,
+        "astype": _astype,
+        "flatten": _flatten,
+        "T": property(lambda self: shaping.transpose(self)),
+        "mT": property(lambda self: shaping.matrix_transpose(self)),
+    }
+    for name, value in attributes.items():
+        setattr(cls, name, value)
+
+
+install(Tensor)
+install(Variable)

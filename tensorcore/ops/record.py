@@ -1,0 +1,195 @@
+"""The record of an operation: everything that is true of it whatever the device.
+
+    @op(reference=..., gradient=..., samples=...)
+    def transpose(x, /, axes=None): ...
+
+The decorated function is the shape-and-dtype rule, hence also the check of the arguments: it gets the inputs
+(anything with `shape` and `dtype`), and returns the `Spec` of the output.  Its docstring and signature become
+those of the public operation, which is the record itself: `transpose(x)` goes through the door in `door.py`.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tensorcore import dtypes
+from tensorcore.errors import ArgumentTypeError
+
+OPS: dict[str, Op] = {}
+
+Rule = Callable[..., Any]
+
+
+class Spec(NamedTuple):
+    """Shape and dtype of a value; a dimension that is not known yet is None."""
+
+    shape: tuple[Any, ...]
+    dtype: np.dtype
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+
+class Gradient:
+    """The gradient rule for one input, and what it asks to be kept from the forward run.
+
+    The first parameter of the function is the arriving gradient; the others name what it needs: an input, the
+    output `y`, an attribute, or `<input>_shape` and `<input>_dtype`.
+    """
+
+    __slots__ = ("function", "names", "inputs", "needs_output")
+
+    def __init__(self, function: Rule, op: Op, names: Sequence[str] | None = None) -> None:
+        self.function = function
+        self.names = list(names) if names is not None else list(inspect.signature(function).parameters)[1:]
+        known = {"y", "i", "shapes", "inputs", *op.inputs, *op.attributes}
+        known |= {f"{name}_{what}" for name in op.inputs for what in ("shape", "dtype")}
+        unknown = set(self.names) - known
+        if unknown:
+            raise TypeError(f"{op.name}: its gradient asks for {sorted(unknown)}; there are {sorted(known)}")
+        self.inputs = [index for index, name in enumerate(op.inputs) if name in self.names]
+        self.needs_output = "y" in self.names
+
+
+class Op:
+    """One operation.  Calling it runs it (or traces it) through the one door.
+
+    Attributes:
+        name: unique, and the name under which kernels are found.
+        inputs: names of the tensor arguments; for a variadic operation the one name of the sequence.
+        attributes: the other arguments and their defaults.
+        rule: inputs, attributes -> Spec (or a tuple of them); raises on arguments that do not fit.
+        reference: (xp, *arrays, **attributes) -> array(s); plainly right, works on NumPy and on CuPy.
+        gradients: one per input: a Gradient, or a text that says why there is none.
+        promote: positions of the inputs that are brought to a common dtype first.
+        is_view: whether the result may share memory with an input.
+        takes_numbers: whether scalars of the host are given to the kernels as they are.
+        bounds: inputs, attributes -> [(input position, low, high, message)]: ranges of indices and labels.
+        samples: random generator -> [(inputs, attributes)], read by tests and benchmarks.
+    """
+
+    trusts_kernel = False  # whether a kernel refuses all that the rule refuses, so that it can run unchecked
+
+    def __init__(
+        self,
+        rule: Rule,
+        *,
+        reference: Rule,
+        gradient: Rule | str | tuple[Rule | str, ...],
+        samples: Callable[[np.random.Generator], list[tuple[tuple[Any, ...], dict[str, Any]]]],
+        name: str | None = None,
+        n_inputs: int | None = None,
+        promote: Sequence[str] = (),
+        variadic: bool = False,
+        is_view: bool = False,
+        takes_numbers: bool = False,
+        bounds: Callable[..., list[tuple[int, int, int, str]]] | None = None,
+    ) -> None:
+        self.name = name or rule.__name__
+        self.rule = rule
+        self.reference = reference
+        self.samples = samples
+        self.variadic = variadic
+        self.is_view = is_view
+        self.takes_numbers = takes_numbers
+        self.bounds = bounds
+        parameters = list(inspect.signature(rule).parameters.values())
+        if n_inputs is None:
+            n_inputs = sum(p.kind is p.POSITIONAL_ONLY for p in parameters)
+        self.inputs = tuple(p.name for p in parameters[:n_inputs])
+        self.attributes = {p.name: p.default for p in parameters[n_inputs:]}
+        self._positional = tuple(
+            p.name for p in parameters[n_inputs:] if p.kind is p.POSITIONAL_OR_KEYWORD
+        )
+        self._required = tuple(n for n, default in self.attributes.items() if default is inspect.Parameter.empty)
+        self._defaults = {n: d for n, d in self.attributes.items() if d is not inspect.Parameter.empty}
+        self.promote = tuple(range(n_inputs)) if variadic and promote else tuple(
+            self.inputs.index(name) for name in promote
+        )
+        rules = gradient if isinstance(gradient, tuple) else (gradient,) * n_inputs
+        if len(rules) != n_inputs:
+            raise TypeError(f"{self.name}: {n_inputs} inputs, but {len(rules)} gradient rules")
+        self._gradient_rules = rules
+        self._gradients: tuple[Gradient | str, ...] | None = None
+        self.kernels: dict[str, Any] = {}  # device kind -> what `kernels.<device>` has under this name
+        self.runs: dict[tuple[str, str], int] = {}  # (device kind, how) -> number of runs
+        self.__name__ = self.__qualname__ = self.name
+        self.__doc__ = rule.__doc__
+        self.__module__ = rule.__module__
+        self.__signature__ = inspect.signature(rule)
+        if self.name in OPS:
+            raise TypeError(f"operation {self.name!r} is declared twice")
+        OPS[self.name] = self
+
+    def __repr__(self) -> str:
+        return f"<operation {self.name}{self.__signature__}>"
+
+    @property
+    def gradients(self) -> tuple[Gradient | str, ...]:
+        if self._gradients is None:
+            self._gradients = self._make_gradients()
+        return self._gradients
+
+    def _make_gradients(self) -> tuple[Gradient | str, ...]:
+        return tuple(rule if isinstance(rule, str) else Gradient(rule, self) for rule in self._gradient_rules)
+
+    def compute_dtype(self, dtype: np.dtype) -> np.dtype:
+        """The dtype in which inputs of the promoted `dtype` are computed."""
+        return dtype
+
+    def bind(self, args: tuple[Any, ...], attrs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Split the arguments of a call into inputs and a full set of attributes."""
+        count = len(self.inputs)
+        if len(args) != count or len(attrs) != len(self.attributes):
+            attrs = self._bind_attributes(args, attrs)
+            args = args[:count]
+        return (tuple(args[0]) if self.variadic else args), attrs
+
+    def _bind_attributes(self, args: tuple[Any, ...], given: dict[str, Any]) -> dict[str, Any]:
+        count = len(self.inputs)
+        if len(args) < count or len(args) - count > len(self._positional):
+            raise ArgumentTypeError(
+                f"{self.name}{self.__signature__}: takes {count} positional inputs"
+                + (f" and at most {len(self._positional)} positional options" if self._positional else "")
+                + f", received {len(args)} positional arguments"
+            )
+        attrs = {**self._defaults, **dict(zip(self._positional, args[count:], strict=False)), **given}
+        if len(attrs) != len(self.attributes) or attrs.keys() != self.attributes.keys():
+            unknown = sorted(attrs.keys() - self.attributes.keys())
+            missing = [name for name in self._required if name not in attrs]
+            problem = f"unknown argument {unknown[0]!r}" if unknown else f"missing argument {missing[0]!r}"
+            raise ArgumentTypeError(f"{self.name}{self.__signature__}: {problem}")
+        return attrs
+
+    def __call__(self, *args: Any, **attrs: Any) -> Any:
+        inputs, attrs = self.bind(args, attrs)
+        return apply(self, inputs, attrs)
+
+    def generated(self, kind: str, arrays: Sequence[Any]) -> Any:
+        """A kernel made from the scalar expression; only element-wise operations have one."""
+        return None
+
+
+def op(**record: Any) -> Callable[[Rule], Op]:
+    """Declare an operation: see the module's docstring and `Op`."""
+    return lambda rule: Op(rule, **record)
+
+
+def check_inexact(op_name: str, argument: str, dtype: np.dtype) -> np.dtype:
+    """`dtype` if it is a floating-point type; else the error that says so."""
+    if dtypes.KIND[dtype] not in ("float", "complex"):
+        from tensorcore.errors import DTypeError
+
+        raise DTypeError(
+            f"{op_name}: {argument} must have a floating-point dtype, received {dtype.name}; "
+            f"convert it with tc.astype({argument}, tc.float32)"
+        )
+    return dtype
+
+
+from tensorcore.ops.door import apply  # noqa: E402 - the door knows Op, Op calls the door

@@ -1,0 +1,64 @@
+"""Conversions: to another dtype, to another device."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tensorcore import dtypes
+from tensorcore.device import Device, to_numpy
+from tensorcore.ops.door import mode
+from tensorcore.ops.record import Op, Spec, op
+from tensorcore.tensor import Tensor
+
+
+def _astype(xp: Any, x: Any, dtype: np.dtype) -> Any:
+    if x.dtype.kind == "c" and dtype.kind != "c":
+        x = x.real
+    return x.astype(dtypes.as_dtype(dtype))
+
+
+@op(
+    reference=_astype,
+    gradient=(lambda g, x_dtype: astype(g, x_dtype),),
+    samples=lambda rng: [
+        ((rng.normal(size=(2, 3)),), {"dtype": "float32"}),
+        ((rng.normal(size=(2, 3)) * 5,), {"dtype": "int32"}),
+    ],
+)
+def astype(x, /, dtype):
+    """The values converted to another dtype; floats to integers are cut off towards zero.
+
+    Args:
+        x: tensor of any dtype.
+        dtype: the new dtype, as `tc.float32` or as text.
+
+    >>> tc.astype(tc.asarray([1.7, -1.7]), tc.int32).tolist()
+    [1, -1]
+    """
+    return Spec(tuple(x.shape), dtypes.as_dtype(dtype))
+
+
+class _ToDevice(Op):
+    """The one operation whose output lives elsewhere than its input."""
+
+    def __call__(self, x: Any, *, device: Device) -> Any:
+        moved = Tensor(device.asarray(x.data if device.kind == "gpu" else to_numpy(x.data)), device)
+        for tape in mode.tapes:
+            tape.record(self, (x,), {"device": device, "source": x.device}, moved)
+        return moved
+
+
+def _to_device_rule(x, /, *, device, source=None):
+    """The tensor on another device; values and dtype stay.  `Tensor.to` calls it."""
+    return Spec(tuple(x.shape), x.dtype)
+
+
+to_device = _ToDevice(
+    _to_device_rule,
+    name="to_device",
+    reference=lambda xp, x, device, source: x.copy(),
+    gradient=(lambda g, source: to_device(g, device=source),),
+    samples=lambda rng: [],
+)
