@@ -25,7 +25,7 @@ Metrics = Mapping[str, Any] | Callable[[], Mapping[str, Any]] | None
 
 DRAW_EVERY_S = 0.1
 NEVER = float("inf")
-MIN_BAR = 8
+MIN_BAR = 6
 MAX_BAR = 24
 
 # Two live bars on one terminal would overwrite each other, so the second one writes plain lines.
@@ -312,7 +312,9 @@ class Progress:
         elif step_s is None:
             clock = ""
         else:
-            clock = f"ETA {format_seconds(max(self.total - self.done, 0) * step_s)}"
+            left_s = max(self.total - self.done, 0) * step_s
+            # Tenths of a guess would only flicker.
+            clock = f"ETA {left_s:.0f}s" if left_s < 59.5 else f"ETA {format_seconds(left_s)}"
         rate = _rate_text(step_s, self.unit)
         metrics = format_metrics(self._shown or {}, " - ")
 

@@ -42,7 +42,7 @@ def window_output(op_name: str, shape: Any, window: Pair, strides: Pair, dilatio
     sizes = []
     for axis in (0, 1):
         size = shape[1 + axis]
-        if size is None:
+        if size is None or window[axis] is None:
             sizes.append(None)
             continue
         count = output_size(size, window[axis], strides[axis], dilation[axis], padding, axis)

@@ -270,12 +270,26 @@ def getitem(inputs, /, *, index):
     x, *tensors = inputs
     if any(tensor.dtype == dtypes.bool for tensor in tensors):
         return Spec((None,) * len(x.shape), x.dtype)  # depends on the values
-    template = np.broadcast_to(np.empty((), np.bool_), [1 if size is None else size for size in x.shape])
-    stand_ins = [np.zeros(tensor.shape, np.intp) for tensor in tensors]
+    shapes = [tuple(tensor.shape) for tensor in tensors]
+    shape = _indexed_shape(tuple(x.shape), shapes, index, 10_007, 2)
+    if None in x.shape or any(None in s for s in shapes):
+        # What changes with the size that stands in for the unknown is unknown itself.
+        other = _indexed_shape(tuple(x.shape), shapes, index, 10_009, 3)
+        shape = tuple(a if a == b else None for a, b in zip(shape, other, strict=True))
+    return Spec(shape, x.dtype)
+
+
+def _indexed_shape(shape: Any, tensor_shapes: Any, index: Any, size: int, tensor_size: int) -> Any:
+    """The shape of x[index] where unknown sizes of x and of the index tensors are as given."""
+    known = tuple(size if n is None else n for n in shape)
+    template = np.broadcast_to(np.empty((), np.bool_), known)
+    stand_ins = [
+        np.zeros(tuple(tensor_size if n is None else n for n in s), np.intp) for s in tensor_shapes
+    ]
     try:
-        return Spec(template[_filled(index, stand_ins)].shape, x.dtype)
+        return template[_filled(index, stand_ins)].shape
     except IndexError as error:
-        raise OutOfRangeError(f"indexing a tensor of shape {tuple(x.shape)}: {error}") from None
+        raise OutOfRangeError(f"indexing a tensor of shape {shape}: {error}") from None
 
 
 def _put_reference(xp: Any, inputs: Any, shape: tuple[int, ...], index: tuple[Any, ...]) -> Any:

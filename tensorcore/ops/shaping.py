@@ -189,6 +189,8 @@ def squeeze(x, /, axis=None):
     (3, 1)
     """
     shape = tuple(x.shape)
+    if axis is None and None in shape:
+        raise InvalidArgumentError(f"squeeze: axis is needed, since shape {shape} has an unknown size")
     if axis is None:
         return Spec(tuple(size for size in shape if size != 1), x.dtype)
     places = axes_tuple("squeeze", axis, len(shape))
