@@ -36,7 +36,7 @@ class Kernel:
     operation's attributes as keywords.  It may return NotImplemented for what it does not cover.
     """
 
-    __slots__ = ("path", "dtypes", "from_size", "package", "_function")
+    __slots__ = ("path", "dtypes", "from_size", "package", "_function", "_takes")
 
     def __init__(self, path: str, *, dtypes: Sequence[str], from_size: int = 0, package: str = "") -> None:
         self.path = path
@@ -44,14 +44,18 @@ class Kernel:
         self.from_size = from_size
         self.package = package
         self._function: Callable[..., Any] | None = None
+        self._takes: dict[np.dtype, bool] = {}  # a dtype's name is slow to ask for
 
     def accepts(self, arrays: Sequence[Any], attrs: dict[str, Any]) -> bool:
         """Whether to use the kernel for these arrays; cheap, since it is asked at every call."""
         if self.from_size and max((array.size for array in arrays), default=0) < self.from_size:
             return False
-        allowed = self.dtypes
+        takes = self._takes
         for array in arrays:
-            if array.dtype.kind in "fcV" and array.dtype.name not in allowed:
+            dtype = array.dtype
+            if dtype not in takes:
+                takes[dtype] = dtype.kind not in "fcV" or dtype.name in self.dtypes
+            if not takes[dtype]:
                 return False
         return True
 

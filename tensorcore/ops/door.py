@@ -30,27 +30,47 @@ mode = _Mode()
 
 def apply(op: Op, inputs: Sequence[Any], attrs: dict[str, Any]) -> Any:
     """Run `op` on `inputs`: check, compute where the data is, and tell the active tapes."""
-    tensors, device = settle(op, inputs)
-    arrays = common_dtype(op, tensors) if op.promote else [t.data if type(t) is Tensor else t for t in tensors]
-    if not op.trusts_kernel:
-        op.rule(*_inputs(op, arrays), **attrs)
+    device = common_device(inputs)
+    if device is None:
+        inputs, device = settle(op, inputs)
+    arrays = common_dtype(op, inputs)
+    if device.kind not in op.trusted_on:
+        op.rule(*op.grouped(arrays), **attrs)
         if op.bounds is not None:
-            check_bounds(op, device, tensors, arrays, attrs)
+            check_bounds(op, device, arrays, attrs)
     try:
         result = run(op, device, arrays, attrs)
     except TensorcoreError:
         raise
-    except (ValueError, TypeError):
-        op.rule(*_inputs(op, arrays), **attrs)  # the rule knows how to say what is wrong
+    except (ValueError, TypeError, IndexError):
+        op.rule(*op.grouped(arrays), **attrs)  # the rule knows how to say what is wrong
         raise
+    return hand_out(op, device, inputs, attrs, result)
+
+
+def common_device(inputs: Sequence[Any]) -> Device | None:
+    """The device of the inputs if all are tensors and live together: the usual case, told quickly."""
+    device = None
+    for value in inputs:
+        if type(value) is not Tensor:
+            return None
+        if device is None:
+            device = value.device
+        elif value.device is not device:
+            return None
+    return device
+
+
+def hand_out(op: Op, device: Device, inputs: Sequence[Any], attrs: dict[str, Any], result: Any) -> Any:
+    """The result as tensors, after the tapes were told."""
     if type(result) is tuple:
         output: Any = tuple(wrap(array, device) for array in result)
     else:
-        if op.is_view and tensors[0].is_shared:
+        if op.is_view and inputs[0].variable is not None:
             result = device.copy(result)  # a variable's memory is written to; a view of it would change too
         output = wrap(result, device)
     for tape in mode.tapes:
-        tape.record(op, tensors, attrs, output)
+        tape.record(op, inputs, attrs, output)
     return output
 
 
@@ -107,29 +127,35 @@ def _mismatch(op: Op, inputs: Sequence[Any]) -> DeviceMismatchError:
 
 def common_dtype(op: Op, tensors: Sequence[Any]) -> list[Any]:
     """The inputs' arrays, those named by `op.promote` in the dtype in which they meet."""
+    arrays = [value.data if type(value) is Tensor else value for value in tensors]
+    if not op.promote:
+        return arrays
+    positions = range(len(tensors)) if op.variadic else op.promote
+    wanted = _meeting_dtype([arrays[index] for index in positions])
+    wanted = op.compute_dtype(wanted)
+    for index, value in enumerate(tensors):
+        if type(value) is not Tensor:
+            arrays[index] = _as_scalar(op, index, value, wanted)
+        elif index in positions and arrays[index].dtype is not wanted and arrays[index].dtype != wanted:
+            arrays[index] = value.device.run(arrays[index].astype, wanted)
+    return arrays
+
+
+def _meeting_dtype(values: Sequence[Any]) -> np.dtype:
     wanted = None
     weak = []
-    positions = range(len(tensors)) if op.variadic else op.promote
-    for index in positions:
-        value = tensors[index]
+    for value in values:
         if type(value) in NUMBERS:
             weak.append(type(value))
-        else:
-            wanted = value.dtype if wanted is None else dtypes.promote(wanted, value.dtype)
+        elif wanted is None:
+            wanted = value.dtype
+        elif value.dtype is not wanted:
+            wanted = dtypes.promote(wanted, value.dtype)
     if wanted is None:
         wanted = dtypes.weak(weak[0], dtypes.bool)
     for kind in weak:
         wanted = dtypes.weak(kind, wanted)
-    wanted = op.compute_dtype(wanted)
-    arrays = []
-    for index, value in enumerate(tensors):
-        if type(value) is not Tensor:
-            arrays.append(_as_scalar(op, index, value, wanted))
-        elif index not in positions or value.data.dtype == wanted:
-            arrays.append(value.data)
-        else:
-            arrays.append(value.device.run(value.data.astype, wanted))
-    return arrays
+    return wanted
 
 
 def _as_scalar(op: Op, index: int, value: Any, dtype: np.dtype) -> Any:
@@ -141,7 +167,7 @@ def _as_scalar(op: Op, index: int, value: Any, dtype: np.dtype) -> Any:
         ) from None
 
 
-def check_bounds(op: Op, device: Device, tensors: Sequence[Any], arrays: Sequence[Any], attrs: dict[str, Any]) -> None:
+def check_bounds(op: Op, device: Device, arrays: Sequence[Any], attrs: dict[str, Any]) -> None:
     """Refuse indices and labels outside the range that the record states."""
     for index, low, high, message in op.bounds(*arrays, **attrs):  # type: ignore[misc]
         check_range(device, arrays[index], low, high, message)
@@ -150,20 +176,23 @@ def check_bounds(op: Op, device: Device, tensors: Sequence[Any], arrays: Sequenc
 def run(op: Op, device: Device, arrays: Sequence[Any], attrs: dict[str, Any], out: Any = None) -> Any:
     """The fallback chain: an own kernel, a kernel generated from the expression, the reference."""
     kind = device.kind
-    kernel = find_kernel(op, kind)
+    try:
+        kernel = op.kernels[kind]
+    except KeyError:
+        kernel = op.kernels[kind] = _find_kernel(op.name, kind)
     if kernel is not None and kernel.accepts(arrays, attrs):
-        result = device.run(kernel.load(), *_inputs(op, arrays), out=out, **attrs)
+        result = device.run(kernel.load(), *op.grouped(arrays), out=out, **attrs)
         if result is not NotImplemented:
-            _count(op, kind, "kernel")
+            op.runs[kind, "kernel"] += 1
             return result
     generated = op.generated(kind, arrays)
     if generated is not None:
         result = device.run(generated, *arrays, out=out)
         if result is not NotImplemented:
-            _count(op, kind, "generated")
+            op.runs[kind, "generated"] += 1
             return result
-    _count(op, kind, "reference")
-    result = device.run(op.reference, device.xp, *_inputs(op, arrays), **attrs)
+    op.runs[kind, "reference"] += 1
+    result = device.run(op.reference, device.xp, *op.grouped(arrays), **attrs)
     if out is None:
         return result
     for target, values in zip(out, result, strict=True) if type(out) is tuple else ((out, result),):
@@ -171,24 +200,10 @@ def run(op: Op, device: Device, arrays: Sequence[Any], attrs: dict[str, Any], ou
     return out
 
 
-def _inputs(op: Op, arrays: Sequence[Any]) -> Sequence[Any]:
-    return (arrays,) if op.variadic else arrays
-
-
-def find_kernel(op: Op, kind: str) -> Any:
+def _find_kernel(name: str, kind: str) -> Any:
     """What `kernels.cpu` or `kernels.cuda` has under the operation's name, or None."""
-    try:
-        return op.kernels[kind]
-    except KeyError:
-        pass
     if kind == "cpu":
         from tensorcore.kernels import cpu as room
     else:
         from tensorcore.kernels import cuda as room  # type: ignore[no-redef]
-    kernel = op.kernels[kind] = room.KERNELS.get(op.name)
-    return kernel
-
-
-def _count(op: Op, kind: str, how: str) -> None:
-    key = (kind, how)
-    op.runs[key] = op.runs.get(key, 0) + 1
+    return room.KERNELS.get(name)

@@ -17,10 +17,13 @@ from typing import Any
 import numpy as np
 
 from tensorcore import dtypes
+from tensorcore.device import CPU
 from tensorcore.errors import DTypeError
 from tensorcore.ops import scalar
+from tensorcore.ops.door import apply, hand_out
 from tensorcore.ops.record import OPS, Gradient, Op, Spec
 from tensorcore.ops.shapes import broadcast
+from tensorcore.tensor import Tensor
 
 # What dtypes an operation takes: name -> (the kinds, how they are called in messages).
 TAKES = {
@@ -32,6 +35,7 @@ TAKES = {
     "integer": ({"integer"}, "an integer dtype"),
 }
 
+_PLAIN_FLOATS = (dtypes.float32, dtypes.float64)
 _HALVES = (dtypes.float16, dtypes.bfloat16)
 _NO_GRADIENT = {
     "bool": "none: the result is boolean",
@@ -42,8 +46,6 @@ _NO_GRADIENT = {
 
 class Elementwise(Op):
     """An operation that treats each element alike; see `elementwise`."""
-
-    trusts_kernel = True
 
     def __init__(
         self,
@@ -78,7 +80,15 @@ class Elementwise(Op):
             gradient=("derived",) * len(inputs),
             samples=self._samples,
             promote=inputs[1:] if takes == "select" else inputs,
+            trusted_on=("cpu", "gpu"),
         )
+        # NumPy's function may be called straight away for these dtypes: nothing to check, nothing to convert.
+        self._ufunc = getattr(np, numpy) if numpy and takes != "select" and outputs == 1 else None
+        self._direct = {
+            dtype
+            for dtype in dtypes.ALL
+            if dtypes.KIND[dtype] in TAKES.get(takes, TAKES["any"])[0] and self.compute_dtype(dtype) == dtype
+        }
 
     def _make_rule(self, name: str, parameters: list[inspect.Parameter], doc: str | None, module: str) -> Any:
         names = [parameter.name for parameter in parameters]
@@ -112,6 +122,11 @@ class Elementwise(Op):
         return tuple(map(scalar.constant, results if isinstance(results, tuple) else (results,)))
 
     @property
+    def gradient_is_derived(self) -> bool:
+        """Whether the gradient comes from the expression, and was not written by hand."""
+        return self._made_gradient is None
+
+    @property
     def expression(self) -> scalar.Expr:
         """The scalar expression of the one result."""
         return self.expressions[0]
@@ -128,6 +143,37 @@ class Elementwise(Op):
         return dtype
 
     # Running --------------------------------------------------------------------------------------------
+
+    def __call__(self, *args: Any, **attrs: Any) -> Any:
+        if self._ufunc is not None and not attrs:
+            result = self._straight(args)
+            if result is not None:
+                self.runs["cpu", "reference"] += 1
+                return hand_out(self, CPU, args, attrs, result)
+        return apply(self, *self.bind(args, attrs))
+
+    def _straight(self, args: tuple[Any, ...]) -> Any:
+        """The way past all checks, for CPU tensors of one dtype that fit; None for everything else."""
+        first = args[0] if args else None
+        if type(first) is not Tensor or first.device is not CPU:
+            return None
+        data = first.data
+        if data.dtype not in self._direct:
+            return None
+        try:
+            if len(args) == 1:
+                return self._ufunc(data)
+            first, second = args
+            kind = type(second)
+            if kind is Tensor:
+                other = second.data
+                if second.device is CPU and other.dtype is data.dtype:
+                    return self._ufunc(data, other)
+            elif kind is float and data.dtype in _PLAIN_FLOATS:
+                return self._ufunc(data, second)
+        except (ValueError, TypeError):
+            return None  # the long way says what is wrong
+        return None
 
     def _reference(self, xp: Any, *arrays: Any) -> Any:
         if self.numpy is not None:
@@ -160,10 +206,7 @@ class Elementwise(Op):
 
     def generated(self, kind: str, arrays: Sequence[Any]) -> Any:
         """The kernel made from the expression, where a device can use one for these arrays."""
-        if kind == "cpu":
-            from tensorcore.kernels.cpu import generated
-        else:
-            from tensorcore.kernels.cuda import generated  # type: ignore[no-redef]
+        generated = _generator(kind)
         if not generated.pays(arrays, self.numpy is not None):
             return None
         key = (kind, *(array.dtype for array in arrays))
@@ -321,6 +364,15 @@ def _declared_by_primitive() -> dict[Any, list[Elementwise]]:
             if expr.primitive and tuple(expr.args) == tuple(scalar.argument(n) for n in operation.inputs):
                 found.setdefault(expr.primitive, []).append(operation)
     return found
+
+
+@functools.cache
+def _generator(kind: str) -> Any:
+    if kind == "cpu":
+        from tensorcore.kernels.cpu import generated
+    else:
+        from tensorcore.kernels.cuda import generated  # type: ignore[no-redef]
+    return generated
 
 
 # Plain forms of the functions that NumPy lacks -----------------------------------------------------------

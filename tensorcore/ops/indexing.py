@@ -264,6 +264,7 @@ def _getitem_gradient(g: Any, i: int, shapes: Any, inputs: Any, index: Any) -> A
     ],
     variadic=True,
     is_view=True,
+    trusted_on=("cpu",),
 )
 def getitem(inputs, /, *, index):
     """x[index] in NumPy's sense; `inputs` are x and the index tensors that `index` refers to."""

@@ -82,6 +82,7 @@ def _matmul_samples(rng: Any) -> Any:
     gradient=(_gradient_of_first, _gradient_of_second),
     samples=_matmul_samples,
     promote=("x1", "x2"),
+    trusted_on=("cpu",),
 )
 def matmul(x1, x2, /, *, transpose_a=False, transpose_b=False):
     """Matrix product over the last two dimensions; leading dimensions broadcast.

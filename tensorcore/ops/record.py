@@ -10,6 +10,7 @@ those of the public operation, which is the record itself: `transpose(x)` goes t
 
 from __future__ import annotations
 
+import collections
 import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -70,10 +71,10 @@ class Op:
         is_view: whether the result may share memory with an input.
         takes_numbers: whether scalars of the host are given to the kernels as they are.
         bounds: inputs, attributes -> [(input position, low, high, message)]: ranges of indices and labels.
+        trusted_on: kinds of devices on which whatever runs the operation refuses all that the rule refuses,
+            so that the rule is asked only when that fails.
         samples: random generator -> [(inputs, attributes)], read by tests and benchmarks.
     """
-
-    trusts_kernel = False  # whether a kernel refuses all that the rule refuses, so that it can run unchecked
 
     def __init__(
         self,
@@ -89,6 +90,7 @@ class Op:
         is_view: bool = False,
         takes_numbers: bool = False,
         bounds: Callable[..., list[tuple[int, int, int, str]]] | None = None,
+        trusted_on: Sequence[str] = (),
     ) -> None:
         self.name = name or rule.__name__
         self.rule = rule
@@ -117,7 +119,8 @@ class Op:
         self._gradient_rules = rules
         self._gradients: tuple[Gradient | str, ...] | None = None
         self.kernels: dict[str, Any] = {}  # device kind -> what `kernels.<device>` has under this name
-        self.runs: dict[tuple[str, str], int] = {}  # (device kind, how) -> number of runs
+        self.runs: collections.Counter[tuple[str, str]] = collections.Counter()  # (device kind, how)
+        self.trusted_on = frozenset(trusted_on)
         self.__name__ = self.__qualname__ = self.name
         self.__doc__ = rule.__doc__
         self.__module__ = rule.__module__
@@ -145,7 +148,9 @@ class Op:
     def bind(self, args: tuple[Any, ...], attrs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Split the arguments of a call into inputs and a full set of attributes."""
         count = len(self.inputs)
-        if len(args) != count or len(attrs) != len(self.attributes):
+        if len(args) == count and not attrs and not self._required:
+            attrs = self._defaults
+        else:
             attrs = self._bind_attributes(args, attrs)
             args = args[:count]
         return (tuple(args[0]) if self.variadic else args), attrs
@@ -158,7 +163,9 @@ class Op:
                 + (f" and at most {len(self._positional)} positional options" if self._positional else "")
                 + f", received {len(args)} positional arguments"
             )
-        attrs = {**self._defaults, **dict(zip(self._positional, args[count:], strict=False)), **given}
+        attrs = {**self._defaults, **given}
+        if len(args) > count:
+            attrs.update(zip(self._positional, args[count:], strict=False))
         if len(attrs) != len(self.attributes) or attrs.keys() != self.attributes.keys():
             unknown = sorted(attrs.keys() - self.attributes.keys())
             missing = [name for name in self._required if name not in attrs]
@@ -167,8 +174,11 @@ class Op:
         return attrs
 
     def __call__(self, *args: Any, **attrs: Any) -> Any:
-        inputs, attrs = self.bind(args, attrs)
-        return apply(self, inputs, attrs)
+        return apply(self, *self.bind(args, attrs))
+
+    def grouped(self, arrays: Sequence[Any]) -> Sequence[Any]:
+        """The inputs as the rule, the kernels and the reference take them: one by one, or as one sequence."""
+        return (arrays,) if self.variadic else arrays
 
     def generated(self, kind: str, arrays: Sequence[Any]) -> Any:
         """A kernel made from the scalar expression; only element-wise operations have one."""

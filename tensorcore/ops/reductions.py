@@ -88,6 +88,7 @@ def _sum_reference(name: str) -> Any:
 
 @op(
     reference=_sum_reference("sum"),
+    trusted_on=("cpu",),
     gradient=(lambda g, x_shape, axis, keepdims: _spread(g, x_shape, axis, keepdims),),
     samples=_samples,
 )
@@ -113,6 +114,7 @@ def _mean_reference(xp: Any, x: Any, axis: Any, keepdims: bool) -> Any:
 
 @op(
     reference=_mean_reference,
+    trusted_on=("cpu",),
     gradient=(
         lambda g, x_shape, axis, keepdims: _spread(
             divide(g, builtins.max(_count(x_shape, axis), 1)), x_shape, axis, keepdims

@@ -32,6 +32,7 @@ from tensorcore.ops.shapes import (
         ((rng.normal(size=()),), {"shape": (1, 1)}),
     ],
     is_view=True,
+    trusted_on=("cpu",),
 )
 def reshape(x, /, shape):
     """The same elements, in row-major order, under another shape.
@@ -90,6 +91,7 @@ def _transpose_back(g: Any, axes: Any) -> Any:
         ((rng.normal(size=()),), {}),
     ],
     is_view=True,
+    trusted_on=("cpu",),
 )
 def transpose(x, /, axes=None):
     """The dimensions in another order; reversed by default.
@@ -154,6 +156,7 @@ def _expand_reference(xp: Any, x: Any, axis: Any) -> Any:
         ((rng.normal(size=(2,)),), {"axis": (0, -1)}),
     ],
     is_view=True,
+    trusted_on=("cpu",),
 )
 def expand_dims(x, /, axis=0):
     """A dimension of size 1 inserted so that it stands at `axis` of the result.
@@ -211,6 +214,7 @@ def squeeze(x, /, axis=None):
         ((rng.normal(size=()),), {"shape": (2,)}),
     ],
     is_view=True,
+    trusted_on=("cpu",),
 )
 def broadcast_to(x, /, shape):
     """The tensor repeated along dimensions of size 1, and along new ones in front, up to `shape`.
