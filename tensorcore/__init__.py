@@ -191,3 +191,13 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted([*globals(), *_LATE])
+
+
+def _numbers_that_overflow_are_no_news() -> None:
+    # NumPy warns where a result is infinite or NaN; a GPU does not, and neither does any tensor framework.
+    import warnings
+
+    warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"tensorcore\.")
+
+
+_numbers_that_overflow_are_no_news()

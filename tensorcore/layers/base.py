@@ -1,0 +1,372 @@
+"""The layer: configuration in `__init__`, weights in `build`, computation in `call`."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tensorcore import dtypes, initializers
+from tensorcore.device import Device, default_device
+from tensorcore.errors import ArgumentTypeError, InvalidArgumentError, ShapeError, TrainingError
+from tensorcore.layers.context import context
+from tensorcore.layers.naming import to_snake_case, unique_name
+from tensorcore.layers.structure import leaves, map_structure
+from tensorcore.ops.creation import zeros
+from tensorcore.ops.transfer import astype
+from tensorcore.tensor import as_tensor
+from tensorcore.variable import Variable
+
+Shape = tuple[Any, ...]
+
+
+class InputSpec(NamedTuple):
+    """What a layer accepts: a number of dimensions, and the sizes of some of them."""
+
+    ndim: int | None = None
+    min_ndim: int | None = None
+    axes: dict[int, int] | None = None
+
+    def problem(self, shape: Shape) -> str | None:
+        """What was expected instead of `shape`; None if it fits."""
+        if self.ndim is not None and len(shape) != self.ndim:
+            return f"{self.ndim} dimensions"
+        if self.min_ndim is not None and len(shape) < self.min_ndim:
+            return f"at least {self.min_ndim} dimensions"
+        for axis, size in (self.axes or {}).items():
+            if shape[axis] not in (size, None):
+                return f"size {size} in dimension {axis}, for which its weights were made"
+        return None
+
+
+class Layer:
+    """A part of a model: weights, and a function of tensors that uses them.
+
+    Args:
+        name: unique in its model; made from the class name if None.
+        trainable: whether optimizers may change the weights.
+        dtype: dtype of weights and computation; floating-point inputs are converted to it.
+        input_shape: shape of one sample, for the first layer of a Sequential model (as does `input_dim`).
+
+    A subclass sets its options in `__init__`, makes its weights in `build(input_shape)` with `add_weight`, and
+    computes in `call(inputs)`, which may also take `training` and further arguments.  Layers and variables kept
+    in attributes, lists and dicts belong to the layer.
+
+        class Scale(Layer):
+            def build(self, input_shape):
+                self.factor = self.add_weight(shape=(input_shape[-1],), initializer="ones", name="factor")
+
+            def call(self, inputs):
+                return inputs * self.factor
+    """
+
+    input_spec: InputSpec | None = None
+    _ready = False
+
+    def __init__(
+        self,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: Any = None,
+        input_shape: Sequence[int | None] | None = None,
+        batch_input_shape: Sequence[int | None] | None = None,
+        input_dim: int | None = None,
+        **unknown: Any,
+    ) -> None:
+        if unknown:
+            raise ArgumentTypeError(f"{type(self).__name__}: unknown arguments {sorted(unknown)}")
+        self._ready = True
+        self.name = name if name is not None else unique_name(to_snake_case(type(self).__name__))
+        self.dtype = dtypes.as_dtype("float32" if dtype is None else dtype)
+        self.built = False
+        self._trainable = bool(trainable)
+        self._own_trainable: list[Variable] = []
+        self._own_fixed: list[Variable] = []
+        self._losses: list[Any] = []
+        self._build_shape: Any = None
+        self._checked_shape: Any = None
+        self._batch_shape: Shape | None = None
+        if batch_input_shape is not None:
+            self._batch_shape = tuple(batch_input_shape)
+        elif input_shape is not None or input_dim is not None:
+            self._batch_shape = (None, *(input_shape if input_shape is not None else (input_dim,)))
+        parameters = list(inspect.signature(self.call).parameters.values())
+        names = [parameter.name for parameter in parameters]
+        self._training_position = names.index("training") - 1 if "training" in names else None
+        self._takes_any_keyword = any(p.kind is p.VAR_KEYWORD for p in parameters)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not self._ready and isinstance(value, (Layer, Variable)):
+            raise TrainingError(
+                f"{type(self).__name__}: call super().__init__() at the start of __init__, before layers and "
+                "variables are made attributes"
+            )
+        object.__setattr__(self, name, value)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
+    # To be overridden -----------------------------------------------------------------------------------
+
+    def build(self, input_shape: Any) -> None:
+        """Make the weights for inputs of this shape; the batch dimension is None."""
+
+    def call(self, inputs: Any) -> Any:
+        """The layer's output."""
+        raise TrainingError(f"{type(self).__name__}: a layer needs a method call(self, inputs)")
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """The shape of the output for inputs of this shape, found by running the layer on zeros."""
+        # Two batch sizes tell which dimensions follow the batch.
+        found = [self._try_shape(input_shape, size) for size in (1, 2)]
+        return tuple(a if a == b else None for a, b in zip(*found, strict=True))
+
+    def _try_shape(self, input_shape: Shape, size: int) -> Shape:
+        shape = tuple(size if n is None else n for n in input_shape)
+        return tuple(self(zeros(shape, dtype=self.dtype), training=False).shape)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal layer (without its weights)."""
+        return {"name": self.name, "trainable": self._trainable, "dtype": self.dtype.name}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """A layer made from what `get_config` returned."""
+        return cls(**config)
+
+    # Weights ----------------------------------------------------------------------------------------------
+
+    def add_weight(
+        self,
+        shape: Sequence[int] | str | None = None,
+        initializer: Any = None,
+        dtype: Any = None,
+        trainable: bool = True,
+        regularizer: Any = None,
+        constraint: Any = None,
+        name: str | None = None,
+        **ignored: Any,
+    ) -> Variable:
+        """Make a variable that belongs to the layer.
+
+        Args:
+            shape: its shape; () if None.
+            initializer: name, object or function of (shape, dtype); "glorot_uniform" for floats and "zeros"
+                for other dtypes if None.
+            dtype: that of the layer if None.
+            trainable: whether optimizers may change it.
+            regularizer, constraint: must be None for now.
+            name: shown in messages and files.
+        """
+        if isinstance(shape, str):  # Keras 2 had the name first
+            shape, name = ignored.pop("weight_shape", None), shape
+        not_there_yet(self, regularizer=regularizer, constraint=constraint)
+        kind = dtypes.as_dtype(dtype) if dtype is not None else self.dtype
+        if initializer is None:
+            initializer = "glorot_uniform" if dtypes.is_inexact(kind) else "zeros"
+        shape = (shape,) if isinstance(shape, int) else tuple(shape or ())
+        if None in shape:
+            raise ShapeError(f'{self._who()}: a weight needs a known shape, received {shape} for "{name}"')
+        value = initializers.get(initializer)(shape, dtype=kind)
+        variable = Variable(
+            value, trainable=trainable and self._trainable, name=name, dtype=kind, device=default_device()
+        )
+        path = context.path if context.path[-1:] == (self.name,) else (*context.path, self.name)
+        variable.path = "/".join((*path, variable.name))
+        (self._own_trainable if trainable else self._own_fixed).append(variable)
+        return variable
+
+    def _scan(self) -> list[Layer]:
+        """The layers in attributes; variables in attributes are taken over on the way."""
+        found: dict[int, Layer] = {}
+        for value in list(self.__dict__.values()):
+            if isinstance(value, (list, tuple, dict, Layer, Variable)):
+                for leaf in leaves(value):
+                    if isinstance(leaf, Layer):
+                        found.setdefault(id(leaf), leaf)
+                    elif isinstance(leaf, Variable) and not self._owns(leaf):
+                        (self._own_trainable if leaf.trainable else self._own_fixed).append(leaf)
+        return list(found.values())
+
+    def _owns(self, variable: Variable) -> bool:
+        return any(own is variable for own in self._own_trainable + self._own_fixed)
+
+    def _flatten_layers(self) -> Iterator[Layer]:
+        """The layer and all layers inside, each before its parts."""
+        yield self
+        for layer in self._scan():
+            yield from layer._flatten_layers()
+
+    @property
+    def weights(self) -> list[Variable]:
+        """All variables: the layer's own trainable ones, the other own ones, then those of its layers."""
+        layers = self._scan()
+        found = {id(v): v for v in self._own_trainable + self._own_fixed}
+        for layer in layers:
+            for variable in layer.weights:
+                found.setdefault(id(variable), variable)
+        return list(found.values())
+
+    @property
+    def trainable_weights(self) -> list[Variable]:
+        """The variables that optimizers may change."""
+        return [v for v in self.weights if v.trainable] if self._trainable else []
+
+    @property
+    def non_trainable_weights(self) -> list[Variable]:
+        """The variables that optimizers leave alone."""
+        return [v for v in self.weights if not v.trainable] if self._trainable else self.weights
+
+    variables = property(lambda self: self.weights)
+    trainable_variables = property(lambda self: self.trainable_weights)
+    non_trainable_variables = property(lambda self: self.non_trainable_weights)
+
+    @property
+    def trainable(self) -> bool:
+        """Whether optimizers may change the weights; setting it reaches the layers inside."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self._trainable = bool(value)
+        layers = self._scan()
+        for variable in self._own_trainable:
+            variable.trainable = self._trainable
+        for layer in layers:
+            layer.trainable = value
+
+    def count_params(self) -> int:
+        """Number of elements of all weights."""
+        if not self.built:
+            raise TrainingError(
+                f"{self._who()} has no weights yet; call it on data or call build(input_shape) first"
+            )
+        return sum(variable.size for variable in self.weights)
+
+    def get_weights(self) -> list[np.ndarray]:
+        """The values of all weights, in the order of `weights`."""
+        return [variable.numpy() for variable in self.weights]
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Assign values to all weights, in the order of `weights`."""
+        variables = self.weights
+        expected = [variable.shape for variable in variables]
+        received = [np.shape(value) for value in weights]
+        if expected != received:
+            raise ShapeError(
+                f"{self._who()}.set_weights: expected arrays of shapes {expected}, received {received}"
+            )
+        for variable, value in zip(variables, weights, strict=True):
+            variable.assign(np.asarray(value).astype(variable.dtype, copy=False))
+
+    # Losses -------------------------------------------------------------------------------------------------
+
+    def add_loss(self, loss: Any) -> None:
+        """Add a scalar tensor to what training minimises; meant for use inside `call`."""
+        self._losses.extend(loss if isinstance(loss, (list, tuple)) else [loss])
+
+    @property
+    def losses(self) -> list[Any]:
+        """What `add_loss` collected in this layer and the layers inside since the last call of the model."""
+        return [loss for layer in self._flatten_layers() for loss in layer._losses]
+
+    def clear_losses(self) -> None:
+        """Forget what `add_loss` collected."""
+        for layer in self._flatten_layers():
+            layer._losses.clear()
+
+    # Calling --------------------------------------------------------------------------------------------------
+
+    def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        """Convert and check the inputs, build at the first call, and `call`."""
+        if not self._ready:
+            raise TrainingError(f"{type(self).__name__}: call super().__init__() in __init__")
+        inputs = self._as_inputs(inputs)
+        if not self.built:
+            self._build_for(map_structure(lambda x: (None, *x.shape[1:]), inputs))
+        if self.input_spec is not None:
+            self._check_input(inputs.shape)
+        said = kwargs.get("training")
+        position = self._training_position
+        if position is not None and 0 <= position - 1 < len(args):
+            said = args[position - 1]
+            if said is None:
+                args = (*args[: position - 1], context.training, *args[position:])
+        elif position is None:
+            if not self._takes_any_keyword:
+                kwargs.pop("training", None)
+        elif said is None and context.training is not None:
+            kwargs["training"] = context.training
+        if said is None or said is context.training:
+            return self.call(inputs, *args, **kwargs)
+        before = context.training
+        context.training = said
+        try:
+            return self.call(inputs, *args, **kwargs)
+        finally:
+            context.training = before
+
+    def _as_inputs(self, inputs: Any) -> Any:
+        if isinstance(inputs, (list, tuple, dict)) and any(hasattr(x, "shape") for x in leaves(inputs)):
+            return map_structure(self._as_input, inputs)
+        return self._as_input(inputs)
+
+    def _as_input(self, value: Any) -> Any:
+        if isinstance(value, Layer):
+            raise TrainingError(
+                f"{self._who()} was called on {value!r}: models made by calling layers on keras.Input() are not "
+                "there yet; use keras.Sequential or a subclass of keras.Model"
+            )
+        tensor = as_tensor(value, device=None if hasattr(value, "device") else self.device)
+        if tensor.dtype != self.dtype and dtypes.is_float(tensor.dtype):
+            tensor = astype(tensor, self.dtype)
+        return tensor
+
+    @property
+    def device(self) -> Device:
+        """Where the weights are; the default device if there are none yet."""
+        own = self._own_trainable or self._own_fixed
+        if own:
+            return own[0].device
+        for variable in self.weights:
+            return variable.device
+        return default_device()
+
+    def _build_for(self, shape: Any) -> None:
+        """Make the weights for inputs of `shape`, named after the path of layers around."""
+        before = context.path
+        context.path = (*before, self.name)
+        try:
+            self._check_input_spec(shape)
+            self.build(shape)
+        finally:
+            context.path = before
+        self._build_shape = shape
+        self.built = True
+
+    def _check_input_spec(self, shape: Any) -> None:
+        if self.input_spec is not None:
+            self._check_input(shape)
+
+    def _check_input(self, shape: Shape) -> None:
+        if shape == self._checked_shape:
+            return
+        expected = self.input_spec.problem(tuple(shape))  # type: ignore[union-attr]
+        if expected is not None:
+            raise ShapeError(f"{self._who()}: expected inputs with {expected}; received shape {tuple(shape)}")
+        self._checked_shape = shape
+
+    def _who(self) -> str:
+        return f'{type(self).__name__} "{self.name}"'
+
+
+def not_there_yet(layer: Any, **options: Any) -> None:
+    """Refuse options that exist in Keras and are not implemented here yet."""
+    for name, value in options.items():
+        if value is not None:
+            raise InvalidArgumentError(
+                f"{type(layer).__name__}: {name}={value!r} is not there yet; leave it out, or use None"
+            )

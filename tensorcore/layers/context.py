@@ -1,0 +1,20 @@
+"""What layers tell the layers inside them: whether this is training, and the path of their names."""
+
+from __future__ import annotations
+
+import threading
+
+
+class CallContext(threading.local):
+    """The state of the layer calls of one thread.
+
+    Attributes:
+        training: what the outermost explicit `training=` said; None if nobody said anything.
+        path: names of the layers being built or called, the outermost first.
+    """
+
+    training: bool | None = None
+    path: tuple[str, ...] = ()
+
+
+context = CallContext()

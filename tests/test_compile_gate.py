@@ -1,0 +1,149 @@
+"""Every CUDA text, for every dtype, must compile for every architecture that is supported, without spills.
+
+This needs the compiler only, no GPU; what the code computes is tested in test_kernels_cuda.py.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import sys
+
+import ml_dtypes
+import numpy as np
+import pytest
+
+from tests.emulator import compile_gate
+
+if "cupy" not in sys.modules:
+    pytest.importorskip("cupy", reason="the kernels' Python side imports CuPy")
+
+from tensorcore.kernels import cuda
+from tensorcore.kernels.cuda import generated, modules
+from tensorcore.kernels.program import Program
+
+REASON = compile_gate.compile_gate_unavailable()
+pytestmark = pytest.mark.skipif(REASON is not None, reason=str(REASON))
+
+ARCHITECTURES = ["sm_80", "sm_90", "sm_100", "sm_120"]
+
+for _module in pkgutil.iter_modules(cuda.__path__):
+    importlib.import_module(f"{cuda.__name__}.{_module.name}")
+
+# Kernels that may use memory besides registers -> why.
+EXCUSED = {
+    "trigonometry": "CUDA's sin, cos and tan reduce large angles with a table on the stack",
+}
+
+F32, F64, F16 = np.dtype("float32"), np.dtype("float64"), np.dtype("float16")
+BF16, I32, I64, U8 = (np.dtype(t) for t in (ml_dtypes.bfloat16, "int32", "int64", "uint8"))
+BOOL = np.dtype(bool)
+
+
+def program(name, dtype, texts, inputs=("x", "y"), out=None):
+    """A program of statements t0, t1...; the last one is the result."""
+    compute = F32 if dtype in (F16, BF16) else dtype
+    statements = tuple((f"t{i}", text, text.startswith("is")) for i, text in enumerate(texts))
+    return Program(
+        name=name,
+        inputs=tuple((i, dtype) for i in inputs),
+        compute=compute,
+        statements=statements,
+        results=(statements[-1][0],),
+        outputs=(out or dtype,),
+    )
+
+
+def _every(*functions):
+    texts = [functions[0].format("x")]
+    for i, function in enumerate(functions[1:]):
+        texts.append(f"({function.format(f't{i}')})")
+    return texts
+
+
+EXPONENTIAL = _every(
+    *(f"{name}({{0}})" for name in ("exp", "exp2", "expm1", "log", "log1p", "log2", "log10", "sqrt")),
+)
+HYPERBOLIC = _every(
+    *(f"{name}({{0}})" for name in ("sinh", "cosh", "tanh", "arcsinh", "arccosh", "arctanh")),
+    *(f"{name}({{0}})" for name in ("arcsin", "arccos", "arctan", "erf", "sigmoid", "softplus")),
+    "logaddexp({0}, y)",
+    "hypot({0}, y)",
+    "arctan2({0}, y)",
+)
+ROUNDING = _every(
+    *(f"{name}({{0}})" for name in ("floor", "ceil", "trunc", "rint", "sign", "absolute")),
+    "floor_divide({0}, y)",
+    "remainder({0}, y)",
+    "power({0}, y)",
+    "maximum({0}, y)",
+    "minimum({0}, T(-1))",
+    "select(logical_or(isnan({0}), logical_not(signbit({0}))), {0}, y)",
+)
+BITS = _every(
+    "bitwise_invert({0})",
+    "left_shift({0}, y)",
+    "right_shift({0}, y)",
+    "({0} & y)",
+    "({0} ^ y)",
+)
+ADAM = Program(
+    name="adam",
+    inputs=(("w", F32), ("g", F32), ("m", F32), ("v", F32), ("rate", F32)),
+    compute=F32,
+    statements=(
+        ("t0", "(T(0.9) * m)", False),
+        ("t1", "(t0 + (T(0.1) * g))", False),
+        ("t2", "(T(0.999) * v)", False),
+        ("t3", "(t2 + (T(0.001) * (g * g)))", False),
+        ("t4", "(w - (rate * (t1 / (sqrt(t3) + T(1e-07)))))", False),
+    ),
+    results=("t4", "t1", "t3"),
+    outputs=(F32, F32, F32),
+)
+
+PROGRAMS = [
+    *(program("copysign", d, ["copysign(x, y)"]) for d in (F32, F64, F16, BF16)),
+    *(program("exponential", d, EXPONENTIAL) for d in (F32, F64, BF16)),
+    *(program("hyperbolic", d, HYPERBOLIC) for d in (F32, F64, F16)),
+    *(program("rounding", d, ROUNDING) for d in (F32, F64, I32, I64, U8)),
+    *(program("bits", d, BITS) for d in (I32, I64, U8, BOOL) if d != BOOL),
+    *(program("trigonometry", d, _every("sin({0})", "cos({0})", "tan({0})")) for d in (F32, F64)),
+    program("isfinite", F32, ["isfinite(x)"], inputs=("x",), out=BOOL),
+    program("invert", BOOL, ["bitwise_invert(x)"], inputs=("x",)),
+    ADAM,
+]
+
+
+def _check(cubin, name):
+    assert cubin.functions
+    if name in EXCUSED:
+        return
+    for function in cubin.functions:
+        assert function.stack == 0 and function.local == 0, f"{name}: {function}"
+
+
+@pytest.mark.parametrize("arch", ARCHITECTURES)
+@pytest.mark.parametrize("file", sorted(modules.Text.all))
+def test_text_compiles_without_spills(file, arch):
+    text = modules.Text.all[file]
+    expressions = [text.expression(name, types) for types in text.types for name in text.kernels]
+    # One program with all dtypes: parsing takes longer than compiling.
+    source = modules.with_headers(
+        modules.read_text(file), [modules.C_TYPES[t] for types in text.types for t in types]
+    )
+    cubin = compile_gate.compile_to_cubin(source, expressions, arch)
+    assert len(cubin.functions) == len(expressions)
+    _check(cubin, file)
+
+
+@pytest.mark.parametrize("arch", ARCHITECTURES)
+@pytest.mark.parametrize("program", PROGRAMS, ids=lambda p: f"{p.name}-{p.outputs[0].name}")
+def test_generated_program_compiles_without_spills(program, arch):
+    source = generated.write_source(program)
+    _check(compile_gate.compile_to_cubin(source, (), arch), program.name)
+
+
+def test_every_registered_kernel_exists():
+    for name, kernel in cuda.KERNELS.items():
+        assert callable(kernel.load()), name
