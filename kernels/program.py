@@ -12,8 +12,9 @@ import numpy as np
 class Program(NamedTuple):
     """An element-wise computation in text that is legal in Python and in CUDA C++.
 
-    Inputs are loaded into the compute type `T` (booleans stay `bool`), the statements are assignments
-    `(name, text, is_bool)` in order, and `results` are the texts of the outputs, each stored in its dtype.
+    Inputs are loaded into the compute type `T` (booleans stay `bool`), the statements are
+    assignments `(name, text, is_bool)` in order, and `results` are the texts of the outputs, each
+    stored in its dtype.
     """
 
     name: str
@@ -38,7 +39,9 @@ class Kernel:
 
     __slots__ = ("path", "dtypes", "from_size", "package", "_function", "_takes")
 
-    def __init__(self, path: str, *, dtypes: Sequence[str], from_size: int = 0, package: str = "") -> None:
+    def __init__(
+        self, path: str, *, dtypes: Sequence[str], from_size: int = 0, package: str = ""
+    ) -> None:
         self.path = path
         self.dtypes = frozenset(dtypes)
         self.from_size = from_size

@@ -7,7 +7,9 @@ from typing import Any
 Padding = Any  # "SAME", "VALID", or ((before, after), (before, after))
 
 
-def pads(size: int, window: int, stride: int, dilation: int, padding: Padding, axis: int) -> tuple[int, int]:
+def pads(
+    size: int, window: int, stride: int, dilation: int, padding: Padding, axis: int
+) -> tuple[int, int]:
     """How many cells are added before and after an axis of `size` cells.
 
     "SAME" gives ceil(size / stride) outputs, with the odd cell added after (TensorFlow's rule).
@@ -23,7 +25,9 @@ def pads(size: int, window: int, stride: int, dilation: int, padding: Padding, a
     return before, after
 
 
-def output_size(size: int, window: int, stride: int, dilation: int, padding: Padding, axis: int) -> int:
+def output_size(
+    size: int, window: int, stride: int, dilation: int, padding: Padding, axis: int
+) -> int:
     """How many windows fit on an axis."""
     before, after = pads(size, window, stride, dilation, padding, axis)
     reach = (window - 1) * dilation + 1

@@ -1,4 +1,5 @@
-"""tensorcore: tensors on the CPU and on NVIDIA GPUs, with automatic differentiation and Keras-style training.
+"""tensorcore: tensors on the CPU and on NVIDIA GPUs, with automatic differentiation and Keras-style
+training.
 
     import tensorcore as tc
     from tensorcore import keras
@@ -179,7 +180,16 @@ nan = float("nan")
 newaxis = None
 pi = 3.141592653589793
 
-_LATE = ("keras", "datasets", "initializers", "layers", "losses", "metrics", "optimizers", "training")
+_LATE = (
+    "keras",
+    "datasets",
+    "initializers",
+    "layers",
+    "losses",
+    "metrics",
+    "optimizers",
+    "training",
+)
 
 
 def __getattr__(name: str) -> Any:
@@ -194,7 +204,8 @@ def __dir__() -> list[str]:
 
 
 def _numbers_that_overflow_are_no_news() -> None:
-    # NumPy warns where a result is infinite or NaN; a GPU does not, and neither does any tensor framework.
+    # NumPy warns where a result is infinite or NaN; a GPU does not, and neither does any tensor
+    # framework.
     import warnings
 
     warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"tensorcore\.")

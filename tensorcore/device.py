@@ -1,7 +1,7 @@
 """Devices: the CPU and NVIDIA GPUs, and all that depends on which one holds an array.
 
-This is the only module that knows NumPy arrays from CuPy arrays.  CuPy is imported when a GPU is first
-asked for, never by `import tensorcore`.
+This is the only module that knows NumPy arrays from CuPy arrays.  CuPy is imported when a GPU is
+first asked for, never by `import tensorcore`.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ _forked_after_cuda = False
 class Device:
     """One place where tensors live and operations run: `Device("cpu")`, `Device("gpu:0")`.
 
-    Devices are singletons, so `is` compares them.  A device is also a context manager: within the block new
-    tensors are made there.  Operations follow their data, whatever the block says.
+    Devices are singletons, so `is` compares them.  A device is also a context manager: within the
+    block new tensors are made there.  Operations follow their data, whatever the block says.
     """
 
     __slots__ = ("kind", "index", "name")
@@ -52,7 +52,9 @@ class Device:
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, str):
-            return other in (self.name, f"{self.kind}:{self.index}") or (other == self.kind and self.index == 0)
+            return other in (self.name, f"{self.kind}:{self.index}") or (
+                other == self.kind and self.index == 0
+            )
         return self is other
 
     def __hash__(self) -> int:
@@ -70,7 +72,7 @@ class Device:
     def __exit__(self, *exception: object) -> None:
         _stack.devices.pop()
 
-    # What the operations need -----------------------------------------------------------------------
+    # What the operations need ---------------------------------------------------------------------
 
     @property
     def xp(self) -> Any:
@@ -78,7 +80,9 @@ class Device:
         return np if self.kind == "cpu" else _cupy()
 
     def run(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        """Call `function` with this device current; a failed allocation is retried once after freeing."""
+        """Call `function` with this device current; a failed allocation is retried once after
+        freeing.
+        """
         if self.kind == "cpu":
             return function(*args, **kwargs)
         cupy = _cupy()
@@ -107,7 +111,9 @@ class Device:
         return self.run(self.xp.empty, shape, dtype)
 
     def synchronize(self) -> None:
-        """Wait until all work given to this device is done, and report errors that kernels found."""
+        """Wait until all work given to this device is done, and report errors that kernels
+        found.
+        """
         if self.kind == "gpu":
             self.run(_cupy().cuda.get_current_stream().synchronize)
             raise_found_errors(self)
@@ -118,7 +124,8 @@ _gpus: dict[int, Device] = {}
 
 
 def device(name: str | Device | None = None) -> Device:
-    """The device named `"cpu"`, `"gpu"`, `"gpu:1"` or `"auto"`; without a name, where new tensors go now.
+    """The device named `"cpu"`, `"gpu"`, `"gpu:1"` or `"auto"`; without a name, where new tensors
+    go now.
 
     Raises:
         DeviceUnavailableError: a GPU is named and cannot be used; the message carries the reason.
@@ -131,12 +138,18 @@ def device(name: str | Device | None = None) -> Device:
     if name is None:
         return default_device()
     if not isinstance(name, str):
-        raise ArgumentTypeError(f'device: expected a name such as "cpu" or "gpu:0", received {name!r}')
+        raise ArgumentTypeError(
+            f'device: expected a name such as "cpu" or "gpu:0", received {name!r}'
+        )
     kind, _, index = name.lower().strip("/").removeprefix("device:").partition(":")
     if kind == "auto" and not index:
         return _auto()
     kind = "gpu" if kind == "cuda" else kind
-    if kind not in ("cpu", "gpu") or (index and not index.isdigit()) or (kind == "cpu" and index not in ("", "0")):
+    if (
+        kind not in ("cpu", "gpu")
+        or (index and not index.isdigit())
+        or (kind == "cpu" and index not in ("", "0"))
+    ):
         raise InvalidArgumentError(
             f'unknown device {name!r}; expected "cpu", "gpu", "gpu:N" or "auto"'
         )
@@ -161,7 +174,9 @@ def default_device() -> Device:
 
 
 def set_default_device(name: str | Device) -> None:
-    """Make `name` the device of new tensors; `"auto"` takes the GPU if it works, else the CPU and says why."""
+    """Make `name` the device of new tensors; `"auto"` takes the GPU if it works, else the CPU and
+    says why.
+    """
     global _default
     _default = device(name)
 
@@ -185,11 +200,14 @@ def _gpu(index: int) -> Device:
     problem = gpu_problem()
     if problem is not None:
         raise DeviceUnavailableError(
-            f'device "gpu:{index}" cannot be used: {problem}. Use device "cpu", or "auto" to fall back to it.'
+            f'device "gpu:{index}" cannot be used: {problem}. '
+            'Use device "cpu", or "auto" to fall back to it.'
         )
     count = _cupy().cuda.runtime.getDeviceCount()
     if index >= count:
-        raise DeviceUnavailableError(f'device "gpu:{index}" does not exist: this machine has {count} GPU(s)')
+        raise DeviceUnavailableError(
+            f'device "gpu:{index}" does not exist: this machine has {count} GPU(s)'
+        )
     if index not in _gpus:
         _gpus[index] = Device("gpu", index)
     return _gpus[index]
@@ -203,7 +221,9 @@ def gpu_problem() -> str | None:
     except ImportError as error:
         if "cupy" in str(error) and not os.path.exists("/dev/nvidiactl"):
             return "no GPU support is installed (CuPy is missing)"
-        return f'CuPy cannot be imported ({_one_line(error)}); try: pip install "tensorcore[cuda13]"'
+        return (
+            f'CuPy cannot be imported ({_one_line(error)}); try: pip install "tensorcore[cuda13]"'
+        )
     try:
         count = cupy.cuda.runtime.getDeviceCount()
     except Exception as error:  # CuPy raises several unrelated classes here; each means "no GPU"
@@ -218,10 +238,13 @@ def _one_line(error: BaseException) -> str:
 @functools.cache
 def _import_cupy() -> Any:
     if "CUPY_CACHE_DIR" not in os.environ and not os.access(os.path.expanduser("~"), os.W_OK):
-        # CuPy keeps compiled kernels under HOME; where that is read-only every start would compile anew.
+        # CuPy keeps compiled kernels under HOME; where that is read-only every start would compile
+        # anew.
         import tempfile
 
-        os.environ["CUPY_CACHE_DIR"] = os.path.join(tempfile.gettempdir(), f"cupy-cache-{os.getuid()}")
+        os.environ["CUPY_CACHE_DIR"] = os.path.join(
+            tempfile.gettempdir(), f"cupy-cache-{os.getuid()}"
+        )
     import cupy
 
     return cupy
@@ -245,11 +268,13 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_note_fork)
 
 
-# Whose array is it -----------------------------------------------------------------------------------
+# Whose array is it --------------------------------------------------------------------------------
 
 
 def is_array(value: Any) -> bool:
-    """Whether `value` is an array of some device (NumPy or CuPy), as kernels take and return them."""
+    """Whether `value` is an array of some device (NumPy or CuPy), as kernels take and return
+    them.
+    """
     return isinstance(value, np.ndarray) or type(value).__module__.partition(".")[0] == "cupy"
 
 
@@ -261,7 +286,9 @@ def device_of(array: Any) -> Device:
 
 
 def to_numpy(array: Any) -> Any:
-    """`array` as NumPy array (a copy for arrays of a GPU, after which errors found there are raised)."""
+    """`array` as NumPy array (a copy for arrays of a GPU, after which errors found there are
+    raised).
+    """
     if type(array).__module__.partition(".")[0] != "cupy":
         return array
     gpu = _gpu(array.device.id)
@@ -270,10 +297,10 @@ def to_numpy(array: Any) -> Any:
     return host
 
 
-# Ranges of indices and labels --------------------------------------------------------------------------
-#
-# The CPU checks at once.  On a GPU looking at the values would stop the queue, so a kernel writes the first
-# bad value into a small record on the device, which is read when the host waits for the device anyway.
+# Ranges of indices and labels ---------------------------------------------------------------------
+# The CPU checks at once.  On a GPU looking at the values would stop the queue, so a kernel writes
+# the first bad value into a small record on the device, which is read when the host waits for the
+# device anyway.
 
 _range_records: dict[int, Any] = {}
 _range_messages: list[str] = []
@@ -282,8 +309,8 @@ _range_messages: list[str] = []
 def check_range(where: Device, array: Any, low: int, high: int, message: str) -> None:
     """Raise OutOfRangeError(message) if a value of the integer `array` is not in [low, high).
 
-    `message` may use the placeholders {value}, {low} and {last}.  On a GPU the error comes at the next
-    wait for the device (`.numpy()`, printing, `synchronize()`).
+    `message` may use the placeholders {value}, {low} and {last}.  On a GPU the error comes at the
+    next wait for the device (`.numpy()`, printing, `synchronize()`).
     """
     if where.kind == "cpu":
         if array.size == 0:
@@ -317,7 +344,7 @@ def raise_found_errors(where: Device) -> None:
         raise OutOfRangeError(_range_messages[number].format(value=value, low=low, last=high - 1))
 
 
-# Memory ------------------------------------------------------------------------------------------------
+# Memory -------------------------------------------------------------------------------------------
 
 
 @dataclasses.dataclass(frozen=True)

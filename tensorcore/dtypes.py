@@ -1,8 +1,8 @@
 """Data types, their promotion, and the defaults float32 and int32.
 
-A dtype is a `numpy.dtype`; bfloat16 comes from `ml_dtypes`.  Promotion follows the Python array API standard;
-where the standard is silent (an integer meets a float) the float's dtype wins.  Python scalars are weak: they
-take the dtype of the tensor they meet.
+A dtype is a `numpy.dtype`; bfloat16 comes from `ml_dtypes`.  Promotion follows the Python array API
+standard; where the standard is silent (an integer meets a float) the float's dtype wins.  Python
+scalars are weak: they take the dtype of the tensor they meet.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 
 from tensorcore.errors import DTypeError
 
-bool = np.dtype("bool")  # noqa: A001 - the standard's name
+bool = np.dtype("bool")
 int8, int16, int32, int64 = (np.dtype(f"int{bits}") for bits in (8, 16, 32, 64))
 uint8, uint16, uint32, uint64 = (np.dtype(f"uint{bits}") for bits in (8, 16, 32, 64))
 float16, float32, float64 = (np.dtype(f"float{bits}") for bits in (16, 32, 64))
@@ -51,7 +51,11 @@ def as_dtype(value: Any) -> np.dtype:
         return value
     if isinstance(value, str) and value in _NAMES:
         return _NAMES[value]
-    if isinstance(value, type) and value.__module__ == "builtins" and value.__name__ in _PYTHON_TYPES:
+    if (
+        isinstance(value, type)
+        and value.__module__ == "builtins"
+        and value.__name__ in _PYTHON_TYPES
+    ):
         return _PYTHON_TYPES[value.__name__]
     try:
         dtype = np.dtype(value)
@@ -101,7 +105,9 @@ def promote(first: np.dtype, second: np.dtype) -> np.dtype:
 
 
 def floating(dtype: np.dtype) -> np.dtype:
-    """`dtype` itself if it is inexact, else the default float: the dtype in which exp or a mean is computed."""
+    """`dtype` itself if it is inexact, else the default float: the dtype in which exp or a mean is
+    computed.
+    """
     return dtype if KIND[dtype] in ("float", "complex") else float32
 
 
@@ -123,9 +129,11 @@ def weak(kind: type, dtype: np.dtype) -> np.dtype:
     return complex128 if dtype == float64 else complex64
 
 
-_builtin_bool = type(True)
+_builtin_bool = type(True)  # noqa: UP003 - `bool` is the dtype here
 
 
 def accumulator(dtype: np.dtype) -> np.dtype:
-    """The dtype in which sums of `dtype` are accumulated: 16-bit floats in float32, all else in itself."""
+    """The dtype in which sums of `dtype` are accumulated: 16-bit floats in float32, all else in
+    itself.
+    """
     return float32 if dtype in (float16, bfloat16) else dtype

@@ -1,7 +1,7 @@
 """Every error that tensorcore raises on purpose.
 
-Each class is also one of Python's own families, so `except ValueError` keeps working.  A message says what
-went wrong, what was expected, what came, and what to do about it.
+Each class is also one of Python's own families, so `except ValueError` keeps working.  A message
+says what went wrong, what was expected, what came, and what to do about it.
 """
 
 from __future__ import annotations

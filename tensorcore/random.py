@@ -67,7 +67,7 @@ class Generator:
             self._counter += -(-count // WORDS_PER_BLOCK)
         return np.uint64(self._key), np.uint64(counter & 0xFFFFFFFFFFFFFFFF)
 
-    # Distributions --------------------------------------------------------------------------------------
+    # Distributions --------------------------------------------------------------------------------
 
     def bits(self, shape: Any, *, device: str | Device | None = None) -> Tensor:
         """Uniform random uint32 words."""
@@ -141,9 +141,13 @@ class Generator:
     ) -> Tensor:
         """Uniform integers from `low` to `high` - 1."""
         shape, kind = as_shape("random.integers", shape), dtypes.as_dtype(dtype)
-        if not dtypes.is_integer(kind) or not np.iinfo(kind).min <= low < high <= np.iinfo(kind).max + 1:
+        if (
+            not dtypes.is_integer(kind)
+            or not np.iinfo(kind).min <= low < high <= np.iinfo(kind).max + 1
+        ):
             raise InvalidArgumentError(
-                f"random.integers: expected low < high within the range of {kind.name}, received {low} and {high}"
+                f"random.integers: expected low < high within the range of {kind.name}, received "
+                f"{low} and {high}"
             )
         where = default_device() if device is None else device_named(device)
         # 64 random bits are scaled to the range: the bias is below range / 2**64.
@@ -162,7 +166,9 @@ class Generator:
     def dropout_mask(self, shape: Any, rate: float, dtype: Any, device: Device) -> Tensor:
         """Factors for dropout: 0 with probability `rate`, else 1 / (1 - rate)."""
         with device:
-            return ops.dropout_mask(*self.take(math.prod(shape)), shape=shape, rate=rate, dtype=dtype)
+            return ops.dropout_mask(
+                *self.take(math.prod(shape)), shape=shape, rate=rate, dtype=dtype
+            )
 
 
 def _multiply_high(values: np.ndarray, factor: int) -> np.ndarray:
@@ -200,27 +206,44 @@ def bits(shape: Any, *, device: str | Device | None = None) -> Tensor:
 
 
 def uniform(
-    shape: Any = (), low: float = 0.0, high: float = 1.0, *, dtype: Any = "float32", device: Any = None
+    shape: Any = (),
+    low: float = 0.0,
+    high: float = 1.0,
+    *,
+    dtype: Any = "float32",
+    device: Any = None,
 ) -> Tensor:
     """Uniform numbers in [low, high) from the global generator."""
     return _global.uniform(shape, low, high, dtype=dtype, device=device)
 
 
 def normal(
-    shape: Any = (), mean: float = 0.0, stddev: float = 1.0, *, dtype: Any = "float32", device: Any = None
+    shape: Any = (),
+    mean: float = 0.0,
+    stddev: float = 1.0,
+    *,
+    dtype: Any = "float32",
+    device: Any = None,
 ) -> Tensor:
     """Normal numbers from the global generator."""
     return _global.normal(shape, mean, stddev, dtype=dtype, device=device)
 
 
 def truncated_normal(
-    shape: Any = (), mean: float = 0.0, stddev: float = 1.0, *, dtype: Any = "float32", device: Any = None
+    shape: Any = (),
+    mean: float = 0.0,
+    stddev: float = 1.0,
+    *,
+    dtype: Any = "float32",
+    device: Any = None,
 ) -> Tensor:
     """Normal numbers within two standard deviations of the mean, from the global generator."""
     return _global.truncated_normal(shape, mean, stddev, dtype=dtype, device=device)
 
 
-def integers(low: int, high: int, shape: Any = (), *, dtype: Any = "int32", device: Any = None) -> Tensor:
+def integers(
+    low: int, high: int, shape: Any = (), *, dtype: Any = "int32", device: Any = None
+) -> Tensor:
     """Uniform integers from `low` to `high` - 1 from the global generator."""
     return _global.integers(low, high, shape, dtype=dtype, device=device)
 

@@ -1,6 +1,7 @@
 """The tensor: an array, the device that holds it, and what a gradient tape needs to know it by.
 
-Operators and methods come from the operations' records and are attached in `tensorcore/ops/methods.py`.
+Operators and methods come from the operations' records and are attached in
+`tensorcore/ops/methods.py`.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ class Tensor:
         self.variable = variable  # the Variable whose memory this is, or None
         self.serial = serial  # how tapes know the tensor; 0 until one asks
 
-    # What it is ---------------------------------------------------------------------------------------
+    # What it is -----------------------------------------------------------------------------------
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -79,7 +80,7 @@ class Tensor:
             raise ArgumentTypeError("len() of a tensor without dimensions")
         return self.data.shape[0]
 
-    # Out of the tensor --------------------------------------------------------------------------------
+    # Out of the tensor ----------------------------------------------------------------------------
 
     def numpy(self) -> np.ndarray:
         """A copy of the values as a NumPy array; waits for the device."""
@@ -89,7 +90,9 @@ class Tensor:
     def item(self) -> Any:
         """The value of a tensor with one element, as a Python number."""
         if self.size != 1:
-            raise InvalidArgumentError(f"item() needs a tensor with one element, received shape {self.shape}")
+            raise InvalidArgumentError(
+                f"item() needs a tensor with one element, received shape {self.shape}"
+            )
         return to_numpy(self.data).item()
 
     def tolist(self) -> Any:
@@ -97,7 +100,9 @@ class Tensor:
         return to_numpy(self.data).tolist()
 
     def to(self, device: str | Device) -> Tensor:
-        """The tensor on another device; itself if it is there already.  Gradients flow back through it."""
+        """The tensor on another device; itself if it is there already.  Gradients flow back through
+        it.
+        """
         from tensorcore.ops.transfer import to_device
 
         target = device_named(device)
@@ -121,14 +126,16 @@ class Tensor:
     def __index__(self) -> int:
         if not dtypes.is_integer(self.dtype) or self.ndim:
             raise ArgumentTypeError(
-                f"only an integer tensor without dimensions can be an index, received {self.dtype} {self.shape}"
+                f"only an integer tensor without dimensions can be an index, received {self.dtype} "
+                f"{self.shape}"
             )
         return int(self.item())
 
     def __bool__(self) -> bool:
         if self.size != 1:
             raise InvalidArgumentError(
-                f"the truth value of a tensor of shape {self.shape} is ambiguous; use tc.any(x) or tc.all(x)"
+                f"the truth value of a tensor of shape {self.shape} is ambiguous; use tc.any(x) or "
+                f"tc.all(x)"
             )
         return bool(self.item())
 
@@ -151,7 +158,9 @@ class Tensor:
 
     def __repr__(self) -> str:
         values = np.array2string(to_numpy(self.data), prefix="Tensor(", threshold=1000, edgeitems=3)
-        return f"Tensor({values}, shape={self.shape}, dtype={self.dtype.name}, device={self.device})"
+        return (
+            f"Tensor({values}, shape={self.shape}, dtype={self.dtype.name}, device={self.device})"
+        )
 
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if spec and self.size == 1 else repr(self)
@@ -174,13 +183,14 @@ def wrap(array: Any, device: Device) -> Tensor:
 
 
 def as_tensor(value: Any, *, dtype: Any = None, device: Device | None = None) -> Tensor:
-    """`value` as a tensor: tensors as they are, arrays with their dtype, Python numbers as float32 and int32.
+    """`value` as a tensor: tensors as they are, arrays with their dtype, Python numbers as float32
+    and int32.
 
     Args:
         value: a tensor, a variable, an array of NumPy or CuPy, a number, or nested lists of them.
         dtype: convert to this dtype; None keeps the value's own.
-        device: where host values are put; None means the default device.  Tensors and CuPy arrays stay
-            where they are.
+        device: where host values are put; None means the default device.  Tensors and CuPy arrays
+            stay where they are.
     """
     read = getattr(value, "__tensor__", None)
     if read is not None:
@@ -200,7 +210,7 @@ def _tensor_of_values(value: Any, dtype: Any, device: Device | None) -> Tensor:
         if isinstance(value, np.ndarray):
             array = _host_array(value)
         where = device_of(array)
-        if where is not CPU or device in (None, CPU) and (device or default_device()) is CPU:
+        if where is not CPU or (device in (None, CPU) and (device or default_device()) is CPU):
             return Tensor(array, where)
         where = device or default_device()
         return Tensor(where.asarray(array), where)
@@ -215,19 +225,27 @@ def _host_array(array: np.ndarray, dtype: Any = None) -> np.ndarray:
     if array.dtype not in dtypes.KIND:
         raise DTypeError(
             f"a tensor cannot hold dtype {array.dtype}; expected numbers or booleans"
-            + ("; rows of different lengths have to be padded first" if array.dtype == object else "")
+            + (
+                "; rows of different lengths have to be padded first"
+                if array.dtype == object
+                else ""
+            )
         )
     return array
 
 
 def _from_python(value: Any) -> np.ndarray:
     """An array of Python numbers, in the default dtypes; whatever carries a dtype keeps it."""
-    if isinstance(value, (list, tuple)) and any(isinstance(leaf, Tensor) for leaf in _leaves(value)):
+    if isinstance(value, (list, tuple)) and any(
+        isinstance(leaf, Tensor) for leaf in _leaves(value)
+    ):
         value = _without_tensors(value)
     try:
         array = np.asarray(value)
     except (ValueError, TypeError) as error:
-        raise InvalidArgumentError(f"cannot make a tensor of {type(value).__name__}: {error}") from None
+        raise InvalidArgumentError(
+            f"cannot make a tensor of {type(value).__name__}: {error}"
+        ) from None
     if hasattr(value, "dtype") or _has_dtype(value):
         return array
     if array.dtype == np.int64:
@@ -247,7 +265,9 @@ def _leaves(value: Any) -> Any:
 
 
 def _has_dtype(value: Any) -> bool:
-    return isinstance(value, (list, tuple)) and any(hasattr(leaf, "dtype") for leaf in _leaves(value))
+    return isinstance(value, (list, tuple)) and any(
+        hasattr(leaf, "dtype") for leaf in _leaves(value)
+    )
 
 
 def _without_tensors(value: Any) -> Any:

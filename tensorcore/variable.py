@@ -19,7 +19,9 @@ _unnamed = itertools.count()
 
 
 def _holders_of_a_fresh_tensor() -> int:
-    """What `sys.getrefcount` says of a tensor that only a variable holds (it differs between Pythons)."""
+    """What `sys.getrefcount` says of a tensor that only a variable holds (it differs between
+    Pythons).
+    """
 
     class Holder:
         value = None
@@ -118,7 +120,8 @@ class Variable:
         kind, new_kind = dtypes.KIND[self.dtype], dtypes.KIND[new.dtype]
         if kind != new_kind and dtypes.promote(self.dtype, new.dtype) != self.dtype:
             raise DTypeError(
-                f"{self.name}.assign: the variable holds {self.dtype.name}, received {new.dtype.name}; "
+                f"{self.name}.assign: the variable holds {self.dtype.name}, received "
+                f"{new.dtype.name}; "
                 f"convert the value with tc.astype(value, tc.{self.dtype.name})"
             )
         self.write(lambda storage: storage.__setitem__(..., new.data))
@@ -141,8 +144,8 @@ class Variable:
     def begin_write(self) -> Any:
         """Prepare the memory for being overwritten, and return it.
 
-        Whoever still holds the old value (a tape, the user) gets a copy first; in a plain training step
-        nobody does, and nothing is copied.
+        Whoever still holds the old value (a tape, the user) gets a copy first; in a plain training
+        step nobody does, and nothing is copied.
         """
         old = self._tensor
         if sys.getrefcount(old) > _UNSHARED:
@@ -155,7 +158,9 @@ class Variable:
         self._tensor = Tensor(self._storage, self._tensor.device, self, self.serial)
 
     def move_storage(self, storage: Any) -> None:
-        """Live in `storage` from now on, an array of the same shape and dtype that holds the same values."""
+        """Live in `storage` from now on, an array of the same shape and dtype that holds the same
+        values.
+        """
         self.begin_write()
         self._storage = storage
         self.end_write()
@@ -193,7 +198,8 @@ class Variable:
 
     def __repr__(self) -> str:
         values = np.array2string(self._tensor.numpy(), threshold=100, edgeitems=3)
-        return f"<Variable {self.name!r} shape={self.shape} dtype={self.dtype.name} device={self.device}>\n{values}"
+        what = f"shape={self.shape} dtype={self.dtype.name} device={self.device}"
+        return f"<Variable {self.name!r} {what}>\n{values}"
 
 
 def _restore(values: np.ndarray, trainable: bool, name: str, device_name: str) -> Variable:

@@ -40,7 +40,10 @@ def _prepare_gpu() -> tuple[str, str]:
     if reason is not None:
         return "absent", f"not run: no GPU, and no emulator: {reason}"
     emulator.install()
-    return "emulated", "emulated: CuPy on a pretend CUDA device, nothing is said about real hardware"
+    return (
+        "emulated",
+        "emulated: CuPy on a pretend CUDA device, nothing is said about real hardware",
+    )
 
 
 GPU, GPU_WORDS = _prepare_gpu()

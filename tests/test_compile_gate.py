@@ -30,9 +30,14 @@ ARCHITECTURES = ["sm_80", "sm_90", "sm_100", "sm_120"]
 for _module in pkgutil.iter_modules(cuda.__path__):
     importlib.import_module(f"{cuda.__name__}.{_module.name}")
 
-# Kernels that may use memory besides registers -> why.
+# Texts whose kernels may use memory besides registers -> (bytes a thread, why).
+_CALLS = "registers saved around the calls of CUDA's division and logarithm on sm_100 and sm_120"
 EXCUSED = {
-    "trigonometry": "CUDA's sin, cos and tan reduce large angles with a table on the stack",
+    "cross_entropy.cu": (40, _CALLS),
+    "softmax.cu": (8, _CALLS),
+    "sparse_cross_entropy.cu": (40, _CALLS),
+    "rounding": (16, "registers saved around the calls of CUDA's integer division"),
+    "trigonometry": (40, "CUDA's sin, cos and tan reduce large angles with a table on the stack"),
 }
 
 F32, F64, F16 = np.dtype("float32"), np.dtype("float64"), np.dtype("float16")
@@ -117,10 +122,10 @@ PROGRAMS = [
 
 def _check(cubin, name):
     assert cubin.functions
-    if name in EXCUSED:
-        return
+    allowed, _ = EXCUSED.get(name, (0, ""))
     for function in cubin.functions:
-        assert function.stack == 0 and function.local == 0, f"{name}: {function}"
+        assert function.local == 0, f"{name}: {function}"
+        assert function.stack <= allowed, f"{name}: {function}"
 
 
 @pytest.mark.parametrize("arch", ARCHITECTURES)

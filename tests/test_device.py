@@ -77,7 +77,9 @@ def test_mixed_devices_are_refused_with_the_remedy(device):
         "add: its inputs must be on one device, but x1 is on cpu, x2 is on gpu:0. "
         'Move one of them, for example x2.to("cpu").'
     )
-    with pytest.raises(DeviceMismatchError, match=r"concat: .* arrays\[0\] is on cpu, arrays\[1\] is on gpu:0"):
+    with pytest.raises(
+        DeviceMismatchError, match=r"concat: .* arrays\[0\] is on cpu, arrays\[1\] is on gpu:0"
+    ):
         tc.concat([here, there])
 
 
@@ -93,7 +95,8 @@ def test_range_errors_say_the_same_on_both_devices(device):
     with pytest.raises(OutOfRangeError) as error:
         tc.nn.sparse_softmax_cross_entropy(logits, labels).numpy()
     assert str(error.value) == (
-        "sparse_softmax_cross_entropy: label 7 is out of range; expected 0 to 2, since the logits have "
+        "sparse_softmax_cross_entropy: label 7 is out of range; expected 0 to 2, since the logits "
+        "have "
         "that many classes. Check the labels, or the size of the last layer."
     )
     with pytest.raises(OutOfRangeError, match="take: index -1 is out of range; expected 0 to 2"):
@@ -114,7 +117,9 @@ def test_a_range_error_is_not_lost_between_devices(device):
 def test_out_of_memory_is_explained(device):
     if device.kind == "cpu":
         return
-    with pytest.raises(OutOfMemoryError, match=r"out of memory on gpu:0: .*State: .* in use.*smaller batch"):
+    with pytest.raises(
+        OutOfMemoryError, match=r"out of memory on gpu:0: .*State: .* in use.*smaller batch"
+    ):
         tc.zeros((1 << 40,), dtype="uint8")
     assert tc.ones(3).numpy().sum() == 3
 
@@ -131,9 +136,15 @@ def test_fallback_says_why_once():
 
 def test_a_fallback_can_be_forbidden():
     code = "import tensorcore as tc; tc.zeros(1)"
-    environment = {"TENSORCORE_DEVICE": "auto", "TENSORCORE_REQUIRE_GPU": "1", "CUDA_VISIBLE_DEVICES": ""}
+    environment = {
+        "TENSORCORE_DEVICE": "auto",
+        "TENSORCORE_REQUIRE_GPU": "1",
+        "CUDA_VISIBLE_DEVICES": "",
+    }
     result = run_python(code, **environment)
-    assert "DeviceUnavailableError: TENSORCORE_REQUIRE_GPU=1, but no GPU can be used" in result.stderr
+    assert (
+        "DeviceUnavailableError: TENSORCORE_REQUIRE_GPU=1, but no GPU can be used" in result.stderr
+    )
 
 
 def test_a_gpu_asked_for_by_name_raises_with_the_reason():
@@ -143,7 +154,9 @@ def test_a_gpu_asked_for_by_name_raises_with_the_reason():
 
 
 def test_the_environment_sets_the_default():
-    result = run_python("import tensorcore as tc; print(tc.default_device())", TENSORCORE_DEVICE="cpu")
+    result = run_python(
+        "import tensorcore as tc; print(tc.default_device())", TENSORCORE_DEVICE="cpu"
+    )
     assert (result.stdout, result.stderr) == ("cpu\n", "")
 
 
@@ -157,7 +170,9 @@ def test_no_cuda_after_fork(device, monkeypatch):
 
 def test_a_device_that_does_not_exist(device):
     if device.kind == "gpu":
-        with pytest.raises(DeviceUnavailableError, match=r'"gpu:99" does not exist: this machine has \d+ GPU'):
+        with pytest.raises(
+            DeviceUnavailableError, match=r'"gpu:99" does not exist: this machine has \d+ GPU'
+        ):
             tc.device("gpu:99")
 
 

@@ -111,6 +111,21 @@ def test_half_and_bfloat16(cp):
         np.testing.assert_array_equal((d * d + d).get(), x * x + x)
 
 
+def test_functions_of_half_and_its_pairs(cp):
+    source = r"""
+    #include <cuda_fp16.h>
+    extern "C" __global__ void f(const __half2* x, __half2* y, __half* sum) {
+      y[0] = __hfma2(x[0], x[0], x[0]);
+      y[1] = __floats2half2_rn(__low2float(x[0]), __half2float(hexp(__float2half(0.0f))));
+      atomicAdd(sum, __high2half(x[0]));
+    }
+    """
+    y, total = cp.zeros(4, "e"), cp.zeros(1, "e")
+    cp.RawKernel(source, "f")((1,), (3,), (cp.array([3, 2], "e"), y, total))
+    assert y.get().tolist() == [12, 6, 3, 1]
+    assert total.get().tolist() == [6]
+
+
 def test_dynamic_shared_memory_atomics_and_constants(cp):
     source = r"""
     __constant__ float weights[4];

@@ -37,7 +37,10 @@ def cast(value, dtype):
 def run_reference(op, inputs, attrs):
     """The plain reference in float64 on NumPy."""
     _, full = op.bind(inputs, attrs)
-    wide = [np.asarray(v, np.float64) if np.asarray(v).dtype.kind in "fV" else v for v in flat(op, inputs)]
+    wide = [
+        np.asarray(v, np.float64) if np.asarray(v).dtype.kind in "fV" else v
+        for v in flat(op, inputs)
+    ]
     wide = common(op, wide)
     return op.reference(np, *((wide,) if op.variadic else wide), **full)
 
@@ -81,14 +84,16 @@ def test_value(op, number, dtype, device):
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 @pytest.mark.parametrize(("op", "number"), CASES)
 def test_value_in_half_precision(op, number, dtype, device):
-    if device.kind == "gpu" and (number or dtype == "float16" and isinstance(op, Elementwise)):
+    if device.kind == "gpu" and (number or (dtype == "float16" and isinstance(op, Elementwise))):
         number = 0  # the same kernel serves the other cases; compiling takes the time
     inputs, attrs = sample(op, number, dtype)
     if all(np.asarray(v).dtype.kind not in "fV" for v in flat(op, inputs)):
         return
     results = outputs(op(*tensors(op, inputs, device), **attrs))
     for actual, expected in zip(results, outputs(run_reference(op, inputs, attrs)), strict=True):
-        assert_close(actual.numpy(), expected, dtype if actual.dtype.kind in "fV" else None, scale=2)
+        assert_close(
+            actual.numpy(), expected, dtype if actual.dtype.kind in "fV" else None, scale=2
+        )
 
 
 @pytest.mark.parametrize(("op", "number"), CASES)
@@ -100,9 +105,15 @@ def test_rule_says_what_comes(op, number, device):
     arrays = tc.ops.door.common_dtype(op, values) if op.promote else values
     said = op.rule(*((arrays,) if op.variadic else arrays), **full)
     results = outputs(op(*given, **attrs))
-    for spec, actual in zip(said if isinstance(said, tuple) and not hasattr(said, "shape") else [said], results, strict=True):
+    for spec, actual in zip(
+        said if isinstance(said, tuple) and not hasattr(said, "shape") else [said],
+        results,
+        strict=True,
+    ):
         assert spec.dtype == actual.dtype
-        known = tuple(a if s is not None else None for s, a in zip(spec.shape, actual.shape, strict=False))
+        known = tuple(
+            a if s is not None else None for s, a in zip(spec.shape, actual.shape, strict=False)
+        )
         assert tuple(spec.shape) == known
 
 
@@ -114,18 +125,28 @@ def test_rule_knows_unknown_dimensions(op, number):
     if op.name == "squeeze" and "axis" not in attrs:
         return  # refused: which sizes are 1 is not known
     _, full = op.bind(inputs, attrs)
-    specs = [tc.ops.Spec((None, *np.shape(v)[1:]) if np.ndim(v) else (), np.asarray(v).dtype) for v in flat(op, inputs)]
+    specs = [
+        tc.ops.Spec((None, *np.shape(v)[1:]) if np.ndim(v) else (), np.asarray(v).dtype)
+        for v in flat(op, inputs)
+    ]
     if op.promote:
-        dtype = np.result_type(*(specs[i].dtype for i in range(len(specs)) if op.variadic or i in op.promote))
+        dtype = np.result_type(
+            *(specs[i].dtype for i in range(len(specs)) if op.variadic or i in op.promote)
+        )
         dtype = op.compute_dtype(np.dtype(dtype))
-        specs = [s._replace(dtype=dtype) if op.variadic or i in op.promote else s for i, s in enumerate(specs)]
+        specs = [
+            s._replace(dtype=dtype) if op.variadic or i in op.promote else s
+            for i, s in enumerate(specs)
+        ]
     said = op.rule(*((specs,) if op.variadic else specs), **full)
     actual = outputs(run_reference(op, inputs, attrs))
     for spec, value in zip(said if type(said) is tuple else [said], actual, strict=True):
         if op.name == "getitem" and any(s.dtype == np.bool_ for s in specs):
             continue
         assert len(spec.shape) == np.ndim(value)
-        assert all(size in (None, real) for size, real in zip(spec.shape, np.shape(value), strict=True))
+        assert all(
+            size in (None, real) for size, real in zip(spec.shape, np.shape(value), strict=True)
+        )
 
 
 @pytest.mark.parametrize(("op", "number"), CASES)
@@ -155,7 +176,9 @@ def test_layouts(op, number, device):
 
 
 DIFFERENTIABLE = [
-    param for param in CASES if any(isinstance(rule, Gradient) for rule in param.values[0].gradients)
+    param
+    for param in CASES
+    if any(isinstance(rule, Gradient) for rule in param.values[0].gradients)
 ]
 
 
@@ -188,7 +211,9 @@ def test_variables_are_not_aliased(op, number, device):
         np.testing.assert_array_equal(result.numpy(), value)
 
 
-@pytest.mark.parametrize("name", [n for n, op in RECORDS.items() if isinstance(op, Elementwise) and op.numpy])
+@pytest.mark.parametrize(
+    "name", [n for n, op in RECORDS.items() if isinstance(op, Elementwise) and op.numpy]
+)
 def test_expression_agrees_with_numpy(name):
     """The scalar expression and the NumPy function named beside it are the same function."""
     op = RECORDS[name]

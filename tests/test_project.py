@@ -1,4 +1,6 @@
-"""The project's own rules: packages listed, rooms that import downwards only, light imports, doctests."""
+"""The project's own rules: packages listed, rooms that import downwards only, light imports,
+doctests.
+"""
 
 from __future__ import annotations
 
@@ -133,9 +135,20 @@ print(float(tc.sum(tc.exp(x) @ tc.transpose(x))), tc.grad(lambda v: tc.sum(v * v
 
 
 def test_import_needs_no_heavy_library():
-    blocked = ("numba", "cupy", "h5py", "rich", "pooch", "matplotlib", "safetensors", "platformdirs")
+    blocked = (
+        "numba",
+        "cupy",
+        "h5py",
+        "rich",
+        "pooch",
+        "matplotlib",
+        "safetensors",
+        "platformdirs",
+    )
     code = LIGHT.format(blocked=blocked)
-    result = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True)
+    result = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True
+    )
     assert result.stdout.split()[1:] == ["(3,", "4)"], result.stderr
 
 

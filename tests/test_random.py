@@ -100,9 +100,13 @@ def test_shuffle(device):
 
 
 def test_bad_arguments(device):
-    with pytest.raises(InvalidArgumentError, match="dropout: rate must be at least 0 and below 1, received 1"):
+    with pytest.raises(
+        InvalidArgumentError, match="dropout: rate must be at least 0 and below 1, received 1"
+    ):
         tc.nn.dropout(tc.ones(3), 1.0)
-    with pytest.raises(DTypeError, match="random_uniform: dtype must be a real floating-point dtype"):
+    with pytest.raises(
+        DTypeError, match="random_uniform: dtype must be a real floating-point dtype"
+    ):
         tc.random.uniform((2,), dtype="int32")
     with pytest.raises(InvalidArgumentError, match="low < high"):
         tc.random.integers(3, 3)

@@ -167,7 +167,9 @@ def test_grad_of_functions(device):
     assert float(value) == 11.0
     np.testing.assert_array_equal(dx.numpy(), [3.0, 4.0])
     np.testing.assert_array_equal(dy.numpy(), [1.0, 2.0])
-    nested = tc.grad(lambda p: tc.sum(p["w"] * p["w"]) + p["b"][0])({"w": x, "b": [tc.asarray(1.0)]})
+    nested = tc.grad(lambda p: tc.sum(p["w"] * p["w"]) + p["b"][0])(
+        {"w": x, "b": [tc.asarray(1.0)]}
+    )
     np.testing.assert_array_equal(nested["w"].numpy(), [2.0, 4.0])
     assert float(nested["b"][0]) == 1.0
     with pytest.raises(ShapeError, match="must return one number"):
@@ -213,10 +215,14 @@ def test_an_update_copies_nothing_when_nobody_looks(device):
 
 def test_assignments_are_checked(device):
     v = tc.Variable([1.0, 2.0], name="weights")
-    with pytest.raises(ShapeError, match=r"weights\.assign: expected shape \(2,\), received \(3,\)"):
+    with pytest.raises(
+        ShapeError, match=r"weights\.assign: expected shape \(2,\), received \(3,\)"
+    ):
         v.assign([1.0, 2.0, 3.0])
     whole = tc.Variable([1, 2], name="counts")
-    with pytest.raises(TypeError, match=r"counts\.assign: the variable holds int32, received float32"):
+    with pytest.raises(
+        TypeError, match=r"counts\.assign: the variable holds int32, received float32"
+    ):
         whole.assign([0.5, 1.5])
     assert v.assign_add([1.0, 1.0]) is v
     np.testing.assert_array_equal(v.numpy(), [2.0, 3.0])

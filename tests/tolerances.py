@@ -6,7 +6,8 @@ import numpy as np
 
 from tensorcore import dtypes
 
-# dtype -> (relative, absolute); errors of sums grow with the number of terms, which is small in tests.
+# dtype -> (relative, absolute); errors of sums grow with the number of terms, which is small in
+# tests.
 TOLERANCE = {
     "float64": (1e-12, 1e-13),
     "float32": (3e-6, 3e-6),
@@ -18,7 +19,9 @@ TOLERANCE = {
 
 
 def assert_close(actual, expected, dtype=None, scale=1.0):
-    """Compare with the tolerance of `dtype` (by default that of `actual`); integers must be equal."""
+    """Compare with the tolerance of `dtype` (by default that of `actual`); integers must be
+    equal.
+    """
     actual, expected = np.asarray(actual), np.asarray(expected)
     name = np.dtype(dtype or actual.dtype).name
     assert actual.shape == expected.shape, f"shape {actual.shape}, expected {expected.shape}"

@@ -2,6 +2,41 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tensorcore.kernels.program import Kernel
 
-KERNELS: dict[str, Kernel] = {}
+SINGLE_AND_DOUBLE = ("float32", "float64")
+FLOATS = ("float16", "bfloat16", "float32", "float64")
+
+
+def _kernel(path: str, dtypes: Any = SINGLE_AND_DOUBLE, from_size: int = 0) -> Kernel:
+    return Kernel(path, dtypes=dtypes, from_size=from_size, package=__name__)
+
+
+KERNELS: dict[str, Kernel] = {
+    "random_bits": _kernel("philox:random_bits", FLOATS),
+    "random_uniform": _kernel("philox:random_uniform", FLOATS),
+    "random_normal": _kernel("philox:random_normal", FLOATS),
+    "dropout_mask": _kernel("philox:dropout_mask", FLOATS),
+    "softmax": _kernel("softmax:softmax"),
+    "log_softmax": _kernel("softmax:log_softmax"),
+    "softmax_gradient": _kernel("softmax:softmax_gradient"),
+    "log_softmax_gradient": _kernel("softmax:log_softmax_gradient"),
+    "softmax_cross_entropy": _kernel("cross_entropy:softmax_cross_entropy"),
+    "softmax_cross_entropy_gradient": _kernel("cross_entropy:softmax_cross_entropy_gradient"),
+    "sparse_softmax_cross_entropy": _kernel("cross_entropy:sparse_softmax_cross_entropy"),
+    "sparse_softmax_cross_entropy_gradient": _kernel(
+        "cross_entropy:sparse_softmax_cross_entropy_gradient"
+    ),
+    "scatter_add": _kernel("indexing:scatter_add"),
+    "conv2d": _kernel("convolution:conv2d", FLOATS),
+    "conv2d_input_gradient": _kernel("convolution:conv2d_input_gradient", FLOATS),
+    "conv2d_filter_gradient": _kernel("convolution:conv2d_filter_gradient", FLOATS),
+    "max_pool2d": _kernel("pooling:max_pool2d", FLOATS),
+    "max_pool2d_gradient": _kernel("pooling:max_pool2d_gradient", FLOATS),
+    "max_pool2d_gather": _kernel("pooling:max_pool2d_gather", FLOATS),
+    "avg_pool2d": _kernel("pooling:avg_pool2d", FLOATS),
+    "avg_pool2d_gradient": _kernel("pooling:avg_pool2d_gradient", FLOATS),
+    "matmul": _kernel("matmul:matmul", FLOATS),
+}

@@ -1,15 +1,15 @@
 """Functions of float32 without branches and without calls, so that loops over them are vectorised.
 
-Each follows the classic scheme (Cody and Waite, "Software Manual for the Elementary Functions", 1980): reduce
-the argument, evaluate a polynomial on the small rest, put the result together.  The polynomials are weighted
-least-maximum fits of the quotient that each comment names.  Errors are below 2 units in the last place, over
-all float32 values including denormal ones; NaN and infinities give what IEEE 754 asks for.
+Each follows the classic scheme (Cody and Waite, "Software Manual for the Elementary Functions",
+1980): reduce the argument, evaluate a polynomial on the small rest, put the result together.  The
+polynomials are weighted least-maximum fits of the quotient that each comment names.  Errors are
+below 2 units in the last place, over all float32 values including denormal ones; NaN and infinities
+give what IEEE 754 asks for.
 """
 
 from __future__ import annotations
 
 import numpy as np
-
 from tensorcore.kernels.cpu.intrinsics import (
     bits,
     copy_sign,
@@ -202,7 +202,7 @@ def tanh(x):
     near = p * s * x + x
     magnitude = float_abs(x)
     far = F(1.0) - F(2.0) / (exp(magnitude + magnitude) + F(1.0))
-    return select(magnitude < F(0.625), near, copy_sign(far, x))
+    return copy_sign(select(magnitude < F(0.625), near, far), x)
 
 
 @inline

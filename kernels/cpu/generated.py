@@ -1,7 +1,7 @@
 """Kernels made from element-wise programs: one loop over all that an expression needs.
 
-A program becomes a Python module with one loop, written to the cache folder so that numba keeps its machine
-code next to it, and is compiled for the layouts of its inputs as they occur:
+A program becomes a Python module with one loop, written to the cache folder so that numba keeps its
+machine code next to it, and is compiled for the layouts of its inputs as they occur:
 
     letter  meaning for an input of the loop           address within (outer, inner)
     F       as large as the result                      o * inner + i
@@ -15,17 +15,18 @@ Inputs of any other layout are first expanded to F.  numba is imported by `compi
 from __future__ import annotations
 
 import builtins
+import functools
 import hashlib
 import importlib.util
+import math
 import os
 import re
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-
 from tensorcore.kernels.program import Program
 
 FROM_SIZE = 4096  # elements from which one loop is faster than NumPy's passes
@@ -47,16 +48,14 @@ def pays(arrays: Sequence[Any], has_numpy: bool) -> bool:
             size = array.size
     if size < FROM_SIZE:
         return False
-    for array in arrays:
-        if array.dtype.char not in _SUPPORTED:
-            return False
-    return True
+    return all(array.dtype.char in _SUPPORTED for array in arrays)
 
 
 def compile(program: Program) -> Callable[..., Any]:
     """A function `(*arrays, out=None)` that computes the program, broadcasting its inputs.
 
-    The result is one array, or a tuple if the program has several outputs.  `out` may be, or hold, inputs.
+    The result is one array, or a tuple if the program has several outputs.  `out` may be, or hold,
+    inputs.
     """
     return _Compiled(program)
 
@@ -72,34 +71,36 @@ class _Compiled:
         self.__name__ = program.name
 
     def __call__(self, *arrays: Any, out: Any = None) -> Any:
-        shape = _common_shape(arrays)
-        aliases = ""
+        layout = _layout(tuple([array.shape for array in arrays]))
+        key = layout.letters
         if out is None:
-            outs = [np.empty(shape, dtype) for dtype in self.outputs]
+            outs = [np.empty(layout.shape, dtype) for dtype in self.outputs]
         else:
             outs = [out] if self.single else list(out)
-            found = _aliases(arrays, outs, shape, self.outputs)
-            if found is None:
+            aliases = _aliases(arrays, outs, layout.shape, self.outputs)
+            if aliases is None or (aliases and not layout.shape):
                 return self._by_copy(arrays, outs, out)
-            aliases = found
-        size = outs[0].size
-        if size == 0:
-            return self._results(outs, out)
-        letters, flat, outer, inner = _arrange(arrays, shape, size)
-        key = letters + aliases
-        loop = self.loops.get(key)
-        if loop is None:
-            loop = self.loops[key] = _load(self.program, letters, aliases)
-        flat.extend([array.reshape(-1) for array in outs])
-        grain = THREADS_FROM_SIZE if outer == 1 else max(1, THREADS_FROM_SIZE // inner)
-        count = inner if outer == 1 else outer
-        if count < 2 * grain:
-            loop(0, count, inner, *flat)
-        else:
-            from tensorcore.kernels.cpu.jit import split
+            key += aliases
+        if layout.size:
+            loop = self.loops.get(key)
+            if loop is None:
+                aliases = key[len(layout.letters) :]
+                loop = self.loops[key] = _load(self.program, layout.letters, aliases)
+            flat = [
+                # ravel gives contiguous memory, where reshape may not
+                array.ravel() if how == "flat" else _read(array, how, layout.shape)
+                for array, how in zip(arrays, layout.reads, strict=True)
+            ]
+            flat += [array.reshape(-1) for array in outs]
+            if layout.count < 2 * layout.grain:
+                loop(0, layout.count, layout.inner, *flat)
+            else:
+                from tensorcore.kernels.cpu.jit import split
 
-            split(loop, count, grain, inner, *flat)
-        return self._results(outs, out)
+                split(loop, layout.count, layout.grain, layout.inner, *flat)
+        if out is not None:
+            return out
+        return outs[0] if self.single else tuple(outs)
 
     def _by_copy(self, arrays: Sequence[Any], outs: list[Any], out: Any) -> Any:
         """For outputs that overlap inputs at other places, or are not contiguous."""
@@ -108,107 +109,127 @@ class _Compiled:
             target[...] = value
         return out
 
-    def _results(self, outs: list[Any], out: Any) -> Any:
-        if out is not None:
-            return out
-        return outs[0] if self.single else tuple(outs)
+
+# Layouts ------------------------------------------------------------------------------------------
 
 
-# Layouts -------------------------------------------------------------------------------------------------
+class _Layout(NamedTuple):
+    """How a loop runs over inputs of certain shapes."""
+
+    shape: tuple[int, ...]  # of the result
+    size: int
+    letters: str
+    reads: tuple[str, ...]  # for each input "flat", "number", or "expand" to the result's shape
+    count: int  # steps of the loop that threads may share
+    inner: int  # elements in each, where there is an inner loop
+    grain: int  # steps that one thread should have at least
 
 
-def _common_shape(arrays: Sequence[Any]) -> tuple[int, ...]:
-    shape = arrays[0].shape
-    for array in arrays:
-        if array.shape != shape and array.shape != ():
-            return np.broadcast_shapes(*[array.shape for array in arrays])
-    return shape
+@functools.lru_cache(maxsize=4096)
+def _layout(shapes: tuple[tuple[int, ...], ...]) -> _Layout:
+    shape = np.broadcast_shapes(*shapes)
+    size = math.prod(shape)
+    grid = (1, size)
+    for given in shapes:
+        if given != () and math.prod(given) not in (1, size):
+            grid = _grid(given, shape)
+            break
+    letters = ""
+    reads = []
+    for given in shapes:
+        count = math.prod(given)
+        if given == () or (count == 1 and size != 1):
+            letter, read = "S", "number"
+        elif count == size:
+            letter, read = "F", "flat"
+        elif grid[0] > 1 and _grid(given, shape) == grid:
+            letter, read = "R" if _is_row(given, shape) else "C", "flat"
+        else:
+            letter, read = "F", "expand"
+        letters += letter
+        reads.append(read)
+    if "R" in letters or "C" in letters:
+        outer, inner = grid
+        grain = max(1, THREADS_FROM_SIZE // inner)
+        return _Layout(shape, size, letters, tuple(reads), outer, inner, grain)
+    return _Layout(shape, size, letters, tuple(reads), size, size, THREADS_FROM_SIZE)
+
+
+def _grid(given: tuple[int, ...], shape: tuple[int, ...]) -> tuple[int, int]:
+    """(outer, inner) such that `given` is one row or one column of it; (1, size) if there is none."""
+    size = math.prod(shape)
+    count = math.prod(given)
+    if _is_row(given, shape):
+        return size // count, count
+    padded = (1,) * (len(shape) - len(given)) + given
+    last = max(axis for axis, length in enumerate(padded) if length != 1)
+    if padded[: last + 1] == shape[: last + 1]:
+        return count, size // count
+    return 1, size
+
+
+def _is_row(given: tuple[int, ...], shape: tuple[int, ...]) -> bool:
+    """Whether an array of this shape lies along the last axes of `shape` and is repeated over the others."""
+    padded = (1,) * (len(shape) - len(given)) + given
+    first = min(axis for axis, length in enumerate(padded) if length != 1)
+    return padded[first:] == shape[first:]
+
+
+def _read(array: Any, how: str, shape: tuple[int, ...]) -> Any:
+    if how == "number":
+        return array.ravel()[0] if array.shape else array[()]
+    return np.broadcast_to(array, shape).ravel()
 
 
 def _aliases(
     arrays: Sequence[Any], outs: list[Any], shape: tuple[int, ...], dtypes: Sequence[np.dtype]
 ) -> str | None:
-    """Which outputs are inputs, as text "0=2;" (output 0 is input 2); None if `outs` cannot be written."""
+    """Which outputs are inputs, "0=2;" if output 0 is input 2; None if `outs` cannot be written."""
+    number_of: dict[int, int] = {}  # id of the array that owns the memory -> number of the output
+    plain = True
+    for number, target in enumerate(outs):
+        if target.shape != shape or target.dtype != dtypes[number] or not target.flags.c_contiguous:
+            return None
+        owner = target if target.base is None else target.base
+        # Other owners, such as foreign buffers, may stand for the same memory twice.
+        plain = plain and type(owner) is np.ndarray and id(owner) not in number_of
+        number_of[id(owner)] = number
+    text = ""
+    for position, array in enumerate(arrays):
+        owner = array if array.base is None else array.base
+        number = number_of.get(id(owner))
+        if number is not None and array is outs[number]:
+            text += f"{number}={position};"
+        elif number is not None or not isinstance(owner, (np.ndarray, np.generic)):
+            plain = False
+    return text if plain else _aliases_by_address(arrays, outs)
+
+
+def _aliases_by_address(arrays: Sequence[Any], outs: list[Any]) -> str | None:
     text = ""
     for number, target in enumerate(outs):
-        if not target.flags.c_contiguous or target.shape != shape or target.dtype != dtypes[number]:
+        if any(np.may_share_memory(target, other) for other in outs[:number]):
             return None
-        for other in outs[:number]:
-            if np.may_share_memory(target, other):
-                return None
         for position, array in enumerate(arrays):
-            if array is target:
-                text += f"{number}={position};"
-            elif array.size > 1 and np.may_share_memory(array, target):
-                same = array.shape == shape and array.dtype == target.dtype
-                if not (same and array.flags.c_contiguous and _address(array) == _address(target)):
-                    return None
-                text += f"{number}={position};"
-            elif isinstance(array, np.ndarray) and np.may_share_memory(array, target):
+            if not np.may_share_memory(array, target):
+                continue
+            if array is not target and not _is_same(array, target):
                 return None
+            text += f"{number}={position};"
     return text
 
 
-def _address(array: np.ndarray) -> int:
-    return array.__array_interface__["data"][0]
+def _is_same(array: np.ndarray, target: np.ndarray) -> bool:
+    """Whether the elements of an input are just those of an output."""
+    return (
+        array.shape == target.shape
+        and array.dtype == target.dtype
+        and array.flags.c_contiguous
+        and array.__array_interface__["data"] == target.__array_interface__["data"]
+    )
 
 
-def _arrange(
-    arrays: Sequence[Any], shape: tuple[int, ...], size: int
-) -> tuple[str, list[Any], int, int]:
-    """The letters of the inputs, the inputs as flat arrays or numbers, and the loop's (outer, inner)."""
-    letters = []
-    flat: list[Any] = []
-    partial = []
-    for array in arrays:
-        if array.shape == shape and shape:
-            letters.append("F")
-            flat.append(array.reshape(-1))
-        elif array.size == 1:
-            letters.append("S")
-            flat.append(array.reshape(-1)[0] if array.shape else array[()])
-        else:
-            partial.append(len(flat))
-            letters.append("?")
-            flat.append(array)
-    if not partial:
-        return "".join(letters), flat, 1, size
-    outer, inner = _grid(flat[partial[0]], shape)
-    for position in partial:
-        array = flat[position]
-        letter = _letter(array, shape, outer, inner)
-        letters[position] = letter
-        if letter == "F":
-            array = np.broadcast_to(array, shape)
-        flat[position] = array.reshape(-1)
-    return "".join(letters), flat, outer, inner
-
-
-def _grid(array: Any, shape: tuple[int, ...]) -> tuple[int, int]:
-    """(outer, inner) such that `array` is one row or one column of it, if there is such a division."""
-    padded = (1,) * (len(shape) - array.ndim) + array.shape
-    size = 1
-    for length in shape:
-        size *= length
-    varying = [axis for axis, length in enumerate(padded) if length != 1]
-    if padded[varying[0] :] == shape[varying[0] :]:  # a row
-        return size // array.size, array.size
-    if padded[: varying[-1] + 1] == shape[: varying[-1] + 1]:  # a column
-        return array.size, size // array.size
-    return 1, size
-
-
-def _letter(array: Any, shape: tuple[int, ...], outer: int, inner: int) -> str:
-    padded = (1,) * (len(shape) - array.ndim) + array.shape
-    varying = [axis for axis, length in enumerate(padded) if length != 1]
-    if array.size == inner and padded[varying[0] :] == shape[varying[0] :]:
-        return "R"
-    if array.size == outer and padded[: varying[-1] + 1] == shape[: varying[-1] + 1]:
-        return "C"
-    return "F"
-
-
-# Source --------------------------------------------------------------------------------------------------
+# Source -------------------------------------------------------------------------------------------
 
 
 def source(program: Program, letters: str, aliases: str = "") -> str:
@@ -231,9 +252,12 @@ def source(program: Program, letters: str, aliases: str = "") -> str:
         lines.append(f"from {module.__name__} import {name}")
     compute = "np.bool_" if program.compute == np.bool_ else f"np.{program.compute.name}"
     names = [name for name, _ in program.inputs]
-    target_of = {int(a): int(b) for a, b in (pair.split("=") for pair in aliases.split(";") if pair)}
+    target_of = {
+        int(a): int(b) for a, b in (pair.split("=") for pair in aliases.split(";") if pair)
+    }
     outs = [
-        f"{names[target_of[i]]}_" if i in target_of else f"out{i}_" for i in range(len(program.outputs))
+        f"{names[target_of[i]]}_" if i in target_of else f"out{i}_"
+        for i in range(len(program.outputs))
     ]
     parameters = ["start", "stop", "inner"]
     parameters += [f"{name}_" for name in names]
@@ -262,7 +286,8 @@ def source(program: Program, letters: str, aliases: str = "") -> str:
     in_row = [load(name, letter, dtype) for (name, dtype), letter in inputs if letter == "C"]
     inside = [load(name, letter, dtype) for (name, dtype), letter in inputs if letter in "FR"]
     lines += [indent + line for line in outside]
-    # Unsigned positions: for signed ones numba looks whether they count from the end, in every step.
+    # Unsigned positions: for signed ones numba looks whether they count from the end, in every
+    # step.
     if is_flat:
         lines.append(f"{indent}for k in range(np.uintp(start), np.uintp(stop)):")
     else:
@@ -286,11 +311,11 @@ def _identifier(name: str) -> str:
     return re.sub(r"\W", "_", name)
 
 
-# Loading -------------------------------------------------------------------------------------------------
+# Loading ------------------------------------------------------------------------------------------
 
 
 def _load(program: Program, letters: str, aliases: str) -> Callable[..., None]:
-    """The loop as a compiled function, from the cache folder if an earlier process left it there."""
+    """The loop as a compiled function, whose machine code an earlier process may have left."""
     from tensorcore.kernels.cpu import jit
 
     text = source(program, letters, aliases)

@@ -53,17 +53,13 @@ def like(context: Any, x: Any, value: Any) -> Any:
 def select(context: Any, condition: Any, x: Any, y: Any) -> Any:
     """`x` if `condition` else `y`, both computed: never a branch."""
     result = context.unify_pairs(x, y)
-    if isinstance(condition, types.Boolean):
-        condition_type = condition
-    else:
-        condition_type = types.boolean
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         first = context.cast(builder, args[1], signature.args[1], result)
         second = context.cast(builder, args[2], signature.args[2], result)
         return builder.select(args[0], first, second)
 
-    return result(condition_type, x, y), generate
+    return result(types.boolean, x, y), generate
 
 
 def _unary(name: str, doc: str) -> Any:

@@ -1,7 +1,7 @@
 """The one way numba is used here: the decorators, the cache folder, the notice, the threads.
 
-Importing this module imports numba (0.3 s), so only modules that hold kernels import it, and those are
-imported when one of their kernels is first called.
+Importing this module imports numba (0.3 s), so only modules that hold kernels import it, and those
+are imported when one of their kernels is first called.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from typing import Any
 
 import numba
 from numba.core import event
-
 from tensorcore.kernels.cpu import threads
 
-# A fused multiply-add may replace a product and a sum.  NaN, infinities and signed zeros keep their rules.
+# A fused multiply-add may replace a product and a sum.  NaN, infinities and signed zeros keep their
+# rules.
 EXACT = frozenset({"contract"})
 # For sums: the order of the terms is free, so that they can be added in vector registers.
 REORDER = frozenset({"contract", "reassoc"})
@@ -34,12 +34,12 @@ compilations = 0  # functions of this package that this process compiled rather 
 _lock = threading.RLock()
 
 
-# The cache folder ------------------------------------------------------------------------------------
+# The cache folder ---------------------------------------------------------------------------------
 
 
 @functools.cache
 def cache_folder() -> pathlib.Path | None:
-    """Where compiled kernels are kept: TENSORCORE_CACHE_DIR, else the user's cache; None: nowhere."""
+    """Where machine code is kept: TENSORCORE_CACHE_DIR, else the user's cache; None: nowhere."""
     base = os.environ.get("TENSORCORE_CACHE_DIR")
     if base is None:
         import platformdirs
@@ -55,12 +55,19 @@ def cache_folder() -> pathlib.Path | None:
 
 
 # Files whose functions become part of kernels in other files.
-INLINED = ("jit.py", "intrinsics.py", "float32_functions.py", "scalar_functions.py")
+INLINED = (
+    "jit.py",
+    "intrinsics.py",
+    "float32_functions.py",
+    "scalar_functions.py",
+    "rows.py",
+    "vectors.py",
+)
 
 
 @functools.cache
 def digest(filename: str) -> str:
-    """Of all that the machine code of the kernels in a file depends on, but the CPU, which numba checks.
+    """Of all that the machine code of a file's kernels depends on, but the CPU: numba checks that.
 
     numba itself notices changes in a kernel's own file only, by its time and size.
     """
@@ -83,15 +90,16 @@ def _numba_cache_in(folder: pathlib.Path) -> Iterator[None]:
             numba.config.CACHE_DIR = before
 
 
-# Decorators ------------------------------------------------------------------------------------------
+# Decorators ---------------------------------------------------------------------------------------
 
 
 def kernel(
     function: Callable[..., Any] | None = None, *, fastmath: frozenset[str] = EXACT
 ) -> Callable[..., Any]:
-    """Compile a kernel: a function that Python calls.  Its machine code is kept on disk if possible.
+    """Compile a kernel: a function that Python calls.  Its machine code is kept on disk.
 
-    It releases the GIL and does not check bounds; integer division by zero gives 0, not an exception.
+    It releases the GIL and does not check bounds; integer division by zero gives 0, not an
+    exception.
     """
     if function is None:
         return functools.partial(kernel, fastmath=fastmath)
@@ -110,7 +118,7 @@ def kernel(
 def inline(
     function: Callable[..., Any] | None = None, *, fastmath: frozenset[str] = EXACT
 ) -> Callable[..., Any]:
-    """Compile a function that only kernels call; it becomes part of them, so that loops can be vectorised."""
+    """Compile a function that becomes part of the kernels that call it, for vectorised loops."""
     if function is None:
         return functools.partial(inline, fastmath=fastmath)
     return numba.njit(
@@ -118,7 +126,7 @@ def inline(
     )
 
 
-# The notice ------------------------------------------------------------------------------------------
+# The notice ---------------------------------------------------------------------------------------
 
 
 class _Watch(event.Listener):
@@ -159,11 +167,11 @@ def _listen() -> None:
     event.register("numba:compile", _Watch())
 
 
-# Threads ---------------------------------------------------------------------------------------------
+# Threads ------------------------------------------------------------------------------------------
 #
-# Large pieces of work are split over plain Python threads: kernels release the GIL.  Handing a piece over
-# costs some 20 us, which numba's own threads would save; but its layers need OpenMP or TBB, die in forked
-# processes (GNU OpenMP), or are not thread-safe (workqueue).
+# Large pieces of work are split over plain Python threads: kernels release the GIL.  Handing a
+# piece over costs some 20 us, which numba's own threads would save; but its layers need OpenMP or
+# TBB, die in forked processes (GNU OpenMP), or are not thread-safe (workqueue).
 
 _pool: ThreadPoolExecutor | None = None
 _pool_pid = 0
@@ -180,7 +188,8 @@ def split(function: Callable[..., Any], count: int, grain: int, *args: Any) -> N
         return
     bounds = [count * part // parts for part in range(parts + 1)]
     futures = [
-        _workers().submit(function, bounds[part], bounds[part + 1], *args) for part in range(1, parts)
+        _workers().submit(function, bounds[part], bounds[part + 1], *args)
+        for part in range(1, parts)
     ]
     try:
         function(0, bounds[1], *args)

@@ -1,18 +1,19 @@
 """The functions that generated kernels call, for every dtype: names as in `tensorcore.ops.scalar`.
 
-Where an own form without branches exists for float32, `float32_functions` has it under the same name and it
-is taken there.  The rest calls the C library, one element at a time, with the same special cases as NumPy.
+Where an own form without branches exists for float32, `float32_functions` has it under the same
+name and it is taken there.  The rest calls the C library, one element at a time, with the same
+special cases as NumPy.
 """
 
 from __future__ import annotations
 
 import math
 
+import numpy as np
 from numba import types
 from numba.extending import overload
-
 from tensorcore.kernels.cpu import intrinsics
-from tensorcore.kernels.cpu.intrinsics import like, select  # noqa: F401 - select is one of the names
+from tensorcore.kernels.cpu.intrinsics import like, select
 from tensorcore.kernels.cpu.jit import EXACT, inline
 
 OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": set(EXACT), "forceinline": True}
@@ -33,7 +34,7 @@ def _for_kinds(name, *, floats, others):
     return chosen_at_compile_time
 
 
-# Logic ---------------------------------------------------------------------------------------------------
+# Logic --------------------------------------------------------------------------------------------
 
 
 @inline
@@ -67,12 +68,10 @@ isinf = _for_kinds(
 isfinite = _for_kinds(
     "isfinite", floats=lambda x: intrinsics.float_abs(x) < math.inf, others=lambda x: True
 )
-signbit = _for_kinds(
-    "signbit", floats=lambda x: intrinsics.bits(x) < 0, others=lambda x: x < 0
-)
+signbit = _for_kinds("signbit", floats=lambda x: intrinsics.bits(x) < 0, others=lambda x: x < 0)
 
 
-# Rounding, sign, extremes --------------------------------------------------------------------------------
+# Rounding, sign, extremes -------------------------------------------------------------------------
 
 floor = _for_kinds("floor", floats=lambda x: intrinsics.float_floor(x), others=lambda x: x)
 ceil = _for_kinds("ceil", floats=lambda x: intrinsics.float_ceil(x), others=lambda x: x)
@@ -104,12 +103,12 @@ def minimum(x, y):
     return select((x <= y) | (x != x), x, y)
 
 
-# Division ------------------------------------------------------------------------------------------------
+# Division -----------------------------------------------------------------------------------------
 
 
 @inline
 def _float_floor_divide(x, y):
-    rest = math.fmod(x, y)
+    rest = np.fmod(x, y)
     quotient = (x - rest) / y
     # fmod takes the sign of x; Python's rest takes that of y.
     if rest != 0 and (y < 0) != (rest < 0):
@@ -124,7 +123,7 @@ def _float_floor_divide(x, y):
 
 @inline
 def _float_remainder(x, y):
-    rest = math.fmod(x, y)
+    rest = np.fmod(x, y)
     if rest == 0:
         return intrinsics.copy_sign(like(x, 0), y)
     if (y < 0) != (rest < 0):
@@ -137,14 +136,14 @@ def _integer_floor_divide(x, y):
     # A division by 0, or of the smallest integer by -1, stops the process on x86.
     if y == 0:
         return like(x, 0)
-    if y + 1 == 0:
+    if y < 0 and y + 1 == 0:
         return like(x, -x)
     return like(x, x // y)
 
 
 @inline
 def _integer_remainder(x, y):
-    if y == 0 or y + 1 == 0:
+    if y == 0 or (y < 0 and y + 1 == 0):
         return like(x, 0)
     return like(x, x % y)
 
@@ -197,7 +196,7 @@ def _power(x, y):
     return lambda x, y: _integer_power(x, y)
 
 
-# Functions of the C library ------------------------------------------------------------------------------
+# Functions of the C library -----------------------------------------------------------------------
 
 
 @inline
@@ -336,7 +335,7 @@ def softplus(x):
     return select(x < 0, like(x, 0), x) + math.log1p(math.exp(-intrinsics.float_abs(x)))
 
 
-# Bits ----------------------------------------------------------------------------------------------------
+# Bits ---------------------------------------------------------------------------------------------
 
 
 def bitwise_invert(x):
@@ -351,8 +350,8 @@ def _bitwise_invert(x):
     return lambda x: ~x
 
 
-# A shift by the type's width or more is undefined in machine code; NumPy gives 0, or -1 for a negative x
-# that is shifted right.
+# A shift by the type's width or more is undefined in machine code; NumPy gives 0, or -1 for a
+# negative x that is shifted right.
 
 
 @inline

@@ -9,7 +9,7 @@ import pathlib
 
 @functools.cache
 def usable() -> int:
-    """Threads that can run at once: TENSORCORE_NUM_THREADS, else what affinity and cgroup quota allow."""
+    """TENSORCORE_NUM_THREADS, else what the CPU affinity and the quota of the cgroup allow."""
     wanted = os.environ.get("TENSORCORE_NUM_THREADS", "")
     if wanted.isdigit() and int(wanted) > 0:
         return int(wanted)

@@ -4,4 +4,38 @@ from __future__ import annotations
 
 from tensorcore.kernels.program import Kernel
 
-KERNELS: dict[str, Kernel] = {}
+_FLOATS = ("float32", "float64", "float16", "bfloat16")
+_COMPLEX = ("complex64", "complex128")
+
+
+def _kernel(path: str, dtypes: tuple[str, ...] = _FLOATS) -> Kernel:
+    return Kernel(path, dtypes=dtypes, package=__name__)
+
+
+KERNELS: dict[str, Kernel] = {
+    "matmul": _kernel("blas:matmul", _FLOATS + _COMPLEX),
+    "random_bits": _kernel("random:random_bits"),
+    "random_uniform": _kernel("random:random_uniform"),
+    "random_normal": _kernel("random:random_normal"),
+    "dropout_mask": _kernel("random:dropout_mask"),
+    "conv2d": _kernel("convolution:conv2d"),
+    "conv2d_input_gradient": _kernel("convolution:conv2d_input_gradient"),
+    "conv2d_filter_gradient": _kernel("convolution:conv2d_filter_gradient"),
+    "max_pool2d": _kernel("pooling:max_pool2d"),
+    "max_pool2d_gradient": _kernel("pooling:max_pool2d_gradient"),
+    "max_pool2d_gather": _kernel("pooling:max_pool2d_gather"),
+    "avg_pool2d": _kernel("pooling:avg_pool2d"),
+    "avg_pool2d_gradient": _kernel("pooling:avg_pool2d_gradient"),
+    "take": _kernel("indexing:take", _FLOATS + _COMPLEX),
+    "scatter_add": _kernel("indexing:scatter_add"),
+    "softmax": _kernel("softmax:softmax"),
+    "log_softmax": _kernel("softmax:log_softmax"),
+    "softmax_gradient": _kernel("softmax:softmax_gradient"),
+    "log_softmax_gradient": _kernel("softmax:log_softmax_gradient"),
+    "softmax_cross_entropy": _kernel("cross_entropy:softmax_cross_entropy"),
+    "softmax_cross_entropy_gradient": _kernel("cross_entropy:softmax_cross_entropy_gradient"),
+    "sparse_softmax_cross_entropy": _kernel("cross_entropy:sparse_softmax_cross_entropy"),
+    "sparse_softmax_cross_entropy_gradient": _kernel(
+        "cross_entropy:sparse_softmax_cross_entropy_gradient"
+    ),
+}

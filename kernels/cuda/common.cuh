@@ -21,6 +21,12 @@ __device__ inline long long first_index() {
 }
 __device__ inline long long index_step() { return (long long)gridDim.x * blockDim.x; }
 
+// The quotient of numbers that are not negative.  Divisions of 32 bits are several times faster.
+__device__ inline long long divide(long long a, long long b) {
+  if (((a | b) >> 32) == 0) return (unsigned int)a / (unsigned int)b;
+  return a / b;
+}
+
 struct Sum {
   template <typename A> __device__ A operator()(A a, A b) const { return a + b; }
 };

@@ -60,7 +60,9 @@ def gradcheck(
             total = _weighted_sum(function(*values), weights)
         return tuple(tape.gradient(total, _checked(values), unconnected_gradients="zero"))
 
-    return max(error, _check_once(gradient, tensors, rng, step, tolerance, "gradient of the gradient"))
+    return max(
+        error, _check_once(gradient, tensors, rng, step, tolerance, "gradient of the gradient")
+    )
 
 
 def _checked(values: Any) -> list[Any]:
@@ -68,17 +70,26 @@ def _checked(values: Any) -> list[Any]:
 
 
 def _check_once(
-    function: Callable[..., Any], tensors: list[Any], rng: Any, step: float, tolerance: float, what: str
+    function: Callable[..., Any],
+    tensors: list[Any],
+    rng: Any,
+    step: float,
+    tolerance: float,
+    what: str,
 ) -> float:
     result = function(*tensors)
     weights = _random_like(rng, result)
     directions = [
-        as_tensor(rng.normal(size=t.shape).astype(t.dtype), device=t.device) if dtypes.is_inexact(t.dtype) else None
+        as_tensor(rng.normal(size=t.shape).astype(t.dtype), device=t.device)
+        if dtypes.is_inexact(t.dtype)
+        else None
         for t in tensors
     ]
 
     def value_at(t: float) -> float:
-        moved = [x if u is None else x + multiply(u, t) for x, u in zip(tensors, directions, strict=True)]
+        moved = [
+            x if u is None else x + multiply(u, t) for x, u in zip(tensors, directions, strict=True)
+        ]
         return float(_weighted_sum(function(*moved), weights))
 
     with GradientTape() as tape:
@@ -92,21 +103,27 @@ def _check_once(
     error = abs(analytic - numeric) / max(1.0, abs(numeric))
     if not error <= tolerance:
         raise GradientError(
-            f"gradcheck: the {what} along a random direction is {analytic!r}, differences of values give "
+            f"gradcheck: the {what} along a random direction is {analytic!r}, differences of "
+            f"values give "
             f"{numeric!r}: relative error {error:.2e}, allowed {tolerance:.2e}"
         )
     return error
 
 
-
-
 def _outputs(result: Any) -> list[Any]:
     outputs = list(result) if isinstance(result, (tuple, list)) else [result]
-    return [output for output in outputs if isinstance(output, Tensor) and dtypes.is_inexact(output.dtype)]
+    return [
+        output
+        for output in outputs
+        if isinstance(output, Tensor) and dtypes.is_inexact(output.dtype)
+    ]
 
 
 def _random_like(rng: Any, result: Any) -> list[Any]:
-    return [as_tensor(rng.normal(size=o.shape).astype(o.dtype), device=o.device) for o in _outputs(result)]
+    return [
+        as_tensor(rng.normal(size=o.shape).astype(o.dtype), device=o.device)
+        for o in _outputs(result)
+    ]
 
 
 def _weighted_sum(result: Any, weights: list[Any]) -> Any:

@@ -13,17 +13,19 @@ from tensorcore.tensor import Tensor, as_tensor
 from tensorcore.variable import Variable
 
 
-def value_and_grad(function: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
+def value_and_grad(
+    function: Callable[..., Any], argnums: int | Sequence[int] = 0
+) -> Callable[..., Any]:
     """A function that returns what `function` returns, and its gradient.
 
     Args:
         function: returns a tensor with one element.
-        argnums: position(s) of the arguments to differentiate; an argument may be a tensor, a variable, or
-            nested lists, tuples and dicts of them.
+        argnums: position(s) of the arguments to differentiate; an argument may be a tensor, a
+            variable, or nested lists, tuples and dicts of them.
 
     Returns:
-        A function of the same arguments that returns (value, gradient); the gradient has the structure of the
-        argument, or is a tuple of them if `argnums` is a sequence.
+        A function of the same arguments that returns (value, gradient); the gradient has the
+        structure of the argument, or is a tuple of them if `argnums` is a sequence.
 
     >>> value, slope = tc.value_and_grad(lambda x: x * x)(tc.asarray(3.0))
     >>> float(value), float(slope)
@@ -35,7 +37,8 @@ def value_and_grad(function: Callable[..., Any], argnums: int | Sequence[int] = 
     def with_gradient(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
         if max(positions) >= len(args):
             raise InvalidArgumentError(
-                f"grad: argnums={argnums}, but the function was called with {len(args)} positional argument(s)"
+                f"grad: argnums={argnums}, but the function was called with {len(args)} positional "
+                f"argument(s)"
             )
         chosen = [_differentiable(args[position]) for position in positions]
         args_list = list(args)
@@ -45,7 +48,9 @@ def value_and_grad(function: Callable[..., Any], argnums: int | Sequence[int] = 
             tape.watch(*chosen)
             value = function(*args_list, **kwargs)
         if not isinstance(value, Tensor):
-            raise ArgumentTypeError(f"grad: the function must return a tensor, received {type(value).__name__}")
+            raise ArgumentTypeError(
+                f"grad: the function must return a tensor, received {type(value).__name__}"
+            )
         if value.size != 1:
             raise ShapeError(
                 f"grad: the function must return one number, received shape {value.shape}; "
@@ -75,7 +80,9 @@ def grad(function: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Call
 def _differentiable(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _differentiable(part) for key, part in value.items()}
-    if isinstance(value, (list, tuple)) and any(isinstance(v, (Tensor, Variable, list, tuple, dict)) for v in value):
+    if isinstance(value, (list, tuple)) and any(
+        isinstance(v, (Tensor, Variable, list, tuple, dict)) for v in value
+    ):
         return type(value)(_differentiable(part) for part in value)
     if isinstance(value, Variable):
         return value

@@ -32,8 +32,8 @@ class GradientTape:
     """Records operations on watched tensors, for gradients in reverse mode.
 
     Args:
-        persistent: allow several calls of `gradient`; otherwise the tape is spent after one, and its memory
-            is freed while walking.
+        persistent: allow several calls of `gradient`; otherwise the tape is spent after one, and
+            its memory is freed while walking.
         watch_accessed_variables: watch every trainable variable that is read.
 
     Tapes nest: a tape around another's `gradient` gives second derivatives.
@@ -55,7 +55,7 @@ class GradientTape:
         self._variables: dict[int, Variable] = {}
         self._spent = False
 
-    # Recording ----------------------------------------------------------------------------------------
+    # Recording ------------------------------------------------------------------------------------
 
     def __enter__(self) -> GradientTape:
         if self in mode.tapes:
@@ -77,10 +77,13 @@ class GradientTape:
                 self._live.add(value.serial)
                 continue
             if not isinstance(value, Tensor):
-                raise ArgumentTypeError(f"tape.watch: expected tensors or variables, received {value!r}")
+                raise ArgumentTypeError(
+                    f"tape.watch: expected tensors or variables, received {value!r}"
+                )
             if not dtypes.is_inexact(value.dtype):
                 raise GradientError(
-                    f"tape.watch: gradients need a floating-point dtype, received {value.dtype.name}; "
+                    f"tape.watch: gradients need a floating-point dtype, received "
+                    f"{value.dtype.name}; "
                     "convert with tc.astype(x, tc.float32)"
                 )
             self._live.add(_serial(value))
@@ -109,10 +112,9 @@ class GradientTape:
             serial = 0
             if type(value) is Tensor:
                 variable = value.variable
-                if variable is not None and variable.trainable and self._watch_variables:
-                    if dtypes.is_inexact(value.dtype):
-                        live.add(value.serial)
-                        self._variables.setdefault(value.serial, variable)
+                if variable is not None and self._wants(variable):
+                    live.add(value.serial)
+                    self._variables.setdefault(value.serial, variable)
                 if value.serial in live:
                     serial = value.serial
                     found = True
@@ -136,10 +138,16 @@ class GradientTape:
                     kept["y"] = output
                 if op.variadic and "inputs" in rule.names:
                     kept["inputs"] = tuple(inputs)
-        specs = tuple((value.shape, value.dtype) if hasattr(value, "dtype") else ((), None) for value in inputs)
+        specs = tuple(
+            (value.shape, value.dtype) if hasattr(value, "dtype") else ((), None)
+            for value in inputs
+        )
         self._nodes.append(Node(op, tuple(serials), specs, kept, attrs, tuple(described)))
 
-    # Walking back ---------------------------------------------------------------------------------------
+    def _wants(self, variable: Variable) -> bool:
+        return self._watch_variables and variable.trainable and dtypes.is_inexact(variable.dtype)
+
+    # Walking back ---------------------------------------------------------------------------------
 
     def gradient(
         self,
@@ -169,7 +177,8 @@ class GradientTape:
             )
         if unconnected_gradients not in ("none", "zero"):
             raise InvalidArgumentError(
-                f'unconnected_gradients: expected "none" or "zero", received {unconnected_gradients!r}'
+                'unconnected_gradients: expected "none" or "zero", received '
+                f"{unconnected_gradients!r}"
             )
         if not self._persistent:
             self._stop()
@@ -184,22 +193,30 @@ class GradientTape:
         return _rebuild(sources, results)
 
     def _start(self, targets: list[Any], output_gradients: Any) -> dict[int, Tensor]:
-        arriving = [None] * len(targets) if output_gradients is None else _flatten([output_gradients])
+        arriving = (
+            [None] * len(targets) if output_gradients is None else _flatten([output_gradients])
+        )
         if len(arriving) != len(targets):
-            raise InvalidArgumentError(f"gradient: {len(targets)} targets, but {len(arriving)} output_gradients")
+            raise InvalidArgumentError(
+                f"gradient: {len(targets)} targets, but {len(arriving)} output_gradients"
+            )
         gradients: dict[int, Tensor] = {}
         for target, given in zip(targets, arriving, strict=True):
             if not isinstance(target, Tensor):
-                raise ArgumentTypeError(f"gradient: expected a tensor as target, received {target!r}")
+                raise ArgumentTypeError(
+                    f"gradient: expected a tensor as target, received {target!r}"
+                )
             if not dtypes.is_inexact(target.dtype):
                 raise GradientError(
-                    f"gradient: the target has dtype {target.dtype.name}; only floating-point results have gradients"
+                    f"gradient: the target has dtype {target.dtype.name}; only floating-point "
+                    f"results have gradients"
                 )
             if given is None:
                 given = ones_like(target)
             elif tuple(given.shape) != target.shape:
                 raise ShapeError(
-                    f"gradient: output_gradients must have the target's shape {target.shape}, received {given.shape}"
+                    f"gradient: output_gradients must have the target's shape {target.shape}, "
+                    f"received {given.shape}"
                 )
             serial = _serial(target)
             gradients[serial] = add(gradients[serial], given) if serial in gradients else given
@@ -221,7 +238,8 @@ class _Paused:
 def walk_back(nodes: list[Node], gradients: dict[int, Any], keep: set[int]) -> None:
     """Consume `nodes` from the end, adding to `gradients` (serial -> gradient).
 
-    Gradients of intermediate values are dropped as soon as they were passed on, unless they are in `keep`.
+    Gradients of intermediate values are dropped as soon as they were passed on, unless they are in
+    `keep`.
     """
     while nodes:
         node = nodes.pop()
@@ -239,7 +257,9 @@ def walk_back(nodes: list[Node], gradients: dict[int, Any], keep: set[int]) -> N
             if gradient is None:
                 continue
             gradient = fit(gradient, shape, dtype)
-            gradients[serial] = add(gradients[serial], gradient) if serial in gradients else gradient
+            gradients[serial] = (
+                add(gradients[serial], gradient) if serial in gradients else gradient
+            )
 
 
 def _arriving(node: Node, gradients: dict[int, Any], keep: set[int]) -> Any:

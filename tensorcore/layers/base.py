@@ -109,7 +109,7 @@ class Layer:
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
 
-    # To be overridden -----------------------------------------------------------------------------------
+    # To be overridden -----------------------------------------------------------------------------
 
     def build(self, input_shape: Any) -> None:
         """Make the weights for inputs of this shape; the batch dimension is None."""
@@ -137,7 +137,7 @@ class Layer:
         """A layer made from what `get_config` returned."""
         return cls(**config)
 
-    # Weights ----------------------------------------------------------------------------------------------
+    # Weights --------------------------------------------------------------------------------------
 
     def add_weight(
         self,
@@ -262,23 +262,27 @@ class Layer:
         for variable, value in zip(variables, weights, strict=True):
             variable.assign(np.asarray(value).astype(variable.dtype, copy=False))
 
-    # Losses -------------------------------------------------------------------------------------------------
+    # Losses ---------------------------------------------------------------------------------------
 
     def add_loss(self, loss: Any) -> None:
         """Add a scalar tensor to what training minimises; meant for use inside `call`."""
         self._losses.extend(loss if isinstance(loss, (list, tuple)) else [loss])
+        context.added_loss = True
 
     @property
     def losses(self) -> list[Any]:
         """What `add_loss` collected in this layer and the layers inside since the last call of the model."""
+        if not context.added_loss:  # walking over all layers takes longer than a small layer's step
+            return []
         return [loss for layer in self._flatten_layers() for loss in layer._losses]
 
     def clear_losses(self) -> None:
         """Forget what `add_loss` collected."""
-        for layer in self._flatten_layers():
-            layer._losses.clear()
+        if context.added_loss:
+            for layer in self._flatten_layers():
+                layer._losses.clear()
 
-    # Calling --------------------------------------------------------------------------------------------------
+    # Calling --------------------------------------------------------------------------------------
 
     def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         """Convert and check the inputs, build at the first call, and `call`."""
@@ -286,18 +290,32 @@ class Layer:
             raise TrainingError(f"{type(self).__name__}: call super().__init__() in __init__")
         inputs = self._as_inputs(inputs)
         if not self.built:
+            return self._first_call(inputs, args, kwargs)
+        return self._run(inputs, args, kwargs)
+
+    def _first_call(self, inputs: Any, args: Any, kwargs: Any) -> Any:
+        """Build and call; the layers inside that are built on the way are named after this one."""
+        before = context.path
+        context.path = (*before, self.name)
+        try:
             self._build_for(map_structure(lambda x: (None, *x.shape[1:]), inputs))
+            return self._run(inputs, args, kwargs)
+        finally:
+            context.path = before
+
+    def _run(self, inputs: Any, args: Any, kwargs: Any) -> Any:
+        """`call`, with `training` taken from the call, else from the layer around."""
         if self.input_spec is not None:
             self._check_input(inputs.shape)
         said = kwargs.get("training")
         position = self._training_position
-        if position is not None and 0 <= position - 1 < len(args):
-            said = args[position - 1]
-            if said is None:
-                args = (*args[: position - 1], context.training, *args[position:])
-        elif position is None:
+        if position is None:
             if not self._takes_any_keyword:
                 kwargs.pop("training", None)
+        elif 0 <= position < len(args):
+            said = args[position]
+            if said is None:
+                args = (*args[:position], context.training, *args[position + 1 :])
         elif said is None and context.training is not None:
             kwargs["training"] = context.training
         if said is None or said is context.training:
@@ -338,18 +356,16 @@ class Layer:
     def _build_for(self, shape: Any) -> None:
         """Make the weights for inputs of `shape`, named after the path of layers around."""
         before = context.path
-        context.path = (*before, self.name)
+        if before[-1:] != (self.name,):
+            context.path = (*before, self.name)
         try:
-            self._check_input_spec(shape)
+            if self.input_spec is not None:
+                self._check_input(shape)
             self.build(shape)
         finally:
             context.path = before
         self._build_shape = shape
         self.built = True
-
-    def _check_input_spec(self, shape: Any) -> None:
-        if self.input_spec is not None:
-            self._check_input(shape)
 
     def _check_input(self, shape: Shape) -> None:
         if shape == self._checked_shape:

@@ -10,11 +10,13 @@ class CallContext(threading.local):
 
     Attributes:
         training: what the outermost explicit `training=` said; None if nobody said anything.
-        path: names of the layers being built or called, the outermost first.
+        path: names of the layers being built or called for the first time, the outermost first.
+        added_loss: whether any layer ever called `add_loss`.
     """
 
     training: bool | None = None
     path: tuple[str, ...] = ()
+    added_loss: bool = False
 
 
 context = CallContext()

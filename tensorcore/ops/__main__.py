@@ -1,4 +1,6 @@
-"""`python -m tensorcore.ops`: every operation, how each device runs it, and where its gradient comes from."""
+"""`python -m tensorcore.ops`: every operation, how each device runs it, and where its gradient
+comes from.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,7 @@ def how(op: Op, kind: str) -> str:
         ways.append(f"kernel from {size}" if size else "kernel")
     if isinstance(op, Elementwise) and (kind == "gpu" or op.numpy is None):
         ways.append("generated" if kind == "gpu" else "generated if large")
-    if not ways or kind == "cpu" and ways != ["kernel"]:
+    if not ways or (kind == "cpu" and ways != ["kernel"]):
         ways.append(library)
     return ", ".join(ways)
 
@@ -52,7 +54,9 @@ def main() -> int:
     table = [("operation", "cpu", "gpu", "gradient"), *rows()]
     widths = [max(len(row[column]) for row in table) for column in range(4)]
     for row in table:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        print(
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        )
     print(f"\n{len(table) - 1} operations")
     return 0
 

@@ -32,7 +32,7 @@ def relu6(x):
 @elementwise(computes="float", takes="real", domain=[(-2.5, 2.5), (0.1, 0.4)])
 def leaky_relu_of(x, negative_slope):
     """x where it is positive, else negative_slope * x."""
-    return scalar.select(0.0 < x, x, negative_slope * x)
+    return scalar.select(x > 0.0, x, negative_slope * x)
 
 
 def leaky_relu(x: Any, negative_slope: Any = 0.2) -> Any:
@@ -47,11 +47,12 @@ def leaky_relu(x: Any, negative_slope: Any = 0.2) -> Any:
 @elementwise(computes="float", takes="real", domain=[(-2.5, 2.5), (0.5, 1.5)])
 def elu_of(x, alpha):
     """x where it is positive, else alpha * (exp(x) - 1)."""
-    return scalar.select(0.0 < x, x, alpha * scalar.expm1(x))
+    return scalar.select(x > 0.0, x, alpha * scalar.expm1(x))
 
 
 def elu(x: Any, alpha: Any = 1.0) -> Any:
-    """Exponential linear unit: x where it is positive, else alpha * (exp(x) - 1) (Clevert et al., 2015).
+    """Exponential linear unit: x where it is positive, else alpha * (exp(x) - 1) (Clevert et al.,
+    2015).
 
     >>> tc.nn.elu(tc.asarray([0.0, 2.0])).tolist()
     [0.0, 2.0]
@@ -67,7 +68,7 @@ def selu(x):
     1.0507
     """
     scale, alpha = 1.0507009873554805, 1.6732632423543772
-    return scale * scalar.select(0.0 < x, x, alpha * scalar.expm1(x))
+    return scale * scalar.select(x > 0.0, x, alpha * scalar.expm1(x))
 
 
 @elementwise(computes="float")
@@ -187,7 +188,8 @@ def _from_logits(g: Any, logits: Any, targets: Any) -> Any:
     gradient=(_from_logits, lambda g, logits: -g * logits),
 )
 def sigmoid_cross_entropy(logits, targets):
-    """Cross-entropy of a yes/no prediction: -t log(p) - (1 - t) log(1 - p) with p = sigmoid(logits).
+    """Cross-entropy of a yes/no prediction: -t log(p) - (1 - t) log(1 - p) with p =
+    sigmoid(logits).
 
     Computed as max(x, 0) - x t + log(1 + exp(-|x|)), which neither overflows nor cancels.
 

@@ -16,9 +16,14 @@ Pair = tuple[int, int]
 
 def check_pair(op_name: str, argument: str, value: Any) -> Pair:
     """Two positive ints, for height and width."""
-    if not (isinstance(value, tuple) and len(value) == 2 and all(isinstance(v, int) and v > 0 for v in value)):
+    if not (
+        isinstance(value, tuple)
+        and len(value) == 2
+        and all(isinstance(v, int) and v > 0 for v in value)
+    ):
         raise InvalidArgumentError(
-            f"{op_name}: {argument} must be a pair of positive ints (height, width), received {value!r}"
+            f"{op_name}: {argument} must be a pair of positive ints (height, width), received "
+            f"{value!r}"
         )
     return value
 
@@ -33,11 +38,14 @@ def check_padding(op_name: str, padding: Any) -> None:
         good = False
     if not good or isinstance(padding, str):
         raise InvalidArgumentError(
-            f'{op_name}: padding must be "SAME", "VALID" or ((top, bottom), (left, right)), received {padding!r}'
+            f'{op_name}: padding must be "SAME", "VALID" or ((top, bottom), (left, right)), '
+            f"received {padding!r}"
         )
 
 
-def window_output(op_name: str, shape: Any, window: Pair, strides: Pair, dilation: Pair, padding: Any) -> Any:
+def window_output(
+    op_name: str, shape: Any, window: Pair, strides: Pair, dilation: Pair, padding: Any
+) -> Any:
     """Height and width of the result of sliding a window over an image of shape (N, H, W, C)."""
     sizes = []
     for axis in (0, 1):
@@ -48,14 +56,17 @@ def window_output(op_name: str, shape: Any, window: Pair, strides: Pair, dilatio
         count = output_size(size, window[axis], strides[axis], dilation[axis], padding, axis)
         if count < 1:
             raise ShapeError(
-                f"{op_name}: a window of {window} (dilation {dilation}, padding {padding}) does not fit "
+                f"{op_name}: a window of {window} (dilation {dilation}, padding {padding}) does "
+                f"not fit "
                 f"an image of {shape[1]} x {shape[2]}"
             )
         sizes.append(count)
     return tuple(sizes)
 
 
-def padded(xp: Any, x: Any, window: Pair, strides: Pair, dilation: Pair, padding: Any, value: Any = 0) -> Any:
+def padded(
+    xp: Any, x: Any, window: Pair, strides: Pair, dilation: Pair, padding: Any, value: Any = 0
+) -> Any:
     """The images with their border."""
     border = [pads(x.shape[1 + i], window[i], strides[i], dilation[i], padding, i) for i in (0, 1)]
     if border == [(0, 0), (0, 0)]:
@@ -71,15 +82,20 @@ def windows(x: Any, out: Pair, row: int, column: int, strides: Pair) -> Any:
 
 
 def _offsets(window: Pair, dilation: Pair) -> Any:
-    return [(r, c, r * dilation[0], c * dilation[1]) for r in range(window[0]) for c in range(window[1])]
+    return [
+        (r, c, r * dilation[0], c * dilation[1]) for r in range(window[0]) for c in range(window[1])
+    ]
 
 
 def _grouped(xp: Any, left: Any, right: Any, groups: int) -> Any:
-    """left (N, H, W, C) times right (C / groups, O) within each group of channels -> (N, H, W, O)."""
+    """left (N, H, W, C) times right (C / groups, O) within each group of channels -> (N, H, W,
+    O).
+    """
     if groups == 1:
         return xp.matmul(left, right)
     parts = [
-        xp.matmul(a, b) for a, b in zip(xp.split(left, groups, -1), xp.split(right, groups, -1), strict=True)
+        xp.matmul(a, b)
+        for a, b in zip(xp.split(left, groups, -1), xp.split(right, groups, -1), strict=True)
     ]
     return xp.concatenate(parts, axis=-1)
 
@@ -102,12 +118,21 @@ def _conv2d_reference(
 
 
 def _input_gradient_reference(
-    xp: Any, g: Any, w: Any, input_shape: Any, strides: Pair, padding: Any, dilation: Pair, groups: int
+    xp: Any,
+    g: Any,
+    w: Any,
+    input_shape: Any,
+    strides: Pair,
+    padding: Any,
+    dilation: Pair,
+    groups: int,
 ) -> Any:
     dtype = g.dtype
     g, w = (v.astype(dtypes.accumulator(dtype), copy=False) for v in (g, w))
     window = w.shape[:2]
-    border = [pads(input_shape[1 + i], window[i], strides[i], dilation[i], padding, i) for i in (0, 1)]
+    border = [
+        pads(input_shape[1 + i], window[i], strides[i], dilation[i], padding, i) for i in (0, 1)
+    ]
     height, width = (input_shape[1 + i] + sum(border[i]) for i in (0, 1))
     result = xp.zeros((input_shape[0], height, width, input_shape[3]), g.dtype)
     per_group = w.shape[3] // groups
@@ -123,7 +148,14 @@ def _input_gradient_reference(
 
 
 def _filter_gradient_reference(
-    xp: Any, x: Any, g: Any, filter_shape: Any, strides: Pair, padding: Any, dilation: Pair, groups: int
+    xp: Any,
+    x: Any,
+    g: Any,
+    filter_shape: Any,
+    strides: Pair,
+    padding: Any,
+    dilation: Pair,
+    groups: int,
 ) -> Any:
     dtype = x.dtype
     x, g = (v.astype(dtypes.accumulator(dtype), copy=False) for v in (x, g))
@@ -148,7 +180,11 @@ def _cases(rng: np.random.Generator) -> Any:
     return [
         ((2, 5, 6, 3), (3, 3, 3, 4), {}),
         ((1, 6, 5, 2), (3, 2, 2, 3), {"strides": (2, 1), "padding": "SAME"}),
-        ((2, 7, 7, 4), (2, 3, 2, 6), {"dilation": (2, 1), "groups": 2, "padding": ((1, 0), (2, 1))}),
+        (
+            (2, 7, 7, 4),
+            (2, 3, 2, 6),
+            {"dilation": (2, 1), "groups": 2, "padding": ((1, 0), (2, 1))},
+        ),
     ]
 
 
@@ -166,10 +202,22 @@ def _output_shape(x: Any, w: Any, attrs: dict[str, Any]) -> tuple[int, ...]:
     reference=_conv2d_reference,
     gradient=(
         lambda g, x_shape, w, strides, padding, dilation, groups: conv2d_input_gradient(
-            g, w, input_shape=x_shape, strides=strides, padding=padding, dilation=dilation, groups=groups
+            g,
+            w,
+            input_shape=x_shape,
+            strides=strides,
+            padding=padding,
+            dilation=dilation,
+            groups=groups,
         ),
         lambda g, x, w_shape, strides, padding, dilation, groups: conv2d_filter_gradient(
-            x, g, filter_shape=w_shape, strides=strides, padding=padding, dilation=dilation, groups=groups
+            x,
+            g,
+            filter_shape=w_shape,
+            strides=strides,
+            padding=padding,
+            dilation=dilation,
+            groups=groups,
         ),
     ),
     samples=_samples,
@@ -178,13 +226,15 @@ def _output_shape(x: Any, w: Any, attrs: dict[str, Any]) -> tuple[int, ...]:
 def conv2d(x, w, /, *, strides=(1, 1), padding="VALID", dilation=(1, 1), groups=1):
     """Convolution (cross-correlation) of images with filters, channels last.
 
-    y[n, i, j, o] = sum over r, s, c of x[n, i * stride + r * dilation, j * stride + s * dilation, c] * w[r, s, c, o]
+    y[n, i, j, o] = sum over r, s, c of x[n, i * stride + r * dilation, j * stride + s * dilation,
+    c] * w[r, s, c, o]
 
     Args:
         x: images, shape (N, H, W, C).
         w: filters, shape (rows, columns, C / groups, filters).
         strides: steps of the window, (height, width), in cells.
-        padding: "VALID", "SAME" (TensorFlow's rule), or ((top, bottom), (left, right)) cells of zeros.
+        padding: "VALID", "SAME" (TensorFlow's rule), or ((top, bottom), (left, right)) cells of
+            zeros.
         dilation: distance between the filter's cells, (height, width).
         groups: number of groups of channels that are convolved apart.
 
@@ -206,7 +256,8 @@ def conv2d(x, w, /, *, strides=(1, 1), padding="VALID", dilation=(1, 1), groups=
     channels, filters = x.shape[3], w.shape[3]
     if groups < 1 or filters % groups or channels != w.shape[2] * groups:
         raise ShapeError(
-            f"conv2d: {channels} channels of x, filters of shape {tuple(w.shape)} and groups={groups} do not fit; "
+            f"conv2d: {channels} channels of x, filters of shape {tuple(w.shape)} and "
+            f"groups={groups} do not fit; "
             f"expected w of shape (rows, columns, {channels} / groups, a multiple of groups)"
         )
     out = window_output("conv2d", x.shape, w.shape[:2], strides, dilation, padding)
@@ -220,7 +271,13 @@ def conv2d(x, w, /, *, strides=(1, 1), padding="VALID", dilation=(1, 1), groups=
             g, w, strides=strides, padding=padding, dilation=dilation, groups=groups
         ),
         lambda g, in_g, w_shape, strides, padding, dilation, groups: conv2d_filter_gradient(
-            g, in_g, filter_shape=w_shape, strides=strides, padding=padding, dilation=dilation, groups=groups
+            g,
+            in_g,
+            filter_shape=w_shape,
+            strides=strides,
+            padding=padding,
+            dilation=dilation,
+            groups=groups,
         ),
     ),
     samples=lambda rng: [
@@ -247,7 +304,13 @@ def conv2d_input_gradient(in_g, w, /, *, input_shape, strides, padding, dilation
     reference=_filter_gradient_reference,
     gradient=(
         lambda g, x_shape, in_g, strides, padding, dilation, groups: conv2d_input_gradient(
-            in_g, g, input_shape=x_shape, strides=strides, padding=padding, dilation=dilation, groups=groups
+            in_g,
+            g,
+            input_shape=x_shape,
+            strides=strides,
+            padding=padding,
+            dilation=dilation,
+            groups=groups,
         ),
         lambda g, x, strides, padding, dilation, groups: conv2d(
             x, g, strides=strides, padding=padding, dilation=dilation, groups=groups

@@ -18,17 +18,24 @@ def _place(device: str | Device | None) -> Device:
     return default_device() if device is None else device_named(device)
 
 
-def asarray(value: Any, /, *, dtype: Any = None, device: str | Device | None = None, copy: bool | None = None) -> Tensor:
+def asarray(
+    value: Any,
+    /,
+    *,
+    dtype: Any = None,
+    device: str | Device | None = None,
+    copy: bool | None = None,
+) -> Tensor:
     """A tensor of `value`.
 
     Args:
         value: a number, nested lists of numbers, an array of NumPy or CuPy, a tensor or a variable.
-        dtype: the dtype of the result; None keeps that of arrays, and takes float32 or int32 for Python's
-            numbers.
-        device: where it goes; None leaves tensors where they are and puts host values on the default
-            device.
-        copy: True always copies; None copies where needed, so that a NumPy array may share its memory;
-            False raises where a copy is needed.
+        dtype: the dtype of the result; None keeps that of arrays, and takes float32 or int32 for
+            Python's numbers.
+        device: where it goes; None leaves tensors where they are and puts host values on the
+            default device.
+        copy: True always copies; None copies where needed, so that a NumPy array may share its
+            memory; False raises where a copy is needed.
 
     >>> tc.asarray([1, 2]).dtype, tc.asarray([1.0]).dtype
     (dtype('int32'), dtype('float32'))
@@ -39,20 +46,26 @@ def asarray(value: Any, /, *, dtype: Any = None, device: str | Device | None = N
         tensor = tensor.to(where)
     shared = tensor.data is value or tensor.is_shared or tensor is value
     if copy is False and not shared:
-        raise InvalidArgumentError("asarray: copy=False, but the value has to be copied or converted")
+        raise InvalidArgumentError(
+            "asarray: copy=False, but the value has to be copied or converted"
+        )
     if tensor.is_shared or (copy and shared):
         tensor = Tensor(tensor.device.copy(tensor.data), tensor.device)
     return tensor
 
 
-def full(shape: Any, fill_value: Any, *, dtype: Any = None, device: str | Device | None = None) -> Tensor:
+def full(
+    shape: Any, fill_value: Any, *, dtype: Any = None, device: str | Device | None = None
+) -> Tensor:
     """A tensor of the given shape in which every element is `fill_value`.
 
     >>> tc.full((2,), 7).tolist()
     [7, 7]
     """
     where = _place(device)
-    kind = dtypes.as_dtype(dtype if dtype is not None else getattr(fill_value, "dtype", type(fill_value)))
+    kind = dtypes.as_dtype(
+        dtype if dtype is not None else getattr(fill_value, "dtype", type(fill_value))
+    )
     value = fill_value.item() if isinstance(fill_value, Tensor) else fill_value
     return wrap(where.run(where.xp.full, as_shape("full", shape), value, kind), where)
 
@@ -64,7 +77,10 @@ def zeros(shape: Any, *, dtype: Any = None, device: str | Device | None = None) 
     [[0.0], [0.0]]
     """
     where = _place(device)
-    return wrap(where.run(where.xp.zeros, as_shape("zeros", shape), dtypes.as_dtype(dtype or "float32")), where)
+    return wrap(
+        where.run(where.xp.zeros, as_shape("zeros", shape), dtypes.as_dtype(dtype or "float32")),
+        where,
+    )
 
 
 def ones(shape: Any, *, dtype: Any = None, device: str | Device | None = None) -> Tensor:
@@ -74,7 +90,10 @@ def ones(shape: Any, *, dtype: Any = None, device: str | Device | None = None) -
     [1.0, 1.0]
     """
     where = _place(device)
-    return wrap(where.run(where.xp.ones, as_shape("ones", shape), dtypes.as_dtype(dtype or "float32")), where)
+    return wrap(
+        where.run(where.xp.ones, as_shape("ones", shape), dtypes.as_dtype(dtype or "float32")),
+        where,
+    )
 
 
 def empty(shape: Any, *, dtype: Any = None, device: str | Device | None = None) -> Tensor:
@@ -113,7 +132,9 @@ def ones_like(x: Any, /, *, dtype: Any = None, device: str | Device | None = Non
     return ones(shape, dtype=kind, device=where)
 
 
-def full_like(x: Any, /, fill_value: Any, *, dtype: Any = None, device: str | Device | None = None) -> Tensor:
+def full_like(
+    x: Any, /, fill_value: Any, *, dtype: Any = None, device: str | Device | None = None
+) -> Tensor:
     """`fill_value` in the shape, dtype and place of another tensor.
 
     >>> tc.full_like(tc.zeros(2), 3).tolist()
@@ -134,7 +155,13 @@ def empty_like(x: Any, /, *, dtype: Any = None, device: str | Device | None = No
 
 
 def arange(
-    start: Any, /, stop: Any = None, step: Any = 1, *, dtype: Any = None, device: str | Device | None = None
+    start: Any,
+    /,
+    stop: Any = None,
+    step: Any = 1,
+    *,
+    dtype: Any = None,
+    device: str | Device | None = None,
 ) -> Tensor:
     """Evenly spaced values in [start, stop), or in [0, start) without `stop`.
 
@@ -176,7 +203,13 @@ def linspace(
 
 
 def eye(
-    n_rows: int, n_cols: int | None = None, /, *, k: int = 0, dtype: Any = None, device: str | Device | None = None
+    n_rows: int,
+    n_cols: int | None = None,
+    /,
+    *,
+    k: int = 0,
+    dtype: Any = None,
+    device: str | Device | None = None,
 ) -> Tensor:
     """Ones on the k-th diagonal, zeros elsewhere.
 
@@ -184,4 +217,6 @@ def eye(
     [[1.0, 0.0], [0.0, 1.0]]
     """
     where = _place(device)
-    return wrap(where.run(where.xp.eye, n_rows, n_cols, k, dtypes.as_dtype(dtype or "float32")), where)
+    return wrap(
+        where.run(where.xp.eye, n_rows, n_cols, k, dtypes.as_dtype(dtype or "float32")), where
+    )

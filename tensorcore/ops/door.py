@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tensorcore import dtypes
-from tensorcore.device import CPU, Device, check_range, default_device
-from tensorcore.errors import ArgumentTypeError, DeviceMismatchError, TensorcoreError
+from tensorcore.device import Device, check_range, default_device
+from tensorcore.errors import DeviceMismatchError, TensorcoreError
 from tensorcore.tensor import Tensor, as_tensor, wrap
 
 if TYPE_CHECKING:
@@ -20,7 +20,9 @@ NUMBERS = (bool, int, float, complex)
 
 
 class _Mode(threading.local):
-    """What else happens in this thread besides running: the tapes that listen, the innermost last."""
+    """What else happens in this thread besides running: the tapes that listen, the innermost
+    last.
+    """
 
     tapes: tuple[Any, ...] = ()
 
@@ -49,7 +51,9 @@ def apply(op: Op, inputs: Sequence[Any], attrs: dict[str, Any]) -> Any:
 
 
 def common_device(inputs: Sequence[Any]) -> Device | None:
-    """The device of the inputs if all are tensors and live together: the usual case, told quickly."""
+    """The device of the inputs if all are tensors and live together: the usual case, told
+    quickly.
+    """
     device = None
     for value in inputs:
         if type(value) is not Tensor:
@@ -61,13 +65,17 @@ def common_device(inputs: Sequence[Any]) -> Device | None:
     return device
 
 
-def hand_out(op: Op, device: Device, inputs: Sequence[Any], attrs: dict[str, Any], result: Any) -> Any:
+def hand_out(
+    op: Op, device: Device, inputs: Sequence[Any], attrs: dict[str, Any], result: Any
+) -> Any:
     """The result as tensors, after the tapes were told."""
     if type(result) is tuple:
         output: Any = tuple(wrap(array, device) for array in result)
     else:
         if op.is_view and inputs[0].variable is not None:
-            result = device.copy(result)  # a variable's memory is written to; a view of it would change too
+            result = device.copy(
+                result
+            )  # a variable's memory is written to; a view of it would change too
         output = wrap(result, device)
     for tape in mode.tapes:
         tape.record(op, inputs, attrs, output)
@@ -104,7 +112,9 @@ def is_number(value: Any) -> bool:
 
 
 def as_operand(value: Any) -> Any:
-    """Variables as their current tensor; tensors and numbers as they are; the rest is made a tensor later."""
+    """Variables as their current tensor; tensors and numbers as they are; the rest is made a tensor
+    later.
+    """
     read = getattr(value, "__tensor__", None)
     return value if read is None else read()
 
@@ -117,7 +127,10 @@ def _mismatch(op: Op, inputs: Sequence[Any]) -> DeviceMismatchError:
         if isinstance(operand, Tensor)
     }
     where = ", ".join(f"{name} is on {place}" for name, place in places.items())
-    first, other = next(iter(places.values())), next(p for p in places.values() if p != next(iter(places.values())))
+    first, other = (
+        next(iter(places.values())),
+        next(p for p in places.values() if p != next(iter(places.values()))),
+    )
     name = next(n for n, place in places.items() if place == other)
     return DeviceMismatchError(
         f"{op.name}: its inputs must be on one device, but {where}. Move one of them, for example "
@@ -136,7 +149,11 @@ def common_dtype(op: Op, tensors: Sequence[Any]) -> list[Any]:
     for index, value in enumerate(tensors):
         if type(value) is not Tensor:
             arrays[index] = _as_scalar(op, index, value, wanted)
-        elif index in positions and arrays[index].dtype is not wanted and arrays[index].dtype != wanted:
+        elif (
+            index in positions
+            and arrays[index].dtype is not wanted
+            and arrays[index].dtype != wanted
+        ):
             arrays[index] = value.device.run(arrays[index].astype, wanted)
     return arrays
 
@@ -163,7 +180,8 @@ def _as_scalar(op: Op, index: int, value: Any, dtype: np.dtype) -> Any:
         return dtype.type(value)
     except OverflowError:
         raise dtypes.DTypeError(
-            f"{op.name}: the number {value} for {op.inputs[index]} does not fit the tensor's dtype {dtype.name}"
+            f"{op.name}: the number {value} for {op.inputs[index]} does not fit the tensor's dtype "
+            f"{dtype.name}"
         ) from None
 
 
@@ -173,7 +191,9 @@ def check_bounds(op: Op, device: Device, arrays: Sequence[Any], attrs: dict[str,
         check_range(device, arrays[index], low, high, message)
 
 
-def run(op: Op, device: Device, arrays: Sequence[Any], attrs: dict[str, Any], out: Any = None) -> Any:
+def run(
+    op: Op, device: Device, arrays: Sequence[Any], attrs: dict[str, Any], out: Any = None
+) -> Any:
     """The fallback chain: an own kernel, a kernel generated from the expression, the reference."""
     kind = device.kind
     try:

@@ -1,9 +1,9 @@
 """Element-wise operations: one scalar function each, from which kernels and gradients are made.
 
-    @elementwise(numpy="tanh", computes="float")
-    def tanh(x):
-        '''Hyperbolic tangent.'''
-        return scalar.tanh(x)
+@elementwise(numpy="tanh", computes="float")
+def tanh(x):
+    '''Hyperbolic tangent.'''
+    return scalar.tanh(x)
 """
 
 from __future__ import annotations
@@ -82,15 +82,19 @@ class Elementwise(Op):
             promote=inputs[1:] if takes == "select" else inputs,
             trusted_on=("cpu", "gpu"),
         )
-        # NumPy's function may be called straight away for these dtypes: nothing to check, nothing to convert.
+        # NumPy's function may be called straight away for these dtypes: nothing to check, nothing
+        # to convert.
         self._ufunc = getattr(np, numpy) if numpy and takes != "select" and outputs == 1 else None
         self._direct = {
             dtype
             for dtype in dtypes.ALL
-            if dtypes.KIND[dtype] in TAKES.get(takes, TAKES["any"])[0] and self.compute_dtype(dtype) == dtype
+            if dtypes.KIND[dtype] in TAKES.get(takes, TAKES["any"])[0]
+            and self.compute_dtype(dtype) == dtype
         }
 
-    def _make_rule(self, name: str, parameters: list[inspect.Parameter], doc: str | None, module: str) -> Any:
+    def _make_rule(
+        self, name: str, parameters: list[inspect.Parameter], doc: str | None, module: str
+    ) -> Any:
         names = [parameter.name for parameter in parameters]
 
         def rule(*values: Any) -> Spec:
@@ -142,7 +146,7 @@ class Elementwise(Op):
             return dtypes.float32 if dtype == dtypes.complex64 else dtypes.float64
         return dtype
 
-    # Running --------------------------------------------------------------------------------------------
+    # Running --------------------------------------------------------------------------------------
 
     def __call__(self, *args: Any, **attrs: Any) -> Any:
         if self._ufunc is not None and not attrs:
@@ -153,7 +157,9 @@ class Elementwise(Op):
         return apply(self, *self.bind(args, attrs))
 
     def _straight(self, args: tuple[Any, ...]) -> Any:
-        """The way past all checks, for CPU tensors of one dtype that fit; None for everything else."""
+        """The way past all checks, for CPU tensors of one dtype that fit; None for everything
+        else.
+        """
         first = args[0] if args else None
         if type(first) is not Tensor or first.device is not CPU:
             return None
@@ -190,7 +196,9 @@ class Elementwise(Op):
         for expression in self.expressions:
             result = scalar.evaluate(expression, values, xp, compute.type, REFERENCE_FUNCTIONS)
             result = xp.asarray(result, self.result_dtype(dtype))
-            results.append(result if result.shape == shape else xp.broadcast_to(result, shape).copy())
+            results.append(
+                result if result.shape == shape else xp.broadcast_to(result, shape).copy()
+            )
         return results[0] if self.n_outputs == 1 else tuple(results)
 
     def _refuse(self, arrays: Sequence[Any]) -> None:
@@ -230,14 +238,16 @@ class Elementwise(Op):
             outputs=(self.result_dtype(dtype),) * self.n_outputs,
         )
 
-    # Differentiation --------------------------------------------------------------------------------------
+    # Differentiation ------------------------------------------------------------------------------
 
     def _make_gradients(self) -> tuple[Gradient | str, ...]:
         if self._made_gradient is not None:
             rules = self._made_gradient
             return tuple(rule if isinstance(rule, str) else Gradient(rule, self) for rule in rules)
         if self.computes == "bool" or self.takes in ("bits", "integer"):
-            return (_NO_GRADIENT["bool" if self.computes == "bool" else self.takes],) * len(self.inputs)
+            return (_NO_GRADIENT["bool" if self.computes == "bool" else self.takes],) * len(
+                self.inputs
+            )
         pulled = scalar.pullback(self.expression, self.inputs)
         return tuple(
             "none: a condition has no slope"
@@ -247,7 +257,9 @@ class Elementwise(Op):
         )
 
     def _derived(self, index: int, expr: scalar.Expr) -> Gradient:
-        """The rule that computes `expr`, itself an element-wise operation with gradients of its own."""
+        """The rule that computes `expr`, itself an element-wise operation with gradients of its
+        own.
+        """
         from tensorcore.ops.creation import zeros_like
 
         used = scalar.arguments([expr])
@@ -259,7 +271,9 @@ class Elementwise(Op):
             return Gradient(zeros_like, self, [])
         operation = operation_of(f"{self.name}_vjp_{self.inputs[index]}", names, expr)
         if names[0] == "g":
-            return Gradient(lambda g, **kept: operation(g, *(kept[n] for n in wanted)), self, wanted)
+            return Gradient(
+                lambda g, **kept: operation(g, *(kept[n] for n in wanted)), self, wanted
+            )
         return Gradient(lambda g, **kept: operation(*(kept[n] for n in wanted)), self, wanted)
 
     def _samples(self, rng: np.random.Generator) -> list[tuple[tuple[Any, ...], dict[str, Any]]]:
@@ -275,7 +289,9 @@ class Elementwise(Op):
     def draw(self, rng: np.random.Generator, shapes: Sequence[tuple[int, ...]]) -> tuple[Any, ...]:
         """Random inputs from the operation's domain, as float64, integer or boolean arrays."""
         domains = self.domain if isinstance(self.domain, list) else [self.domain] * len(shapes)
-        return tuple(_draw(rng, shape, domain) for shape, domain in zip(shapes, domains, strict=True))
+        return tuple(
+            _draw(rng, shape, domain) for shape, domain in zip(shapes, domains, strict=True)
+        )
 
 
 def _draw(rng: np.random.Generator, shape: tuple[int, ...], domain: Any) -> Any:
@@ -300,8 +316,8 @@ def elementwise(
 
     Args:
         numpy: the NumPy and CuPy function that computes the same, if there is one.
-        computes: "same" (result in the inputs' common dtype), "float" (integers become float32 first),
-            "bool", or "real" (the real dtype of a complex one).
+        computes: "same" (result in the inputs' common dtype), "float" (integers become float32
+            first), "bool", or "real" (the real dtype of a complex one).
         takes: a key of `TAKES`, or "select" for a boolean first input.
         domain: (low, high) of sample inputs, or a list with one an input; ints give integers.
         gradient: rules that replace the derived ones.
@@ -327,14 +343,17 @@ def elementwise(
 
 
 def operation_of(name: str, names: list[str], expr: scalar.Expr) -> Elementwise:
-    """The operation that computes `expr` from the named arguments: a declared one if there is, else a new one."""
+    """The operation that computes `expr` from the named arguments: a declared one if there is, else
+    a new one.
+    """
     arguments = [scalar.argument(n) for n in names]
     for known in _declared_by_primitive().get(expr.primitive, ()):
         if tuple(expr.args) == tuple(arguments) and len(known.inputs) == len(names):
             return known
     if name in OPS:
         return OPS[name]  # type: ignore[return-value]
-    # In the derived operation "g" and "y" are inputs like any other; its own rules use those two names.
+    # In the derived operation "g" and "y" are inputs like any other; its own rules use those two
+    # names.
     swap = {scalar.argument(old): scalar.argument(f"in_{old}") for old in names}
     inner = scalar.substitute(expr, swap)
 
@@ -361,7 +380,9 @@ def _declared_by_primitive() -> dict[Any, list[Elementwise]]:
     for operation in list(OPS.values()):
         if isinstance(operation, Elementwise) and operation.numpy is not None:
             expr = operation.expression
-            if expr.primitive and tuple(expr.args) == tuple(scalar.argument(n) for n in operation.inputs):
+            if expr.primitive and tuple(expr.args) == tuple(
+                scalar.argument(n) for n in operation.inputs
+            ):
                 found.setdefault(expr.primitive, []).append(operation)
     return found
 
@@ -375,12 +396,14 @@ def _generator(kind: str) -> Any:
     return generated
 
 
-# Plain forms of the functions that NumPy lacks -----------------------------------------------------------
+# Plain forms of the functions that NumPy lacks ----------------------------------------------------
 
 
 def _erf(x: Any) -> Any:
     if not isinstance(x, (np.ndarray, np.generic)):
-        raise NotImplementedError("erf has no CuPy reference; its generated kernel serves every dtype")
+        raise NotImplementedError(
+            "erf has no CuPy reference; its generated kernel serves every dtype"
+        )
     values = np.asarray(x, np.float64).ravel()
     return np.array([math.erf(value) for value in values]).reshape(np.shape(x)).astype(x.dtype)
 
@@ -396,4 +419,8 @@ def _softplus(x: Any) -> Any:
     return np.maximum(x, x.dtype.type(0)) + np.log1p(np.exp(-abs(x)))
 
 
-REFERENCE_FUNCTIONS: dict[str, Callable[..., Any]] = {"erf": _erf, "sigmoid": _sigmoid, "softplus": _softplus}
+REFERENCE_FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "erf": _erf,
+    "sigmoid": _sigmoid,
+    "softplus": _softplus,
+}

@@ -9,12 +9,18 @@ import numpy as np
 
 from tensorcore import dtypes
 from tensorcore.device import is_array
-from tensorcore.errors import ArgumentTypeError, DTypeError, InvalidArgumentError, OutOfRangeError, ShapeError
+from tensorcore.errors import (
+    ArgumentTypeError,
+    DTypeError,
+    InvalidArgumentError,
+    OutOfRangeError,
+    ShapeError,
+)
 from tensorcore.ops.record import Spec, op
 from tensorcore.ops.shapes import axis_index
 from tensorcore.tensor import Tensor, as_tensor
 
-# Along one axis --------------------------------------------------------------------------------------------
+# Along one axis -----------------------------------------------------------------------------------
 
 
 def _check_integer(op_name: str, argument: str, dtype: np.dtype) -> None:
@@ -109,7 +115,9 @@ def scatter_add(x, indices, updates, /, *, axis=0):
     place = axis_index("scatter_add", axis, len(x.shape))
     expected = (*x.shape[:place], *indices.shape, *x.shape[place + 1 :])
     if tuple(updates.shape) != expected and None not in expected:
-        raise ShapeError(f"scatter_add: updates must have shape {expected}, received {tuple(updates.shape)}")
+        raise ShapeError(
+            f"scatter_add: updates must have shape {expected}, received {tuple(updates.shape)}"
+        )
     return Spec(tuple(x.shape), x.dtype)
 
 
@@ -169,7 +177,9 @@ def _add_along_reference(xp: Any, x: Any, indices: Any, updates: Any, axis: int)
         ((rng.normal(size=(2, 4)), np.array([[0, 3, 3], [1, 1, 2]]), rng.normal(size=(2, 3))), {}),
     ],
     promote=("x", "updates"),
-    bounds=lambda x, indices, updates, axis: [(1, 0, x.shape[axis], _take_message("add_along_axis"))],
+    bounds=lambda x, indices, updates, axis: [
+        (1, 0, x.shape[axis], _take_message("add_along_axis"))
+    ],
 )
 def add_along_axis(x, indices, updates, /, *, axis=-1):
     """x with `updates` added where `take_along_axis` would read.
@@ -213,10 +223,12 @@ def one_hot(indices, /, num_classes, *, dtype="float32", axis=-1):
     """
     _check_integer("one_hot", "indices", indices.dtype)
     place = axis_index("one_hot", axis, len(indices.shape) + 1)
-    return Spec((*indices.shape[:place], num_classes, *indices.shape[place:]), dtypes.as_dtype(dtype))
+    return Spec(
+        (*indices.shape[:place], num_classes, *indices.shape[place:]), dtypes.as_dtype(dtype)
+    )
 
 
-# x[...] ------------------------------------------------------------------------------------------------------
+# x[...] -------------------------------------------------------------------------------------------
 
 
 class Place:
@@ -330,14 +342,17 @@ def index_tensor(x: Any, key: Any) -> Any:
             index.append(_plain_slice(part))
         elif isinstance(part, int) and not isinstance(part, bool):
             index.append(part)
-        elif isinstance(part, (list, bool, Tensor)) or hasattr(part, "__tensor__") or is_array(part):
+        elif (
+            isinstance(part, (list, bool, Tensor)) or hasattr(part, "__tensor__") or is_array(part)
+        ):
             _add_index_tensor(part, index, tensors, x)
         else:
             try:
                 index.append(operator.index(part))
             except TypeError:
                 raise ArgumentTypeError(
-                    f"a tensor is indexed by ints, slices, None, ... and integer or boolean tensors, received {part!r}"
+                    "a tensor is indexed by ints, slices, None, ... and integer or boolean "
+                    f"tensors, received {part!r}"
                 ) from None
     return getitem([x, *tensors], index=tuple(index))
 
@@ -354,7 +369,9 @@ def _add_index_tensor(part: Any, index: list[Any], tensors: list[Any], x: Any) -
     if isinstance(part, list) and not part:
         tensor = as_tensor(np.zeros(0, np.int64), device=x.device)
     if dtypes.KIND[tensor.dtype] not in ("integer", "bool"):
-        raise DTypeError(f"an index tensor must hold integers or booleans, received {tensor.dtype.name}")
+        raise DTypeError(
+            f"an index tensor must hold integers or booleans, received {tensor.dtype.name}"
+        )
     if tensor.ndim == 0 and tensor.dtype != dtypes.bool:
         index.append(int(tensor))
         return

@@ -101,7 +101,9 @@ def matmul(x1, x2, /, *, transpose_a=False, transpose_b=False):
     """
     a, b = tuple(x1.shape), tuple(x2.shape)
     if not a or not b:
-        raise ShapeError(f"matmul: x1 and x2 need at least 1 dimension, received shapes {a} and {b}; use x1 * x2")
+        raise ShapeError(
+            f"matmul: x1 and x2 need at least 1 dimension, received shapes {a} and {b}; use x1 * x2"
+        )
     if transpose_a and len(a) > 1:
         a = (*a[:-2], a[-1], a[-2])
     if transpose_b and len(b) > 1:
@@ -132,7 +134,8 @@ def tensordot(x1: Any, x2: Any, /, *, axes: Any = 2) -> Any:
     Args:
         x1: tensor.
         x2: tensor.
-        axes: n, for the last n dimensions of x1 and the first n of x2; or two sequences of dimensions.
+        axes: n, for the last n dimensions of x1 and the first n of x2; or two sequences of
+            dimensions.
 
     >>> tc.tensordot(tc.ones((2, 3)), tc.ones((3, 4)), axes=1).shape
     (2, 4)
@@ -140,7 +143,9 @@ def tensordot(x1: Any, x2: Any, /, *, axes: Any = 2) -> Any:
     x1, x2 = as_tensor(x1), as_tensor(x2)
     if isinstance(axes, int):
         if not 0 <= axes <= min(x1.ndim, x2.ndim):
-            raise InvalidArgumentError(f"tensordot: axes={axes} does not fit shapes {x1.shape} and {x2.shape}")
+            raise InvalidArgumentError(
+                f"tensordot: axes={axes} does not fit shapes {x1.shape} and {x2.shape}"
+            )
         first, second = list(range(x1.ndim - axes, x1.ndim)), list(range(axes))
     else:
         first, second = (
@@ -149,13 +154,19 @@ def tensordot(x1: Any, x2: Any, /, *, axes: Any = 2) -> Any:
         )
     sizes = [x1.shape[i] for i in first]
     if sizes != [x2.shape[i] for i in second]:
-        raise ShapeError(f"tensordot: shapes {x1.shape} and {x2.shape} differ along axes {first} and {second}")
+        raise ShapeError(
+            f"tensordot: shapes {x1.shape} and {x2.shape} differ along axes {first} and {second}"
+        )
     rest1 = [i for i in range(x1.ndim) if i not in first]
     rest2 = [i for i in range(x2.ndim) if i not in second]
     inner = math.prod(sizes)
     left = reshape(transpose(x1, (*rest1, *first)), (math.prod(x1.shape[i] for i in rest1), inner))
-    right = reshape(transpose(x2, (*second, *rest2)), (inner, math.prod(x2.shape[i] for i in rest2)))
-    return reshape(matmul(left, right), (*(x1.shape[i] for i in rest1), *(x2.shape[i] for i in rest2)))
+    right = reshape(
+        transpose(x2, (*second, *rest2)), (inner, math.prod(x2.shape[i] for i in rest2))
+    )
+    return reshape(
+        matmul(left, right), (*(x1.shape[i] for i in rest1), *(x2.shape[i] for i in rest2))
+    )
 
 
 def vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
@@ -177,7 +188,7 @@ def outer(x1: Any, x2: Any, /) -> Any:
     return multiply(reshape(x1, (-1, 1)), reshape(x2, (1, -1)))
 
 
-# einsum -----------------------------------------------------------------------------------------------------
+# einsum -------------------------------------------------------------------------------------------
 
 
 def einsum(subscripts: str, /, *operands: Any) -> Any:
@@ -202,7 +213,11 @@ def einsum(subscripts: str, /, *operands: Any) -> Any:
     if gone:
         tensor = sum(tensor, axis=tuple(gone))
         labels = [label for label in labels if label in output]
-    return transpose(tensor, tuple(labels.index(label) for label in output)) if labels != output else tensor
+    return (
+        transpose(tensor, tuple(labels.index(label) for label in output))
+        if labels != output
+        else tensor
+    )
 
 
 def _parse(subscripts: str, tensors: list[Any]) -> tuple[list[list[str]], list[str]]:
@@ -210,7 +225,9 @@ def _parse(subscripts: str, tensors: list[Any]) -> tuple[list[list[str]], list[s
     left, arrow, right = text.partition("->")
     parts = left.split(",")
     if len(parts) != len(tensors):
-        raise InvalidArgumentError(f"einsum: {subscripts!r} names {len(parts)} operand(s), received {len(tensors)}")
+        raise InvalidArgumentError(
+            f"einsum: {subscripts!r} names {len(parts)} operand(s), received {len(tensors)}"
+        )
     widest = 0
     for part, tensor in zip(parts, tensors, strict=True):
         named = len(part.replace("...", ""))
@@ -218,17 +235,25 @@ def _parse(subscripts: str, tensors: list[Any]) -> tuple[list[list[str]], list[s
             widest = max(widest, tensor.ndim - named)
         if tensor.ndim < named or ("..." not in part and tensor.ndim != named):
             raise ShapeError(f"einsum: {part!r} does not fit an operand of shape {tensor.shape}")
-    dots = [f"#{i}" for i in range(widest)]  # labels of the dimensions under the dots, aligned at the right
+    dots = [
+        f"#{i}" for i in range(widest)
+    ]  # labels of the dimensions under the dots, aligned at the right
     inputs = [_labels(part, dots, tensor.ndim) for part, tensor in zip(parts, tensors, strict=True)]
     if not arrow:
-        letters = sorted({label for labels in inputs for label in labels if not label.startswith("#")})
+        letters = sorted(
+            {label for labels in inputs for label in labels if not label.startswith("#")}
+        )
         flat = [label for labels in inputs for label in labels]
         output = dots + [letter for letter in letters if flat.count(letter) == 1]
     else:
-        output = _labels(right, dots, len(right.replace("...", "")) + (len(dots) if "..." in right else 0))
+        output = _labels(
+            right, dots, len(right.replace("...", "")) + (len(dots) if "..." in right else 0)
+        )
     unknown = set(output) - {label for labels in inputs for label in labels}
     if unknown or len(set(output)) != len(output):
-        raise InvalidArgumentError(f"einsum: the result {right!r} of {subscripts!r} repeats or invents a letter")
+        raise InvalidArgumentError(
+            f"einsum: the result {right!r} of {subscripts!r} repeats or invents a letter"
+        )
     return inputs, output
 
 
@@ -254,7 +279,10 @@ def _diagonals(tensors: list[Any], inputs: list[list[str]]) -> tuple[list[Any], 
             i = labels.index(label)
             j = labels.index(label, i + 1)
             if tensor.shape[i] != tensor.shape[j]:
-                raise ShapeError(f"einsum: letter {label!r} stands for sizes {tensor.shape[i]} and {tensor.shape[j]}")
+                raise ShapeError(
+                    f"einsum: letter {label!r} stands for sizes "
+                    f"{tensor.shape[i]} and {tensor.shape[j]}"
+                )
             order = [axis for axis in range(tensor.ndim) if axis not in (i, j)]
             places = arange(tensor.shape[i], device=tensor.device)
             tensor = transpose(tensor, (i, j, *order))[places, places]
@@ -264,8 +292,10 @@ def _diagonals(tensors: list[Any], inputs: list[list[str]]) -> tuple[list[Any], 
     return results, names
 
 
-def _contract(a: Any, a_labels: list[str], b: Any, b_labels: list[str], later: set[str]) -> tuple[Any, list[str]]:
-    """Two operands multiplied, summed over the letters that nothing later needs, by one batched matmul."""
+def _contract(
+    a: Any, a_labels: list[str], b: Any, b_labels: list[str], later: set[str]
+) -> tuple[Any, list[str]]:
+    """Two operands multiplied, summed over letters needed no more, by one batched matmul."""
     a, a_labels = _sum_out(a, a_labels, later.union(b_labels))
     b, b_labels = _sum_out(b, b_labels, later.union(a_labels))
     sizes: dict[str, int] = {}
@@ -288,11 +318,18 @@ def _contract(a: Any, a_labels: list[str], b: Any, b_labels: list[str], later: s
 
 def _sum_out(x: Any, labels: list[str], needed: set[str]) -> tuple[Any, list[str]]:
     gone = tuple(i for i, label in enumerate(labels) if label not in needed)
-    return (sum(x, axis=gone), [label for label in labels if label in needed]) if gone else (x, labels)
+    return (
+        (sum(x, axis=gone), [label for label in labels if label in needed]) if gone else (x, labels)
+    )
 
 
 def _grouped(
-    x: Any, labels: list[str], batch: list[str], second: list[str], third: list[str], sizes: dict[str, int]
+    x: Any,
+    labels: list[str],
+    batch: list[str],
+    second: list[str],
+    third: list[str],
+    sizes: dict[str, int],
 ) -> Any:
     from tensorcore.ops.shaping import broadcast_to
 
@@ -300,6 +337,6 @@ def _grouped(
     x = transpose(x, tuple(labels.index(label) for label in order))
     x = broadcast_to(x, tuple(sizes[label] for label in order))
     shape = [sizes[label] for label in batch]
-    return reshape(x, (*shape, math.prod(sizes[n] for n in second), math.prod(sizes[n] for n in third)))
-
-
+    return reshape(
+        x, (*shape, math.prod(sizes[n] for n in second), math.prod(sizes[n] for n in third))
+    )

@@ -101,7 +101,11 @@ def install(cls: type) -> None:
         setattr(cls, f"__{name}__", _binary(operation))
         setattr(cls, f"__r{name}__", _reflected(operation))
     for name, operation in COMPARISONS.items():
-        setattr(cls, f"__{name}__", _comparison(operation, {"eq": False, "ne": True}.get(name, NotImplemented)))
+        setattr(
+            cls,
+            f"__{name}__",
+            _comparison(operation, {"eq": False, "ne": True}.get(name, NotImplemented)),
+        )
     for name, operation in UNARY.items():
         setattr(cls, f"__{name}__", _unary(operation))
     for name in REDUCTIONS:

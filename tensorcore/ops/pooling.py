@@ -9,7 +9,14 @@ import numpy as np
 from tensorcore import dtypes
 from tensorcore.errors import ShapeError
 from tensorcore.kernels.windows import pads
-from tensorcore.ops.convolution import Pair, check_padding, check_pair, padded, window_output, windows
+from tensorcore.ops.convolution import (
+    Pair,
+    check_padding,
+    check_pair,
+    padded,
+    window_output,
+    windows,
+)
 from tensorcore.ops.record import Spec, check_inexact, op
 
 ONE = (1, 1)
@@ -30,7 +37,9 @@ def _cells(xp: Any, x: Any, window: Pair, strides: Pair, padding: Any, value: An
     """All cells of all windows: (cells, N, OH, OW, C), in row-major order of the window."""
     out = window_output("pooling", x.shape, window, strides, ONE, padding)
     x = padded(xp, x, window, strides, ONE, padding, value)
-    return xp.stack([windows(x, out, r, c, strides) for r in range(window[0]) for c in range(window[1])])
+    return xp.stack(
+        [windows(x, out, r, c, strides) for r in range(window[0]) for c in range(window[1])]
+    )
 
 
 def _winners(xp: Any, x: Any, window: Pair, strides: Pair, padding: Any) -> Any:
@@ -43,7 +52,9 @@ def _unpad(xp: Any, x: Any, shape: Any, window: Pair, strides: Pair, padding: An
     return xp.ascontiguousarray(x[:, top : top + shape[1], left : left + shape[2], :])
 
 
-def _bordered_zeros(xp: Any, shape: Any, dtype: Any, window: Pair, strides: Pair, padding: Any) -> Any:
+def _bordered_zeros(
+    xp: Any, shape: Any, dtype: Any, window: Pair, strides: Pair, padding: Any
+) -> Any:
     border = [sum(pads(shape[1 + i], window[i], strides[i], 1, padding, i)) for i in (0, 1)]
     return xp.zeros((shape[0], shape[1] + border[0], shape[2] + border[1], shape[3]), dtype)
 
@@ -52,7 +63,9 @@ def _max_reference(xp: Any, x: Any, window: Pair, strides: Pair, padding: Any) -
     return xp.max(_cells(xp, x, window, strides, padding, -np.inf), axis=0)
 
 
-def _max_gradient_reference(xp: Any, g: Any, x: Any, window: Pair, strides: Pair, padding: Any) -> Any:
+def _max_gradient_reference(
+    xp: Any, g: Any, x: Any, window: Pair, strides: Pair, padding: Any
+) -> Any:
     winners = _winners(xp, x, window, strides, padding)
     result = _bordered_zeros(xp, x.shape, g.dtype, window, strides, padding)
     for cell in range(window[0] * window[1]):
@@ -62,7 +75,9 @@ def _max_gradient_reference(xp: Any, g: Any, x: Any, window: Pair, strides: Pair
     return _unpad(xp, result, x.shape, window, strides, padding)
 
 
-def _max_gather_reference(xp: Any, v: Any, x: Any, window: Pair, strides: Pair, padding: Any) -> Any:
+def _max_gather_reference(
+    xp: Any, v: Any, x: Any, window: Pair, strides: Pair, padding: Any
+) -> Any:
     winners = _winners(xp, x, window, strides, padding)
     return xp.take_along_axis(_cells(xp, v, window, strides, padding, 0), winners[None], 0)[0]
 
@@ -75,7 +90,11 @@ _CASES: list[tuple[tuple[int, ...], dict[str, Any]]] = [
 
 
 def _out(shape: Any, attrs: dict[str, Any]) -> tuple[int, ...]:
-    return (shape[0], *window_output("pooling", shape, attrs["window"], attrs["strides"], ONE, attrs["padding"]), shape[3])
+    return (
+        shape[0],
+        *window_output("pooling", shape, attrs["window"], attrs["strides"], ONE, attrs["padding"]),
+        shape[3],
+    )
 
 
 @op(
@@ -111,7 +130,8 @@ def max_pool2d(x, /, *, window, strides, padding="VALID"):
         "none: the position of a maximum has no slope",
     ),
     samples=lambda rng: [
-        ((rng.normal(size=_out(shape, attrs)), rng.normal(size=shape)), attrs) for shape, attrs in _CASES
+        ((rng.normal(size=_out(shape, attrs)), rng.normal(size=shape)), attrs)
+        for shape, attrs in _CASES
     ],
 )
 def max_pool2d_gradient(in_g, x, /, *, window, strides, padding):
@@ -153,7 +173,9 @@ def _average_gradient_reference(
     xp: Any, g: Any, input_shape: Any, window: Pair, strides: Pair, padding: Any
 ) -> Any:
     compute = dtypes.accumulator(g.dtype)
-    share = g.astype(compute, copy=False) / _counts(xp, input_shape, compute, window, strides, padding)
+    share = g.astype(compute, copy=False) / _counts(
+        xp, input_shape, compute, window, strides, padding
+    )
     result = _bordered_zeros(xp, input_shape, compute, window, strides, padding)
     for row in range(window[0]):
         for column in range(window[1]):
@@ -183,10 +205,13 @@ def avg_pool2d(x, /, *, window, strides, padding="VALID"):
 @op(
     reference=_average_gradient_reference,
     gradient=(
-        lambda g, window, strides, padding: avg_pool2d(g, window=window, strides=strides, padding=padding),
+        lambda g, window, strides, padding: avg_pool2d(
+            g, window=window, strides=strides, padding=padding
+        ),
     ),
     samples=lambda rng: [
-        ((rng.normal(size=_out(shape, attrs)),), {**attrs, "input_shape": shape}) for shape, attrs in _CASES
+        ((rng.normal(size=_out(shape, attrs)),), {**attrs, "input_shape": shape})
+        for shape, attrs in _CASES
     ],
 )
 def avg_pool2d_gradient(in_g, /, *, input_shape, window, strides, padding):

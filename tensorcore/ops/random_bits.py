@@ -1,7 +1,7 @@
 """Random numbers from a counter: the same key and counter give the same numbers on every device.
 
-The generator is Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011).
-State is kept in `tensorcore/random.py`; here are pure functions of key and counter.
+The generator is Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC
+2011). State is kept in `tensorcore/random.py`; here are pure functions of key and counter.
 """
 
 from __future__ import annotations
@@ -86,7 +86,9 @@ def _samples(**attrs: Any) -> Any:
 def _float_spec(op_name: str, shape: Any, dtype: Any) -> Spec:
     kind = dtypes.as_dtype(dtype)
     if not dtypes.is_float(kind):
-        raise DTypeError(f"{op_name}: dtype must be a real floating-point dtype, received {kind.name}")
+        raise DTypeError(
+            f"{op_name}: dtype must be a real floating-point dtype, received {kind.name}"
+        )
     return Spec(as_shape(op_name, shape), kind)
 
 
@@ -105,13 +107,23 @@ def random_bits(key, counter, /, *, shape):
     return Spec(as_shape("random_bits", shape), dtypes.uint32)
 
 
-@op(reference=_uniform_reference, gradient=RANDOM, samples=_samples(dtype="float32"), takes_numbers=True)
+@op(
+    reference=_uniform_reference,
+    gradient=RANDOM,
+    samples=_samples(dtype="float32"),
+    takes_numbers=True,
+)
 def random_uniform(key, counter, /, *, shape, dtype):
     """Uniform numbers in [0, 1), in steps of 2**-24 (float32) or 2**-53 (float64)."""
     return _float_spec("random_uniform", shape, dtype)
 
 
-@op(reference=_normal_reference, gradient=RANDOM, samples=_samples(dtype="float32"), takes_numbers=True)
+@op(
+    reference=_normal_reference,
+    gradient=RANDOM,
+    samples=_samples(dtype="float32"),
+    takes_numbers=True,
+)
 def random_normal(key, counter, /, *, shape, dtype):
     """Standard normal numbers, by the transform of Box and Muller (1958)."""
     return _float_spec("random_normal", shape, dtype)

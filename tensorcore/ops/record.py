@@ -3,9 +3,11 @@
     @op(reference=..., gradient=..., samples=...)
     def transpose(x, /, axes=None): ...
 
-The decorated function is the shape-and-dtype rule, hence also the check of the arguments: it gets the inputs
-(anything with `shape` and `dtype`), and returns the `Spec` of the output.  Its docstring and signature become
-those of the public operation, which is the record itself: `transpose(x)` goes through the door in `door.py`.
+The decorated function is the shape-and-dtype rule, hence also the check of the arguments: it gets
+the inputs (anything with `shape` and `dtype`), and returns the `Spec` of the output.  Its docstring
+and signature become
+those of the public operation, which is the record itself: `transpose(x)` goes through the door in
+    `door.py`.
 """
 
 from __future__ import annotations
@@ -39,20 +41,24 @@ class Spec(NamedTuple):
 class Gradient:
     """The gradient rule for one input, and what it asks to be kept from the forward run.
 
-    The first parameter of the function is the arriving gradient; the others name what it needs: an input, the
-    output `y`, an attribute, or `<input>_shape` and `<input>_dtype`.
+    The first parameter of the function is the arriving gradient; the others name what it needs: an
+    input, the output `y`, an attribute, or `<input>_shape` and `<input>_dtype`.
     """
 
     __slots__ = ("function", "names", "inputs", "needs_output")
 
     def __init__(self, function: Rule, op: Op, names: Sequence[str] | None = None) -> None:
         self.function = function
-        self.names = list(names) if names is not None else list(inspect.signature(function).parameters)[1:]
+        self.names = (
+            list(names) if names is not None else list(inspect.signature(function).parameters)[1:]
+        )
         known = {"y", "i", "shapes", "inputs", *op.inputs, *op.attributes}
         known |= {f"{name}_{what}" for name in op.inputs for what in ("shape", "dtype")}
         unknown = set(self.names) - known
         if unknown:
-            raise TypeError(f"{op.name}: its gradient asks for {sorted(unknown)}; there are {sorted(known)}")
+            raise TypeError(
+                f"{op.name}: its gradient asks for {sorted(unknown)}; there are {sorted(known)}"
+            )
         self.inputs = [index for index, name in enumerate(op.inputs) if name in self.names]
         self.needs_output = "y" in self.names
 
@@ -62,17 +68,20 @@ class Op:
 
     Attributes:
         name: unique, and the name under which kernels are found.
-        inputs: names of the tensor arguments; for a variadic operation the one name of the sequence.
+        inputs: names of the tensor arguments; for a variadic operation the one name of the
+            sequence.
         attributes: the other arguments and their defaults.
         rule: inputs, attributes -> Spec (or a tuple of them); raises on arguments that do not fit.
-        reference: (xp, *arrays, **attributes) -> array(s); plainly right, works on NumPy and on CuPy.
+        reference: (xp, *arrays, **attributes) -> array(s); plainly right, works on NumPy and on
+            CuPy.
         gradients: one per input: a Gradient, or a text that says why there is none.
         promote: positions of the inputs that are brought to a common dtype first.
         is_view: whether the result may share memory with an input.
         takes_numbers: whether scalars of the host are given to the kernels as they are.
-        bounds: inputs, attributes -> [(input position, low, high, message)]: ranges of indices and labels.
-        trusted_on: kinds of devices on which whatever runs the operation refuses all that the rule refuses,
-            so that the rule is asked only when that fails.
+        bounds: inputs, attributes -> [(input position, low, high, message)]: ranges of indices and
+            labels.
+        trusted_on: kinds of devices on which whatever runs the operation refuses all that the rule
+            refuses, so that the rule is asked only when that fails.
         samples: random generator -> [(inputs, attributes)], read by tests and benchmarks.
     """
 
@@ -108,18 +117,28 @@ class Op:
         self._positional = tuple(
             p.name for p in parameters[n_inputs:] if p.kind is p.POSITIONAL_OR_KEYWORD
         )
-        self._required = tuple(n for n, default in self.attributes.items() if default is inspect.Parameter.empty)
-        self._defaults = {n: d for n, d in self.attributes.items() if d is not inspect.Parameter.empty}
-        self.promote = tuple(range(n_inputs)) if variadic and promote else tuple(
-            self.inputs.index(name) for name in promote
+        self._required = tuple(
+            n for n, default in self.attributes.items() if default is inspect.Parameter.empty
+        )
+        self._defaults = {
+            n: d for n, d in self.attributes.items() if d is not inspect.Parameter.empty
+        }
+        self.promote = (
+            tuple(range(n_inputs))
+            if variadic and promote
+            else tuple(self.inputs.index(name) for name in promote)
         )
         rules = gradient if isinstance(gradient, tuple) else (gradient,) * n_inputs
         if len(rules) != n_inputs:
             raise TypeError(f"{self.name}: {n_inputs} inputs, but {len(rules)} gradient rules")
         self._gradient_rules = rules
         self._gradients: tuple[Gradient | str, ...] | None = None
-        self.kernels: dict[str, Any] = {}  # device kind -> what `kernels.<device>` has under this name
-        self.runs: collections.Counter[tuple[str, str]] = collections.Counter()  # (device kind, how)
+        self.kernels: dict[
+            str, Any
+        ] = {}  # device kind -> what `kernels.<device>` has under this name
+        self.runs: collections.Counter[tuple[str, str]] = (
+            collections.Counter()
+        )  # (device kind, how)
         self.trusted_on = frozenset(trusted_on)
         self.__name__ = self.__qualname__ = self.name
         self.__doc__ = rule.__doc__
@@ -139,13 +158,17 @@ class Op:
         return self._gradients
 
     def _make_gradients(self) -> tuple[Gradient | str, ...]:
-        return tuple(rule if isinstance(rule, str) else Gradient(rule, self) for rule in self._gradient_rules)
+        return tuple(
+            rule if isinstance(rule, str) else Gradient(rule, self) for rule in self._gradient_rules
+        )
 
     def compute_dtype(self, dtype: np.dtype) -> np.dtype:
         """The dtype in which inputs of the promoted `dtype` are computed."""
         return dtype
 
-    def bind(self, args: tuple[Any, ...], attrs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    def bind(
+        self, args: tuple[Any, ...], attrs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Split the arguments of a call into inputs and a full set of attributes."""
         count = len(self.inputs)
         if len(args) == count and not attrs and not self._required:
@@ -160,7 +183,11 @@ class Op:
         if len(args) < count or len(args) - count > len(self._positional):
             raise ArgumentTypeError(
                 f"{self.name}{self.__signature__}: takes {count} positional inputs"
-                + (f" and at most {len(self._positional)} positional options" if self._positional else "")
+                + (
+                    f" and at most {len(self._positional)} positional options"
+                    if self._positional
+                    else ""
+                )
                 + f", received {len(args)} positional arguments"
             )
         attrs = {**self._defaults, **given}
@@ -169,7 +196,11 @@ class Op:
         if len(attrs) != len(self.attributes) or attrs.keys() != self.attributes.keys():
             unknown = sorted(attrs.keys() - self.attributes.keys())
             missing = [name for name in self._required if name not in attrs]
-            problem = f"unknown argument {unknown[0]!r}" if unknown else f"missing argument {missing[0]!r}"
+            problem = (
+                f"unknown argument {unknown[0]!r}"
+                if unknown
+                else f"missing argument {missing[0]!r}"
+            )
             raise ArgumentTypeError(f"{self.name}{self.__signature__}: {problem}")
         return attrs
 
@@ -177,7 +208,9 @@ class Op:
         return apply(self, *self.bind(args, attrs))
 
     def grouped(self, arrays: Sequence[Any]) -> Sequence[Any]:
-        """The inputs as the rule, the kernels and the reference take them: one by one, or as one sequence."""
+        """The inputs as the rule, the kernels and the reference take them: one by one, or as one
+        sequence.
+        """
         return (arrays,) if self.variadic else arrays
 
     def generated(self, kind: str, arrays: Sequence[Any]) -> Any:

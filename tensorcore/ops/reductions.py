@@ -49,7 +49,9 @@ def _same(name: str, x: Any, axis: Any, keepdims: bool, dtype: Any = None) -> Sp
 
 
 def with_reduced_axes(y: Any, x_shape: tuple[int, ...], axis: Any, keepdims: bool) -> Any:
-    """A reduction's result with the reduced dimensions back as size 1, so that it broadcasts against x."""
+    """A reduction's result with the reduced dimensions back as size 1, so that it broadcasts
+    against x.
+    """
     from tensorcore.ops.shaping import reshape
 
     return y if keepdims else reshape(y, reduced("reduction", x_shape, axis, True))
@@ -65,7 +67,7 @@ def _count(x_shape: tuple[int, ...], axis: Any) -> int:
     return math.prod(x_shape[i] for i in axes_tuple("mean", axis, len(x_shape)))
 
 
-# Sums -------------------------------------------------------------------------------------------------------
+# Sums ---------------------------------------------------------------------------------------------
 
 
 def _sum_dtype(dtype: np.dtype, wanted: Any) -> np.dtype:
@@ -80,7 +82,9 @@ def _sum_dtype(dtype: np.dtype, wanted: Any) -> np.dtype:
 def _sum_reference(name: str) -> Any:
     def reference(xp: Any, x: Any, axis: Any, dtype: Any, keepdims: bool) -> Any:
         result = _sum_dtype(x.dtype, dtype)
-        sums = getattr(xp, name)(x, axis=_axis(axis), dtype=dtypes.accumulator(result), keepdims=keepdims)
+        sums = getattr(xp, name)(
+            x, axis=_axis(axis), dtype=dtypes.accumulator(result), keepdims=keepdims
+        )
         return sums if sums.dtype == result else sums.astype(result)
 
     return reference
@@ -109,7 +113,9 @@ def sum(x, /, *, axis=None, dtype=None, keepdims=False):
 
 def _mean_reference(xp: Any, x: Any, axis: Any, keepdims: bool) -> Any:
     result = dtypes.floating(x.dtype)
-    return xp.mean(x, axis=_axis(axis), dtype=dtypes.accumulator(result), keepdims=keepdims).astype(result)
+    return xp.mean(x, axis=_axis(axis), dtype=dtypes.accumulator(result), keepdims=keepdims).astype(
+        result
+    )
 
 
 @op(
@@ -138,7 +144,9 @@ def _prod_gradient(g: Any, x: Any, axis: Any, keepdims: bool) -> Any:
     zeros = sum(astype(zero, x.dtype), axis=axis, keepdims=True)
     of_others = prod(others, axis=axis, keepdims=True)
     without_zero = divide(of_others, others)
-    slope = where(equal(zeros, 0), without_zero, where(equal(zeros, 1), where(zero, of_others, 0), 0))
+    slope = where(
+        equal(zeros, 0), without_zero, where(equal(zeros, 1), where(zero, of_others, 0), 0)
+    )
     return multiply(with_reduced_axes(g, tuple(x.shape), axis, keepdims), slope)
 
 
@@ -177,7 +185,7 @@ def std(x: Any, /, *, axis: Any = None, correction: float = 0.0, keepdims: bool 
     return sqrt(var(x, axis=axis, correction=correction, keepdims=keepdims))
 
 
-# Extremes ---------------------------------------------------------------------------------------------------
+# Extremes -----------------------------------------------------------------------------------------
 
 
 def _extreme_gradient(g: Any, x: Any, y: Any, axis: Any, keepdims: bool) -> Any:
@@ -190,7 +198,9 @@ def _extreme_gradient(g: Any, x: Any, y: Any, axis: Any, keepdims: bool) -> Any:
 
 def _check_not_empty(name: str, x: Any, axis: Any) -> None:
     if 0 in [x.shape[i] for i in axes_tuple(name, axis, len(x.shape))]:
-        raise InvalidArgumentError(f"{name}: a tensor of shape {tuple(x.shape)} has no element along axis {axis}")
+        raise InvalidArgumentError(
+            f"{name}: a tensor of shape {tuple(x.shape)} has no element along axis {axis}"
+        )
 
 
 @op(
@@ -247,7 +257,9 @@ def _argument_samples(rng: np.random.Generator) -> Any:
     samples=_argument_samples,
 )
 def argmax(x, /, *, axis=None, keepdims=False):
-    """Position of the greatest element (the first of equals), int64; in the flattened tensor without `axis`.
+    """Position of the greatest element (the first of equals), int64.
+
+    Without `axis` it counts in the flattened tensor.
 
     >>> tc.argmax(tc.asarray([1.0, 5.0, 3.0])).item()
     1
@@ -262,7 +274,9 @@ def argmax(x, /, *, axis=None, keepdims=False):
     samples=_argument_samples,
 )
 def argmin(x, /, *, axis=None, keepdims=False):
-    """Position of the smallest element (the first of equals), int64; in the flattened tensor without `axis`.
+    """Position of the smallest element (the first of equals), int64.
+
+    Without `axis` it counts in the flattened tensor.
 
     >>> tc.argmin(tc.asarray([1.0, 5.0, 3.0])).item()
     0
@@ -271,13 +285,16 @@ def argmin(x, /, *, axis=None, keepdims=False):
     return _same("argmin", x, axis, keepdims, dtypes.int64)
 
 
-# Truth ------------------------------------------------------------------------------------------------------
+# Truth --------------------------------------------------------------------------------------------
 
 
 @op(
     reference=_reference("any"),
     gradient="none: the result is boolean",
-    samples=lambda rng: [((rng.random((2, 3)) < 0.3,), {"axis": 0}), ((rng.random((0,)) < 0.3,), {})],
+    samples=lambda rng: [
+        ((rng.random((2, 3)) < 0.3,), {"axis": 0}),
+        ((rng.random((0,)) < 0.3,), {}),
+    ],
 )
 def any(x, /, *, axis=None, keepdims=False):
     """Whether at least one element is true (not zero).
@@ -291,7 +308,10 @@ def any(x, /, *, axis=None, keepdims=False):
 @op(
     reference=_reference("all"),
     gradient="none: the result is boolean",
-    samples=lambda rng: [((rng.random((2, 3)) < 0.7,), {"axis": 0}), ((rng.random((0,)) < 0.3,), {})],
+    samples=lambda rng: [
+        ((rng.random((2, 3)) < 0.7,), {"axis": 0}),
+        ((rng.random((0,)) < 0.3,), {}),
+    ],
 )
 def all(x, /, *, axis=None, keepdims=False):
     """Whether all elements are true (not zero).
@@ -302,7 +322,7 @@ def all(x, /, *, axis=None, keepdims=False):
     return _same("all", x, axis, keepdims, dtypes.bool)
 
 
-# Exponentials and running sums ---------------------------------------------------------------------------------
+# Exponentials and running sums --------------------------------------------------------------------
 
 
 def _logsumexp_reference(xp: Any, x: Any, axis: Any, keepdims: bool) -> Any:
@@ -340,7 +360,9 @@ def logsumexp(x, /, *, axis=None, keepdims=False):
 def _running_axis(name: str, x: Any, axis: Any) -> int:
     if axis is None:
         if len(x.shape) != 1:
-            raise InvalidArgumentError(f"{name}: axis is needed for a tensor of {len(x.shape)} dimensions")
+            raise InvalidArgumentError(
+                f"{name}: axis is needed for a tensor of {len(x.shape)} dimensions"
+            )
         return 0
     return axis_index(name, axis, len(x.shape))
 

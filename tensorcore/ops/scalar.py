@@ -1,10 +1,10 @@
 """Scalar mathematics, written once: symbols become a small graph of primitives.
 
-An element-wise operation is a Python function of scalars.  Called with symbols it yields an expression, from
-which come
+An element-wise operation is a Python function of scalars.  Called with symbols it yields an
+expression, from which come
 
-* `statements`: text that is legal in Python (for numba) and in CUDA C++ alike; the functions it calls are
-  defined in `kernels/cpu/scalar_functions.py` and `kernels/cuda/scalar_functions.cuh`;
+* `statements`: text that is legal in Python (for numba) and in CUDA C++ alike; the functions it
+  calls are defined in `kernels/cpu/scalar_functions.py` and `kernels/cuda/scalar_functions.cuh`;
 * `pullback`: the derivative, as expressions again, so that it can be differentiated once more;
 * `evaluate`: the value on whole arrays of NumPy or CuPy, the plain reference.
 
@@ -51,7 +51,11 @@ class Expr:
         return self.primitive is not None and self.primitive.is_bool
 
     def __repr__(self) -> str:
-        return str(self.args[0]) if self.primitive is None else _text(self, [repr(arg) for arg in self.args])
+        return (
+            str(self.args[0])
+            if self.primitive is None
+            else _text(self, [repr(arg) for arg in self.args])
+        )
 
     def __add__(self, other: Any) -> Expr:
         return add(self, other)
@@ -102,7 +106,10 @@ PRIMITIVES: dict[str, Primitive] = {}
 
 def _node(primitive: Primitive | None, *args: Any) -> Expr:
     # repr keeps 0.0 apart from -0.0, and makes nan equal to itself.
-    key = (primitive and primitive.name, *(id(arg) if isinstance(arg, Expr) else repr(arg) for arg in args))
+    key = (
+        primitive and primitive.name,
+        *(id(arg) if isinstance(arg, Expr) else repr(arg) for arg in args),
+    )
     if key not in _interned:
         _interned[key] = Expr(primitive, args)
     return _interned[key]
@@ -133,8 +140,9 @@ def primitive(
 ) -> Callable[..., Expr]:
     """Declare a primitive and return the function that builds its nodes.
 
-    `derivative(*args, y)` gives one partial derivative an argument; None instead of the function marks an
-    output that does not depend smoothly on anything (comparisons, bits).  `text` uses {0}, {1}...
+    `derivative(*args, y)` gives one partial derivative an argument; None instead of the function
+    marks an output that does not depend smoothly on anything (comparisons, bits).  `text` uses {0},
+    {1}...
     """
     if text is None:
         text = f"{name}({{args}})"
@@ -149,7 +157,7 @@ def primitive(
     return build
 
 
-# Arithmetic ------------------------------------------------------------------------------------------
+# Arithmetic ---------------------------------------------------------------------------------------
 
 
 def _simpler_add(x: Expr, y: Expr) -> Expr | None:
@@ -191,10 +199,18 @@ def _simpler_neg(x: Expr) -> Expr | None:
 
 
 add = primitive("add", lambda x, y, z: (1, 1), text="({0} + {1})", simplify=_simpler_add)
-sub = primitive("sub", lambda x, y, z: (1, -1), text="({0} - {1})", numpy="subtract", simplify=_simpler_sub)
-mul = primitive("mul", lambda x, y, z: (y, x), text="({0} * {1})", numpy="multiply", simplify=_simpler_mul)
+sub = primitive(
+    "sub", lambda x, y, z: (1, -1), text="({0} - {1})", numpy="subtract", simplify=_simpler_sub
+)
+mul = primitive(
+    "mul", lambda x, y, z: (y, x), text="({0} * {1})", numpy="multiply", simplify=_simpler_mul
+)
 div = primitive(
-    "div", lambda x, y, z: (1 / y, -(z / y)), text="({0} / {1})", numpy="divide", simplify=_simpler_div
+    "div",
+    lambda x, y, z: (1 / y, -(z / y)),
+    text="({0} / {1})",
+    numpy="divide",
+    simplify=_simpler_div,
 )
 neg = primitive("neg", lambda x, z: (-1,), text="(-{0})", numpy="negative", simplify=_simpler_neg)
 floor_divide = primitive("floor_divide", lambda x, y, z: (0, 0))
@@ -207,7 +223,7 @@ power = primitive(
     ),
 )
 
-# Comparison and logic: functions rather than operators, since && and `and` differ --------------------
+# Comparison and logic: functions rather than operators, since && and `and` differ -----------------
 
 less = primitive("less", text="({0} < {1})", is_bool=True)
 less_equal = primitive("less_equal", text="({0} <= {1})", is_bool=True)
@@ -236,7 +252,7 @@ select = primitive(
 maximum = primitive("maximum", lambda x, y, z: (select(y <= x, 1.0, 0.0), select(y <= x, 0.0, 1.0)))
 minimum = primitive("minimum", lambda x, y, z: (select(x <= y, 1.0, 0.0), select(x <= y, 0.0, 1.0)))
 
-# Rounding and sign: constant between their steps, so their derivative is zero --------------------------
+# Rounding and sign: constant between their steps, so their derivative is zero ---------------------
 
 floor = primitive("floor", lambda x, y: (0,))
 ceil = primitive("ceil", lambda x, y: (0,))
@@ -244,11 +260,9 @@ trunc = primitive("trunc", lambda x, y: (0,))
 rint = primitive("rint", lambda x, y: (0,))
 sign = primitive("sign", lambda x, y: (0,))
 absolute = primitive("absolute", lambda x, y: (sign(x),))
-copysign = primitive(
-    "copysign", lambda x, y, z: (select(equal(x, z), 1.0, -1.0), 0)
-)
+copysign = primitive("copysign", lambda x, y, z: (select(equal(x, z), 1.0, -1.0), 0))
 
-# Exponentials, powers, logarithms ----------------------------------------------------------------------
+# Exponentials, powers, logarithms -----------------------------------------------------------------
 
 exp = primitive("exp", lambda x, y: (y,))
 exp2 = primitive("exp2", lambda x, y: (y * math.log(2),))
@@ -261,7 +275,7 @@ sqrt = primitive("sqrt", lambda x, y: (0.5 / y,))
 hypot = primitive("hypot", lambda x, y, z: (x / z, y / z))
 logaddexp = primitive("logaddexp", lambda x, y, z: (exp(x - z), exp(y - z)))
 
-# Trigonometric and hyperbolic ------------------------------------------------------------------------------
+# Trigonometric and hyperbolic ---------------------------------------------------------------------
 
 sin = primitive("sin", lambda x, y: (cos(x),))
 cos = primitive("cos", lambda x, y: (-sin(x),))
@@ -277,13 +291,14 @@ arcsinh = primitive("arcsinh", lambda x, y: (1 / sqrt(x * x + 1),))
 arccosh = primitive("arccosh", lambda x, y: (1 / sqrt(x * x - 1),))
 arctanh = primitive("arctanh", lambda x, y: (1 / (1 - x * x),))
 
-# Functions of probability and activation, primitive because their stable forms have branches -----------
+# Functions of probability and activation, primitive because their stable forms have branches
+# -----------
 
 erf = primitive("erf", lambda x, y: (2 / math.sqrt(math.pi) * exp(-(x * x)),))
 sigmoid = primitive("sigmoid", lambda x, y: (y * (1 - y),))
 softplus = primitive("softplus", lambda x, y: (sigmoid(x),))
 
-# Bits -----------------------------------------------------------------------------------------------------
+# Bits ---------------------------------------------------------------------------------------------
 
 bitwise_and = primitive("bitwise_and", text="({0} & {1})")
 bitwise_or = primitive("bitwise_or", text="({0} | {1})")
@@ -293,7 +308,7 @@ left_shift = primitive("left_shift")
 right_shift = primitive("right_shift")
 
 
-# What is made of an expression -------------------------------------------------------------------------
+# What is made of an expression --------------------------------------------------------------------
 
 
 def arguments(exprs: Iterable[Expr]) -> set[str]:
@@ -320,15 +335,17 @@ def substitute(expr: Expr, replacements: dict[Expr, Expr]) -> Expr:
 def pullback(y: Expr, names: Iterable[str]) -> list[Expr]:
     """The gradient for each named argument of `y`, given the gradient `g` that arrives at `y`.
 
-    Where a derivative contains `y` itself (exp, tanh, sqrt) it is named as the argument "y", so that the
-    result is kept instead of being computed again.
+    Where a derivative contains `y` itself (exp, tanh, sqrt) it is named as the argument "y", so that
+    the result is kept instead of being computed again.
     """
     gradients: dict[Expr, Expr] = {y: argument("g")}
     for node in reversed(_in_order([y])):
         arriving = gradients.get(node)
         if arriving is None or node.primitive is None or node.primitive.derivative is None:
             continue
-        for arg, partial in zip(node.args, node.primitive.derivative(*node.args, node), strict=True):
+        for arg, partial in zip(
+            node.args, node.primitive.derivative(*node.args, node), strict=True
+        ):
             if partial is None or arg.is_constant:
                 continue
             part = mul(arriving, partial)
@@ -365,7 +382,7 @@ def _constant_text(value: Any) -> str:
 
 
 class Statement(NamedTuple):
-    """One assignment `name = text`; `is_bool` tells its type, which is otherwise the compute type T."""
+    """One assignment `name = text` of type bool or, usually, of the compute type T."""
 
     name: str
     text: str
@@ -384,7 +401,9 @@ def statements(results: Iterable[Expr]) -> tuple[list[Statement], list[str]]:
             texts[node] = _constant_text(node.args[0])
         else:
             name = f"t{len(lines)}"
-            lines.append(Statement(name, _text(node, [texts[arg] for arg in node.args]), node.is_bool))
+            lines.append(
+                Statement(name, _text(node, [texts[arg] for arg in node.args]), node.is_bool)
+            )
             texts[node] = name
     return lines, [texts[result] for result in results]
 

@@ -61,7 +61,11 @@ def axis_index(op_name: str, axis: Any, ndim: int) -> int:
     if not -ndim <= index < ndim:
         raise InvalidArgumentError(
             f"{op_name}: axis {index} is out of range for {ndim} dimension(s); "
-            + (f"expected {-ndim} to {ndim - 1}" if ndim else "a tensor without dimensions has no axis")
+            + (
+                f"expected {-ndim} to {ndim - 1}"
+                if ndim
+                else "a tensor without dimensions has no axis"
+            )
         )
     return index % ndim
 
@@ -92,17 +96,27 @@ def element_count(shape: Shape) -> int | None:
 
 def as_shape(op_name: str, shape: Any) -> Shape:
     """`shape` (an int or a sequence of ints) as a tuple."""
-    parts = shape if isinstance(shape, (tuple, list)) else tuple(shape) if hasattr(shape, "__iter__") else (shape,)
+    parts = (
+        shape
+        if isinstance(shape, (tuple, list))
+        else tuple(shape)
+        if hasattr(shape, "__iter__")
+        else (shape,)
+    )
     try:
         return tuple(None if part is None else operator.index(part) for part in parts)
     except TypeError:
-        raise ArgumentTypeError(f"{op_name}: a shape consists of ints, received {shape!r}") from None
+        raise ArgumentTypeError(
+            f"{op_name}: a shape consists of ints, received {shape!r}"
+        ) from None
 
 
 def same_rank(op_name: str, names: Sequence[str], shapes: Sequence[Shape]) -> int:
     """The common number of dimensions of several shapes."""
     ranks = {len(shape) for shape in shapes}
     if len(ranks) != 1:
-        text = ", ".join(f"{name} has shape {shape}" for name, shape in zip(names, shapes, strict=True))
+        text = ", ".join(
+            f"{name} has shape {shape}" for name, shape in zip(names, shapes, strict=True)
+        )
         raise ShapeError(f"{op_name}: expected the same number of dimensions, but {text}")
     return ranks.pop()

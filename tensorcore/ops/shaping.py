@@ -18,9 +18,7 @@ from tensorcore.ops.shapes import (
     same_rank,
 )
 
-
-
-# Shape -----------------------------------------------------------------------------------------------
+# Shape --------------------------------------------------------------------------------------------
 
 
 @op(
@@ -123,7 +121,9 @@ def matrix_transpose(x: Any, /) -> Any:
     """
     ndim = len(x.shape)
     if ndim < 2:
-        raise ShapeError(f"matrix_transpose: expected at least 2 dimensions, received shape {tuple(x.shape)}")
+        raise ShapeError(
+            f"matrix_transpose: expected at least 2 dimensions, received shape {tuple(x.shape)}"
+        )
     return transpose(x, (*range(ndim - 2), ndim - 1, ndim - 2))
 
 
@@ -137,7 +137,9 @@ def moveaxis(x: Any, source: Any, destination: Any, /) -> Any:
     sources = axes_tuple("moveaxis", source, ndim)
     targets = axes_tuple("moveaxis", destination, ndim)
     if len(sources) != len(targets):
-        raise InvalidArgumentError(f"moveaxis: source {source} and destination {destination} differ in number")
+        raise InvalidArgumentError(
+            f"moveaxis: source {source} and destination {destination} differ in number"
+        )
     order = [axis for axis in range(ndim) if axis not in sources]
     for target, axis in sorted(zip(targets, sources, strict=True)):
         order.insert(target, axis)
@@ -193,17 +195,21 @@ def squeeze(x, /, axis=None):
     """
     shape = tuple(x.shape)
     if axis is None and None in shape:
-        raise InvalidArgumentError(f"squeeze: axis is needed, since shape {shape} has an unknown size")
+        raise InvalidArgumentError(
+            f"squeeze: axis is needed, since shape {shape} has an unknown size"
+        )
     if axis is None:
         return Spec(tuple(size for size in shape if size != 1), x.dtype)
     places = axes_tuple("squeeze", axis, len(shape))
     for place in places:
         if shape[place] not in (1, None):
-            raise ShapeError(f"squeeze: axis {place} of shape {shape} has size {shape[place]}, not 1")
+            raise ShapeError(
+                f"squeeze: axis {place} of shape {shape} has size {shape[place]}, not 1"
+            )
     return Spec(tuple(size for i, size in enumerate(shape) if i not in places), x.dtype)
 
 
-# Broadcasting -------------------------------------------------------------------------------------------
+# Broadcasting -------------------------------------------------------------------------------------
 
 
 @op(
@@ -268,7 +274,9 @@ def broadcast_arrays(*arrays: Any) -> list[Any]:
     >>> [t.shape for t in tc.broadcast_arrays(tc.zeros((3, 1)), tc.zeros(2))]
     [(3, 2), (3, 2)]
     """
-    shape = broadcast("broadcast_arrays", {f"arrays[{i}]": tuple(a.shape) for i, a in enumerate(arrays)})
+    shape = broadcast(
+        "broadcast_arrays", {f"arrays[{i}]": tuple(a.shape) for i, a in enumerate(arrays)}
+    )
     return [broadcast_to(array, shape) for array in arrays]
 
 
@@ -288,13 +296,19 @@ def tile(x, /, repetitions):
     [1, 2, 1, 2]
     """
     own, counts = _tile_aligned(tuple(x.shape), repetitions)
-    return Spec(tuple(None if n is None else n * c for n, c in zip(own, counts, strict=True)), x.dtype)
+    return Spec(
+        tuple(None if n is None else n * c for n, c in zip(own, counts, strict=True)), x.dtype
+    )
 
 
-def _tile_aligned(shape: tuple[Any, ...], repetitions: Any) -> tuple[tuple[Any, ...], tuple[int, ...]]:
+def _tile_aligned(
+    shape: tuple[Any, ...], repetitions: Any
+) -> tuple[tuple[Any, ...], tuple[int, ...]]:
     counts = as_shape("tile", repetitions)
     if min(counts, default=0) < 0:
-        raise InvalidArgumentError(f"tile: repetitions must not be negative, received {repetitions}")
+        raise InvalidArgumentError(
+            f"tile: repetitions must not be negative, received {repetitions}"
+        )
     ndim = max(len(shape), len(counts))
     return (1,) * (ndim - len(shape)) + shape, (1,) * (ndim - len(counts)) + counts
 
@@ -305,7 +319,7 @@ def _tile_back(g: Any, x_shape: tuple[int, ...], repetitions: Any) -> Any:
     return reshape(sum_(reshape(g, split_shape), axis=tuple(range(0, 2 * len(own), 2))), x_shape)
 
 
-# Joining and splitting ----------------------------------------------------------------------------------
+# Joining and splitting ----------------------------------------------------------------------------
 
 
 def _part(g: Any, i: int, shapes: Any, axis: int) -> Any:
@@ -319,7 +333,10 @@ def _part(g: Any, i: int, shapes: Any, axis: int) -> Any:
     gradient=(_part,),
     samples=lambda rng: [
         (([rng.normal(size=(2, 3)), rng.normal(size=(4, 3))],), {}),
-        (([rng.normal(size=(2, 3)), rng.normal(size=(2, 0)), rng.normal(size=(2, 1))],), {"axis": -1}),
+        (
+            ([rng.normal(size=(2, 3)), rng.normal(size=(2, 0)), rng.normal(size=(2, 1))],),
+            {"axis": -1},
+        ),
     ],
     promote=("arrays",),
     variadic=True,
@@ -342,7 +359,8 @@ def concat(arrays, /, *, axis=0):
     others = {shape[:place] + shape[place + 1 :] for shape in shapes}
     if len(others) > 1 and not any(None in rest for rest in others):
         raise ShapeError(
-            f"concat: shapes may differ along axis {axis} only, received " + ", ".join(map(str, shapes))
+            f"concat: shapes may differ along axis {axis} only, received "
+            + ", ".join(map(str, shapes))
         )
     sizes = [shape[place] for shape in shapes]
     total = None if None in sizes else sum(sizes)
@@ -369,7 +387,9 @@ def stack(arrays, /, *, axis=0):
         raise InvalidArgumentError("stack: expected at least one tensor, received none")
     shapes = [tuple(array.shape) for array in arrays]
     if len(set(shapes)) > 1 and not any(None in shape for shape in shapes):
-        raise ShapeError(f"stack: expected tensors of one shape, received {', '.join(map(str, shapes))}")
+        raise ShapeError(
+            f"stack: expected tensors of one shape, received {', '.join(map(str, shapes))}"
+        )
     place = axis_index("stack", axis, len(shapes[0]) + 1)
     return Spec((*shapes[0][:place], len(arrays), *shapes[0][place:]), arrays[0].dtype)
 
@@ -400,7 +420,9 @@ def cut(x, /, *, axis, start, stop):
     place = axis_index("cut", axis, len(x.shape))
     size = x.shape[place]
     if not 0 <= start <= stop or (size is not None and stop > size):
-        raise InvalidArgumentError(f"cut: [{start}, {stop}) does not lie within axis {axis} of size {size}")
+        raise InvalidArgumentError(
+            f"cut: [{start}, {stop}) does not lie within axis {axis} of size {size}"
+        )
     return Spec((*x.shape[:place], stop - start, *x.shape[place + 1 :]), x.dtype)
 
 
@@ -449,7 +471,7 @@ def unstack(x: Any, /, *, axis: int = 0) -> tuple[Any, ...]:
     return tuple(take_one(x, i, place, len(x.shape)) for i in range(x.shape[place]))
 
 
-# Padding, order -------------------------------------------------------------------------------------------
+# Padding, order -----------------------------------------------------------------------------------
 
 
 def _pad_width(x: Any, pad_width: Any) -> list[tuple[int, int]]:
@@ -459,7 +481,8 @@ def _pad_width(x: Any, pad_width: Any) -> list[tuple[int, int]]:
     width = [(pair, pair) if isinstance(pair, int) else tuple(pair) for pair in pad_width]
     if len(width) != ndim or any(len(pair) != 2 or min(pair) < 0 for pair in width):
         raise InvalidArgumentError(
-            f"pad: pad_width needs a pair of non-negative ints for each of {ndim} dimension(s), received {pad_width}"
+            f"pad: pad_width needs a pair of non-negative ints for each of {ndim} dimension(s), "
+            f"received {pad_width}"
         )
     return width  # type: ignore[return-value]
 
@@ -495,13 +518,18 @@ def pad(x, /, pad_width, *, constant_value=0):
     """
     width = _pad_width(x, pad_width)
     sizes = zip(x.shape, width, strict=True)
-    return Spec(tuple(None if n is None else n + before + after for n, (before, after) in sizes), x.dtype)
+    return Spec(
+        tuple(None if n is None else n + before + after for n, (before, after) in sizes), x.dtype
+    )
 
 
 @op(
     reference=lambda xp, x, axis: xp.flip(x, axes_tuple("flip", axis, x.ndim)),
     gradient=(lambda g, axis: flip(g, axis=axis),),
-    samples=lambda rng: [((rng.normal(size=(2, 3)),), {}), ((rng.normal(size=(2, 3)),), {"axis": -1})],
+    samples=lambda rng: [
+        ((rng.normal(size=(2, 3)),), {}),
+        ((rng.normal(size=(2, 3)),), {"axis": -1}),
+    ],
     is_view=True,
 )
 def flip(x, /, *, axis=None):

@@ -121,7 +121,7 @@ def log_softmax_gradient(in_g, in_y, /, *, axis):
     return Spec(tuple(in_g.shape), in_g.dtype)
 
 
-# Cross-entropy with integer labels --------------------------------------------------------------------------
+# Cross-entropy with integer labels ----------------------------------------------------------------
 
 
 def _sparse_reference(xp: Any, logits: Any, labels: Any) -> Any:
@@ -209,13 +209,17 @@ def _sparse_second(g: Any, in_g: Any, logits: Any, labels: Any) -> Any:
     reference=_sparse_gradient_reference,
     gradient=(
         lambda g, logits, labels: sum(
-            multiply(g, subtract(softmax(logits), one_hot(labels, logits.shape[-1], dtype=logits.dtype))),
+            multiply(
+                g, subtract(softmax(logits), one_hot(labels, logits.shape[-1], dtype=logits.dtype))
+            ),
             axis=-1,
         ),
         _sparse_second,
         "none: labels",
     ),
-    samples=lambda rng: [((rng.normal(size=(4,)), rng.normal(size=(4, 3)), np.array([0, 2, 1, 1])), {})],
+    samples=lambda rng: [
+        ((rng.normal(size=(4,)), rng.normal(size=(4, 3)), np.array([0, 2, 1, 1])), {})
+    ],
     promote=("in_g", "logits"),
 )
 def sparse_softmax_cross_entropy_gradient(in_g, logits, labels, /):
@@ -223,7 +227,7 @@ def sparse_softmax_cross_entropy_gradient(in_g, logits, labels, /):
     return Spec(tuple(logits.shape), logits.dtype)
 
 
-# Cross-entropy with target distributions ---------------------------------------------------------------------
+# Cross-entropy with target distributions ----------------------------------------------------------
 
 
 def _dense_reference(xp: Any, logits: Any, targets: Any) -> Any:
@@ -245,7 +249,8 @@ def _dense_reference(xp: Any, logits: Any, targets: Any) -> Any:
     promote=("logits", "targets"),
 )
 def softmax_cross_entropy(logits, targets, /):
-    """Cross-entropy -sum(targets * log(softmax(logits))) over the last dimension, from unscaled scores.
+    """Cross-entropy -sum(targets * log(softmax(logits))) over the last dimension, from unscaled
+    scores.
 
     Args:
         logits: shape (..., classes), floating point.
@@ -262,7 +267,10 @@ def softmax_cross_entropy(logits, targets, /):
     if tuple(logits.shape) != tuple(targets.shape) or not logits.shape:
         remedy = ""
         if tuple(targets.shape) == tuple(logits.shape[:-1]):
-            remedy = " For integer labels use sparse_softmax_cross_entropy (sparse_categorical_crossentropy)."
+            remedy = (
+                " For integer labels use sparse_softmax_cross_entropy "
+                "(sparse_categorical_crossentropy)."
+            )
         raise ShapeError(
             f"softmax_cross_entropy: logits and targets must have one shape, received "
             f"{tuple(logits.shape)} and {tuple(targets.shape)}.{remedy}"
@@ -272,7 +280,9 @@ def softmax_cross_entropy(logits, targets, /):
 
 def _dense_gradient_reference(xp: Any, g: Any, logits: Any, targets: Any) -> Any:
     weight = xp.sum(targets, axis=-1, keepdims=True)
-    return (g[..., None] * (_softmax_reference(xp, logits, -1) * weight - targets)).astype(logits.dtype)
+    return (g[..., None] * (_softmax_reference(xp, logits, -1) * weight - targets)).astype(
+        logits.dtype
+    )
 
 
 def _dense_difference(logits: Any, targets: Any) -> Any:

@@ -1,4 +1,6 @@
-"""Trigonometric and hyperbolic functions and their inverses, element-wise; angles are in radians."""
+"""Trigonometric and hyperbolic functions and their inverses, element-wise; angles are in
+radians.
+"""
 
 from __future__ import annotations
 

@@ -31,7 +31,9 @@ def momentum_update(w, v, g, learning_rate, momentum):
 
 @elementwise(takes="real", domain=(0.1, 0.9), gradient=(NONE,) * 5, outputs=2)
 def nesterov_update(w, v, g, learning_rate, momentum):
-    """Nesterov's momentum: v' = momentum v - learning_rate g; w' = w + momentum v' - learning_rate g."""
+    """Nesterov's momentum: v' = momentum v - learning_rate g; w' = w + momentum v' - learning_rate
+    g.
+    """
     velocity = momentum * v - learning_rate * g
     return w + momentum * velocity - learning_rate * g, velocity
 
@@ -40,7 +42,8 @@ def nesterov_update(w, v, g, learning_rate, momentum):
 def adam_update(w, m, v, g, step_size, beta_1, beta_2, epsilon):
     """Adam (Kingma and Ba, 2014), its bias correction in the step size.
 
-    m' = m + (g - m)(1 - beta_1); v' = v + (g**2 - v)(1 - beta_2); w' = w - step_size m' / (sqrt(v') + epsilon)
+    m' = m + (g - m)(1 - beta_1); v' = v + (g**2 - v)(1 - beta_2); w' = w - step_size m' / (sqrt(v')
+    + epsilon)
     """
     new_m = m + (g - m) * (1.0 - beta_1)
     new_v = v + (g * g - v) * (1.0 - beta_2)

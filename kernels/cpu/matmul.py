@@ -1,0 +1,32 @@
+"""Matrix products by NumPy's BLAS, into `out` directly; 16-bit floats multiply as float32."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+
+def matmul(
+    x1: Any, x2: Any, *, transpose_a: bool = False, transpose_b: bool = False, out: Any = None
+) -> Any:
+    """x1 (..., M, K), x2 (..., K, N) -> (..., M, N); with a flag, that operand comes transposed."""
+    if transpose_a and x1.ndim > 1:
+        x1 = x1.swapaxes(-1, -2)
+    if transpose_b and x2.ndim > 1:
+        x2 = x2.swapaxes(-1, -2)
+    dtype = x1.dtype
+    if dtype.itemsize != 2 or dtype.kind in "iu":
+        # The result of two vectors is a number, for which NumPy wants no `out`.
+        if out is None or out.ndim == 0 or not out.flags.c_contiguous:
+            return _stored(np.matmul(x1, x2), out)
+        return np.matmul(x1, x2, out=out)
+    result = np.matmul(x1.astype(np.float32), x2.astype(np.float32))
+    return _stored(result.astype(dtype), out)
+
+
+def _stored(result: Any, out: Any) -> Any:
+    if out is None:
+        return result
+    out[...] = result
+    return out

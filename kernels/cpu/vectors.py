@@ -1,0 +1,202 @@
+"""A block of products held in vector registers: what convolutions spend their time in.
+
+    C[r, j] (+)= sum over k of A[r, k] B[k, j]       6 rows r, as many columns j as fit in registers
+
+The loops are written as LLVM instructions through numba, so no compiler is needed beside it.  A
+vector wider than the machine's is split by LLVM: the result is right everywhere, and fastest where
+the width matches.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llvmlite import binding, ir
+from numba.core import cgutils, types
+from numba.extending import intrinsic
+
+ROWS = 6
+
+
+def _vector_bytes() -> int:
+    features = binding.get_host_cpu_features()
+    if features.get("avx512f"):
+        return 64
+    return 32 if features.get("avx") else 16
+
+
+VECTOR_BYTES = _vector_bytes()
+# 6 x 4 sums, 4 columns of B and one element of A fit in AVX-512's 32 registers; 6 x 2 in the 16 of
+# AVX.
+VECTORS = 4 if VECTOR_BYTES == 64 else 2
+
+
+@intrinsic(prefer_literal=True)
+def tile(
+    typing: Any,
+    vectors: Any,  # literal: vectors of columns
+    masked: Any,  # literal: whether only `used` elements of the last vector exist
+    add: Any,  # literal: whether to add to C rather than to overwrite it
+    a: Any,  # flat array
+    a_rows: Any,  # ROWS positions in it
+    b: Any,  # flat array
+    b_start: Any,
+    c: Any,  # flat array
+    c_rows: Any,  # ROWS positions in it; several rows may be the same one
+    c_start: Any,
+    counts: Any,  # tuple: k is a triple of indices below these
+    a_steps: Any,  # tuple: how far each of them moves in A
+    b_steps: Any,  # tuple: and in B
+    used: Any,
+) -> Any:
+    """One block: see above.  A and B are read at `start + i steps[0] + j steps[1] + k steps[2]`."""
+    vectors_count = vectors.literal_value
+    is_masked = masked.literal_value
+    is_adding = add.literal_value
+    integer = types.intp
+    triple = types.UniTuple(integer, 3)
+    signature = types.void(
+        vectors,
+        masked,
+        add,
+        a,
+        a_rows,
+        b,
+        integer,
+        c,
+        c_rows,
+        integer,
+        triple,
+        triple,
+        triple,
+        integer,
+    )
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        block = _Block(context, builder, signature, args)
+        block.emit(vectors_count, is_masked, is_adding)
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+class _Block:
+    """The instructions of one `tile`."""
+
+    def __init__(self, context: Any, builder: Any, signature: Any, args: Any) -> None:
+        def data(index: int) -> Any:
+            return context.make_array(signature.args[index])(context, builder, args[index]).data
+
+        self.builder = builder
+        self.element = context.get_data_type(signature.args[3].dtype)
+        self.bits = signature.args[3].dtype.bitwidth
+        self.lanes = VECTOR_BYTES * 8 // self.bits
+        self.vector = ir.VectorType(self.element, self.lanes)
+        self.mask_type = ir.VectorType(ir.IntType(1), self.lanes)
+        self.a, self.a_rows, self.b, self.c, self.c_rows = (data(i) for i in (3, 4, 5, 7, 8))
+        self.b_start, self.c_start, self.used = args[6], args[9], args[13]
+        self.counts, self.a_steps, self.b_steps = (
+            cgutils.unpack_tuple(builder, args[i], 3) for i in (10, 11, 12)
+        )
+
+    def emit(self, vectors: int, masked: bool, add: bool) -> None:
+        builder = self.builder
+        a = [builder.gep(self.a, [self._row(self.a_rows, r)]) for r in range(ROWS)]
+        c = [
+            builder.gep(self.c, [builder.add(self._row(self.c_rows, r), self.c_start)])
+            for r in range(ROWS)
+        ]
+        mask = self._mask() if masked else None
+        sums = {}
+        for r in range(ROWS):
+            for j in range(vectors):
+                sums[r, j] = cgutils.alloca_once(builder, self.vector)
+                last = mask if j == vectors - 1 else None
+                start = self._load(c[r], j, last) if add else self._zero()
+                builder.store(start, sums[r, j])
+        i32 = ir.IntType(32)
+        with cgutils.for_range(builder, self.counts[0]) as outer:
+            a_outer = builder.mul(outer.index, self.a_steps[0])
+            b_outer = builder.add(self.b_start, builder.mul(outer.index, self.b_steps[0]))
+            with cgutils.for_range(builder, self.counts[1]) as middle:
+                a_middle = builder.add(a_outer, builder.mul(middle.index, self.a_steps[1]))
+                b_middle = builder.add(b_outer, builder.mul(middle.index, self.b_steps[1]))
+                with cgutils.for_range(builder, self.counts[2]) as inner:
+                    a_place = builder.add(a_middle, builder.mul(inner.index, self.a_steps[2]))
+                    b_place = builder.add(b_middle, builder.mul(inner.index, self.b_steps[2]))
+                    b = builder.gep(self.b, [b_place])
+                    columns = [
+                        self._load(b, j, mask if j == vectors - 1 else None) for j in range(vectors)
+                    ]
+                    for r in range(ROWS):
+                        value = builder.load(builder.gep(a[r], [a_place]))
+                        single = builder.insert_element(
+                            ir.Constant(self.vector, ir.Undefined), value, ir.Constant(i32, 0)
+                        )
+                        spread = builder.shuffle_vector(
+                            single,
+                            ir.Constant(self.vector, ir.Undefined),
+                            ir.Constant(ir.VectorType(i32, self.lanes), [0] * self.lanes),
+                        )
+                        for j in range(vectors):
+                            old = builder.load(sums[r, j])
+                            new = self._call("fmuladd", self.vector, [spread, columns[j], old])
+                            builder.store(new, sums[r, j])
+        for r in range(ROWS):
+            for j in range(vectors):
+                self._store(builder.load(sums[r, j]), c[r], j, mask if j == vectors - 1 else None)
+
+    def _zero(self) -> Any:
+        return ir.Constant(self.vector, [0.0] * self.lanes)
+
+    def _row(self, table: Any, r: int) -> Any:
+        return self.builder.load(cgutils.gep_inbounds(self.builder, table, r))
+
+    def _mask(self) -> Any:
+        """True in the lanes below `used`."""
+        i64 = ir.IntType(64)
+        wide = ir.VectorType(i64, self.lanes)
+        single = self.builder.insert_element(
+            ir.Constant(wide, ir.Undefined), self.used, ir.Constant(ir.IntType(32), 0)
+        )
+        spread = self.builder.shuffle_vector(
+            single,
+            ir.Constant(wide, ir.Undefined),
+            ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), [0] * self.lanes),
+        )
+        return self.builder.icmp_signed("<", ir.Constant(wide, list(range(self.lanes))), spread)
+
+    def _place(self, pointer: Any, j: int) -> Any:
+        moved = cgutils.gep_inbounds(self.builder, pointer, j * self.lanes)
+        return self.builder.bitcast(moved, self.vector.as_pointer())
+
+    def _load(self, pointer: Any, j: int, mask: Any) -> Any:
+        place = self._place(pointer, j)
+        if mask is None:
+            value = self.builder.load(place)
+            value.align = self.bits // 8
+            return value
+        arguments = [place, ir.Constant(ir.IntType(32), self.bits // 8), mask, self._zero()]
+        return self._call_memory("load", self.vector, arguments)
+
+    def _store(self, value: Any, pointer: Any, j: int, mask: Any) -> None:
+        place = self._place(pointer, j)
+        if mask is None:
+            self.builder.store(value, place).align = self.bits // 8
+            return
+        arguments = [value, place, ir.Constant(ir.IntType(32), self.bits // 8), mask]
+        self._call_memory("store", ir.VoidType(), arguments)
+
+    def _call(self, name: str, result: Any, arguments: list[Any]) -> Any:
+        kind = ir.FunctionType(result, [argument.type for argument in arguments])
+        function = cgutils.get_or_insert_function(
+            self.builder.module, kind, f"llvm.{name}.v{self.lanes}f{self.bits}"
+        )
+        return self.builder.call(function, arguments)
+
+    def _call_memory(self, name: str, result: Any, arguments: list[Any]) -> Any:
+        kind = ir.FunctionType(result, [argument.type for argument in arguments])
+        function = cgutils.get_or_insert_function(
+            self.builder.module, kind, f"llvm.masked.{name}.v{self.lanes}f{self.bits}.p0"
+        )
+        return self.builder.call(function, arguments)

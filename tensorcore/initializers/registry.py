@@ -1,0 +1,75 @@
+"""Names of things that programs give as strings: "adam", "mse", "glorot_uniform"."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any
+
+from tensorcore.errors import ArgumentTypeError, InvalidArgumentError
+
+
+class Registry:
+    """What the strings for one kind of thing mean.
+
+    Args:
+        kind: what the things are, for messages.
+        classes: found under their name, in any case and with or without underscores.
+        names: further names, and names of functions.
+    """
+
+    def __init__(self, kind: str, *classes: type, **names: Any) -> None:
+        self.kind = kind
+        self._by_key: dict[str, Any] = {}
+        self._shown: dict[str, str] = {}
+        for cls in classes:
+            self.add(cls.__name__, cls)
+        for name, thing in names.items():
+            self.add(name, thing)
+
+    def add(self, name: str, thing: Any) -> None:
+        """Make `thing` known as `name`."""
+        self._by_key[_key(name)] = thing
+        self._shown[_key(name)] = name
+
+    def get(self, identifier: Any) -> Any:
+        """The thing itself for a string, a class, a configuration, or the thing; None for None."""
+        if isinstance(identifier, dict):
+            return self._from_dict(identifier)
+        if isinstance(identifier, str):
+            identifier = self.named(identifier)
+        if isinstance(identifier, type):
+            return identifier()
+        if identifier is None or callable(identifier) or hasattr(identifier, "get_config"):
+            return identifier
+        raise ArgumentTypeError(
+            f"{self.kind}: expected a name, a class or an object, received {identifier!r}"
+        )
+
+    def named(self, name: str) -> Any:
+        """The class or function of this name."""
+        if _key(name) in self._by_key:
+            return self._by_key[_key(name)]
+        close = difflib.get_close_matches(_key(name), self._by_key, n=1, cutoff=0.5)
+        hint = f' Did you mean "{self._shown[close[0]]}"?' if close else ""
+        known = ", ".join(sorted(set(self._shown.values()), key=str.lower))
+        raise InvalidArgumentError(f'unknown {self.kind} "{name}".{hint} Known names: {known}')
+
+    def serialize(self, thing: Any) -> Any:
+        """A name for functions, a class name with configuration for objects."""
+        if thing is None or isinstance(thing, (str, dict)):
+            return thing
+        if hasattr(thing, "get_config"):
+            return {"class_name": type(thing).__name__, "config": thing.get_config()}
+        return thing.__name__
+
+    def _from_dict(self, description: dict[str, Any]) -> Any:
+        if "class_name" not in description:
+            raise InvalidArgumentError(
+                f'{self.kind}: a configuration needs "class_name" and "config", received {description!r}'
+            )
+        thing = self.named(description["class_name"])
+        return thing.from_config(description.get("config") or {})
+
+
+def _key(name: str) -> str:
+    return name.replace("_", "").lower()
