@@ -49,3 +49,7 @@ class GradientError(TensorcoreError, RuntimeError):
 
 class TrainingError(TensorcoreError, RuntimeError):
     """A model is used in a state in which it cannot be trained, evaluated or run."""
+
+
+class TracingError(TensorcoreError, RuntimeError):
+    """A function cannot be traced into a graph; the message names the place and the remedy."""

@@ -23,6 +23,7 @@ from tensorcore.device import device as device_named
 from tensorcore.errors import InvalidArgumentError
 from tensorcore.ops import random_bits as ops
 from tensorcore.ops.arithmetic import add, multiply
+from tensorcore.ops.door import mode
 from tensorcore.ops.shapes import as_shape
 from tensorcore.ops.transfer import astype
 from tensorcore.tensor import Tensor, as_tensor
@@ -61,10 +62,20 @@ class Generator:
         self._key, self._counter = (int(part) for part in value)
 
     def take(self, count: int) -> tuple[np.uint64, np.uint64]:
-        """Key and counter for `count` words, which no later call gets again."""
+        """Key and counter for `count` words, which no later call gets again.
+
+        While a graph is traced these are symbols, and each run of the graph moves the stream on.
+        """
+        blocks = -(-count // WORDS_PER_BLOCK)
+        if mode.graph is not None:
+            return mode.graph.random_state(self, blocks)
+        return self.take_blocks(blocks)
+
+    def take_blocks(self, blocks: int) -> tuple[np.uint64, np.uint64]:
+        """Key and counter for so many blocks of four words."""
         with self._lock:
             counter = self._counter
-            self._counter += -(-count // WORDS_PER_BLOCK)
+            self._counter += blocks
         return np.uint64(self._key), np.uint64(counter & 0xFFFFFFFFFFFFFFFF)
 
     # Distributions --------------------------------------------------------------------------------

@@ -104,6 +104,11 @@ class Variable:
         """Number of elements."""
         return self._storage.size
 
+    @property
+    def storage(self) -> Any:
+        """The array that is written to; whoever reads it sees later values too."""
+        return self._storage
+
     def numpy(self) -> np.ndarray:
         """A copy of the values as a NumPy array."""
         return self._tensor.numpy()

@@ -110,7 +110,7 @@ class GradientTape:
         found = False
         for value in inputs:
             serial = 0
-            if type(value) is Tensor:
+            if isinstance(value, Tensor):
                 variable = value.variable
                 if variable is not None and self._wants(variable):
                     live.add(value.serial)

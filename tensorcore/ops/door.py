@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,18 +20,22 @@ NUMBERS = (bool, int, float, complex)
 
 
 class _Mode(threading.local):
-    """What else happens in this thread besides running: the tapes that listen, the innermost
-    last.
-    """
+    """What else happens to operations in this thread, besides that they run."""
 
-    tapes: tuple[Any, ...] = ()
+    tapes: tuple[Any, ...] = ()  # the innermost last
+    graph: Any = None  # the graph that is being traced, or None
 
 
 mode = _Mode()
 
 
 def apply(op: Op, inputs: Sequence[Any], attrs: dict[str, Any]) -> Any:
-    """Run `op` on `inputs`: check, compute where the data is, and tell the active tapes."""
+    """Run `op` on `inputs`: check, compute where the data is, and tell the active tapes.
+
+    While a graph is traced, the operation becomes a node of it instead.
+    """
+    if mode.graph is not None:
+        return mode.graph.add(op, inputs, attrs)
     device = common_device(inputs)
     if device is None:
         inputs, device = settle(op, inputs)
@@ -94,7 +98,7 @@ def settle(op: Op, inputs: Sequence[Any]) -> tuple[list[Any], Device]:
             if device is None:
                 device = value.device
             elif value.device is not device:
-                raise _mismatch(op, inputs)
+                raise mismatch(op, inputs)
         tensors.append(value)
     found = device is not None
     if device is None:
@@ -119,7 +123,8 @@ def as_operand(value: Any) -> Any:
     return value if read is None else read()
 
 
-def _mismatch(op: Op, inputs: Sequence[Any]) -> DeviceMismatchError:
+def mismatch(op: Op, inputs: Sequence[Any]) -> DeviceMismatchError:
+    """The error for inputs on different devices."""
     names = [f"{op.inputs[0]}[{i}]" for i in range(len(inputs))] if op.variadic else op.inputs
     places = {
         name: operand.device.name
@@ -144,7 +149,7 @@ def common_dtype(op: Op, tensors: Sequence[Any]) -> list[Any]:
     if not op.promote:
         return arrays
     positions = range(len(tensors)) if op.variadic else op.promote
-    wanted = _meeting_dtype([arrays[index] for index in positions])
+    wanted = meeting_dtype([arrays[index] for index in positions])
     wanted = op.compute_dtype(wanted)
     for index, value in enumerate(tensors):
         if type(value) is not Tensor:
@@ -158,7 +163,8 @@ def common_dtype(op: Op, tensors: Sequence[Any]) -> list[Any]:
     return arrays
 
 
-def _meeting_dtype(values: Sequence[Any]) -> np.dtype:
+def meeting_dtype(values: Sequence[Any]) -> np.dtype:
+    """The dtype in which arrays and numbers meet; Python's numbers are weak."""
     wanted = None
     weak = []
     for value in values:
@@ -218,6 +224,21 @@ def run(
     for target, values in zip(out, result, strict=True) if type(out) is tuple else ((out, result),):
         target[...] = values
     return out
+
+
+def kernel_for(
+    op: Op, device: Device, arrays: Sequence[Any], attrs: dict[str, Any]
+) -> Iterator[Callable[..., Any]]:
+    """The kernels that may compute `op` on these arrays, best first; the reference comes after them."""
+    kind = device.kind
+    if kind not in op.kernels:
+        op.kernels[kind] = _find_kernel(op.name, kind)
+    kernel = op.kernels[kind]
+    if kernel is not None and kernel.accepts(arrays, attrs):
+        yield kernel.load()
+    generated = op.generated(kind, arrays)
+    if generated is not None:
+        yield generated
 
 
 def _find_kernel(name: str, kind: str) -> Any:

@@ -20,7 +20,7 @@ from tensorcore import dtypes
 from tensorcore.device import CPU
 from tensorcore.errors import DTypeError
 from tensorcore.ops import scalar
-from tensorcore.ops.door import apply, hand_out
+from tensorcore.ops.door import apply, hand_out, mode
 from tensorcore.ops.record import OPS, Gradient, Op, Spec
 from tensorcore.ops.shapes import broadcast
 from tensorcore.tensor import Tensor
@@ -149,7 +149,7 @@ class Elementwise(Op):
     # Running --------------------------------------------------------------------------------------
 
     def __call__(self, *args: Any, **attrs: Any) -> Any:
-        if self._ufunc is not None and not attrs:
+        if self._ufunc is not None and mode.graph is None and not attrs:
             result = self._straight(args)
             if result is not None:
                 self.runs["cpu", "reference"] += 1

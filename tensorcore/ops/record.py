@@ -78,6 +78,7 @@ class Op:
         promote: positions of the inputs that are brought to a common dtype first.
         is_view: whether the result may share memory with an input.
         takes_numbers: whether scalars of the host are given to the kernels as they are.
+        into: (xp, out, *arrays, **attributes): the reference, writing into an array that is given.
         bounds: inputs, attributes -> [(input position, low, high, message)]: ranges of indices and
             labels.
         trusted_on: kinds of devices on which whatever runs the operation refuses all that the rule
@@ -100,6 +101,7 @@ class Op:
         takes_numbers: bool = False,
         bounds: Callable[..., list[tuple[int, int, int, str]]] | None = None,
         trusted_on: Sequence[str] = (),
+        into: Rule | None = None,
     ) -> None:
         self.name = name or rule.__name__
         self.rule = rule
@@ -109,6 +111,7 @@ class Op:
         self.is_view = is_view
         self.takes_numbers = takes_numbers
         self.bounds = bounds
+        self.into = into
         parameters = list(inspect.signature(rule).parameters.values())
         if n_inputs is None:
             n_inputs = sum(p.kind is p.POSITIONAL_ONLY for p in parameters)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tensorcore.ops import scalar
-from tensorcore.ops.door import common_dtype, run, settle
+from tensorcore.ops.door import common_dtype, mode, run, settle
 from tensorcore.ops.elementwise import elementwise
 from tensorcore.variable import Variable
 
@@ -52,6 +52,9 @@ def adam_update(w, m, v, g, step_size, beta_1, beta_2, epsilon):
 
 def variable_update(op: Any, variables: Sequence[Variable], inputs: Sequence[Any]) -> None:
     """Run an update whose results become the values of `variables`, writing over their memory."""
+    if mode.graph is not None:
+        mode.graph.update(op, variables, inputs)
+        return
     tensors, device = settle(op, inputs)
     arrays = common_dtype(op, tensors)
     del tensors  # so that only the variables hold their values, and nothing has to be copied

@@ -1,0 +1,141 @@
+"""`tc.function`: a Python function traced once for each kind of arguments, then run as a plan."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from tensorcore.device import Device, default_device
+from tensorcore.errors import TracingError
+from tensorcore.graph.graph import Graph
+from tensorcore.graph.plan import Plan
+from tensorcore.graph.symbol import Symbol
+from tensorcore.ops.door import mode
+from tensorcore.tensor import Tensor, as_tensor
+from tensorcore.variable import Variable
+
+
+class Leaf:
+    """Stands in a structure for the n-th tensor that was taken out of it."""
+
+    __slots__ = ("number",)
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+
+def flatten(structure: Any, tensors: list[Any]) -> Any:
+    """The structure with its tensors and arrays taken out and put on the list."""
+    if isinstance(structure, dict):
+        return {key: flatten(value, tensors) for key, value in structure.items()}
+    if isinstance(structure, (list, tuple)):
+        parts = [flatten(value, tensors) for value in structure]
+        if hasattr(structure, "_fields"):
+            return type(structure)(*parts)
+        return type(structure)(parts)
+    if isinstance(structure, Tensor) or (hasattr(structure, "dtype") and hasattr(structure, "shape")):
+        if isinstance(structure, Variable):
+            return structure
+        tensors.append(as_tensor(structure))
+        return Leaf(len(tensors) - 1)
+    return structure
+
+
+def rebuild(structure: Any, tensors: list[Any]) -> Any:
+    """The structure with the tensors back in it."""
+    if isinstance(structure, Leaf):
+        return tensors[structure.number]
+    if isinstance(structure, dict):
+        return {key: rebuild(value, tensors) for key, value in structure.items()}
+    if isinstance(structure, (list, tuple)):
+        parts = [rebuild(value, tensors) for value in structure]
+        return type(structure)(*parts) if hasattr(structure, "_fields") else type(structure)(parts)
+    return structure
+
+
+def signature_of(structure: Any) -> Any:
+    """What of a structure of arguments is not a tensor, as a key."""
+    if isinstance(structure, Leaf):
+        return Leaf
+    if isinstance(structure, dict):
+        return ("dict", *((key, signature_of(value)) for key, value in structure.items()))
+    if isinstance(structure, (list, tuple)):
+        return (type(structure).__name__, *map(signature_of, structure))
+    if isinstance(structure, Variable):
+        return ("variable", id(structure))
+    try:
+        hash(structure)
+    except TypeError:
+        return ("object", id(structure))
+    return (type(structure), structure)
+
+
+class Traced:
+    """One trace of a function: its plan, and the structure of what it returns."""
+
+    def __init__(self, function: Callable[..., Any], structure: Any, tensors: list[Tensor]) -> None:
+        device = tensors[0].device if tensors else default_device()
+        self.device: Device = device
+        with Graph() as graph, device:
+            symbols = [graph.argument(t.shape, t.dtype, t.device) for t in tensors]
+            args, kwargs = rebuild(structure, symbols)
+            result = function(*args, **kwargs)
+            returned: list[Any] = []
+            self._returns = flatten(result, returned)
+            outputs = [graph.symbol_of(value, device) for value in returned]
+        self.plan = Plan(graph, outputs, device)
+
+    def __call__(self, tensors: list[Tensor]) -> Any:
+        return rebuild(self._returns, self.plan.run(tensors))
+
+
+class TracedFunction:
+    """What `tc.function` returns: call it like the function itself."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+        self._traces: dict[Any, Traced] = {}
+        functools.update_wrapper(self, function)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        # Within another trace the function is part of it; under a tape each operation is recorded.
+        if mode.graph is not None or mode.tapes:
+            return self._function(*args, **kwargs)
+        tensors: list[Tensor] = []
+        structure = flatten((args, kwargs), tensors)
+        return self.trace(structure, tensors)(tensors)
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return self if instance is None else functools.partial(self, instance)
+
+    def trace(self, structure: Any, tensors: list[Tensor]) -> Traced:
+        """The trace for arguments of this kind, made now if there is none."""
+        kinds = tuple((t.shape, t.dtype, t.device) for t in tensors)
+        key = (signature_of(structure), kinds)
+        if key not in self._traces:
+            if any(isinstance(tensor, Symbol) for tensor in tensors):
+                raise TracingError("a symbol of another trace was kept and passed on")
+            self._traces[key] = Traced(self._function, structure, tensors)
+        return self._traces[key]
+
+    @property
+    def trace_count(self) -> int:
+        """How many kinds of arguments were met."""
+        return len(self._traces)
+
+
+def function(target: Callable[..., Any] | None = None) -> Any:
+    """Trace a function of tensors into one graph, and run that instead.
+
+    The first call with arguments of a kind (shapes, dtypes, devices, values of other arguments) runs the
+    function on symbols; later calls run the planned graph.  Variables are captured by reference, and
+    assigned to in the order of the program; random numbers differ from call to call.
+
+    >>> @tc.function
+    ... def mean_square(x):
+    ...     return tc.mean(x * x)
+    >>> float(mean_square(tc.asarray([1.0, 3.0])))
+    5.0
+    """
+    return TracedFunction(target) if target is not None else function

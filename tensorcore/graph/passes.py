@@ -1,0 +1,50 @@
+"""Small passes over a graph's nodes, before it is planned."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from tensorcore.graph.graph import Node
+from tensorcore.graph.symbol import Symbol
+
+
+def prune(nodes: Sequence[Node], outputs: Sequence[Symbol]) -> list[Node]:
+    """The nodes that an output or a write depends on, in their order."""
+    needed = {id(symbol) for symbol in outputs}
+    kept = []
+    for node in reversed(nodes):
+        if node.writes or any(id(symbol) in needed for symbol in node.outputs):
+            kept.append(node)
+            needed.update(id(value) for value in node.inputs if isinstance(value, Symbol))
+    kept.reverse()
+    return kept
+
+
+def share(nodes: Sequence[Node], outputs: Sequence[Symbol]) -> tuple[list[Node], list[Symbol]]:
+    """Nodes that compute the same from the same are computed once (common sub-expressions)."""
+    replaced: dict[int, Symbol] = {}
+    seen: dict[Any, Node] = {}
+    kept = []
+    for node in nodes:
+        node.inputs = tuple(replaced.get(id(value), value) for value in node.inputs)
+        key = _key(node)
+        if key is None or key not in seen:
+            kept.append(node)
+            if key is not None:
+                seen[key] = node
+            continue
+        for mine, theirs in zip(node.outputs, seen[key].outputs, strict=True):
+            replaced[id(mine)] = theirs
+    return kept, [replaced.get(id(symbol), symbol) for symbol in outputs]
+
+
+def _key(node: Node) -> Any:
+    if node.writes or node.op is None:
+        return None
+    inputs = tuple(
+        ("symbol", id(value)) if isinstance(value, Symbol) else ("number", type(value), repr(value))
+        for value in node.inputs
+    )
+    key = (node.op.name, inputs, tuple(sorted((k, repr(v)) for k, v in node.attrs.items())))
+    return key

@@ -1,0 +1,212 @@
+"""The plan of a graph: every array placed beforehand, every operation a call that is ready to be made.
+
+Nothing is allocated, looked up or checked again while a plan runs, except what depends on values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from tensorcore.device import CPU, Device, check_range
+from tensorcore.graph.graph import Graph, Node, base_of
+from tensorcore.graph.passes import prune, share
+from tensorcore.graph.symbol import NoData, Symbol
+from tensorcore.ops.door import kernel_for
+from tensorcore.ops.elementwise import Elementwise
+from tensorcore.tensor import Tensor
+
+ALIGNMENT = 64  # bytes; one cache line, one AVX-512 register
+Step = Callable[[], Any]
+
+
+class Plan:
+    """A graph made ready to run.
+
+    Args:
+        graph: the traced graph.
+        outputs: the symbols whose values a run returns.
+        device: where it runs.
+    """
+
+    def __init__(self, graph: Graph, outputs: Sequence[Symbol], device: Device) -> None:
+        self.graph = graph
+        self.device = device
+        self.nodes, self.outputs = share(graph.nodes, outputs)
+        self.nodes = prune(self.nodes, self.outputs)
+        self.variables = list(dict.fromkeys(v for node in self.nodes for v in node.writes))
+        self._build()
+
+    def _build(self) -> None:
+        self._arrays: dict[int, Any] = {}
+        self._keep: list[Symbol] = []  # so that no id is used twice
+        self._streams: list[tuple[Any, int, list[tuple[str, int, Any]]]] = []
+        self._storages: list[tuple[Any, Any]] = []
+        self._last_use = self._find_last_uses()
+        self.steps: list[Step] = []
+        for position, node in enumerate(self.nodes):
+            self._add(position, node)
+        self._results = [self._array(symbol) for symbol in self.outputs]
+        self._arguments = [self._array(symbol) for symbol in self.graph.arguments]
+
+    def _find_last_uses(self) -> dict[int, float]:
+        last: dict[int, float] = {}
+        for position, node in enumerate(self.nodes):
+            for value in node.inputs:
+                last[id(value)] = position
+        for symbol in self.outputs:
+            last[id(symbol)] = float("inf")
+        return last
+
+    # Arrays -------------------------------------------------------------------------------------
+
+    def _array(self, value: Any) -> Any:
+        """The array that holds a symbol's value; numbers are their own."""
+        if not isinstance(value, Symbol):
+            return value
+        if id(value) not in self._arrays:
+            self._remember(value, self._source_array(value))
+        return self._arrays[id(value)]
+
+    def _remember(self, symbol: Symbol, array: Any) -> None:
+        self._keep.append(symbol)
+        self._arrays[id(symbol)] = array
+
+    def _source_array(self, symbol: Symbol) -> Any:
+        kind, what = symbol.source  # type: ignore[misc]
+        if kind == "constant":
+            return what
+        if kind == "variable":
+            self._storages.append((what, what.storage))
+            return what.storage
+        array = allocate(symbol.data, symbol.device)
+        if kind in ("key", "counter"):
+            self._add_stream(kind, what, array)
+        return array
+
+    def _add_stream(self, kind: str, what: Any, array: Any) -> None:
+        generator, start = what
+        for known, _, places in self._streams:
+            if known is generator:
+                places.append((kind, start, array))
+                return
+        self._streams.append((generator, self.graph.blocks[generator], [(kind, start, array)]))
+
+    # Steps --------------------------------------------------------------------------------------
+
+    def _add(self, position: int, node: Node) -> None:
+        arrays = [self._array(value) for value in node.inputs]
+        if node.writes:
+            self._save_old_values(position, node)
+        if node.op is None:
+            target = self._storage_of(node.writes[0])
+            self.steps.append(partial(self.device.xp.copyto, target, arrays[0]))
+            return
+        if node.op.is_view and self._is_view(node, arrays):
+            return
+        if node.op.bounds is not None:
+            for index, low, high, message in node.op.bounds(*arrays, **node.attrs):
+                check = partial(check_range, self.device, arrays[index], low, high, message)
+                self.steps.append(check)
+        outs = tuple(
+            self._storage_of(node.writes[i]) if node.writes else allocate(symbol.data, self.device)
+            for i, symbol in enumerate(node.outputs)
+        )
+        for symbol, array in zip(node.outputs, outs, strict=True):
+            self._remember(symbol, array)
+        self.steps.append(self._step(node, arrays, outs if len(outs) > 1 else outs[0]))
+
+    def _storage_of(self, variable: Any) -> Any:
+        self._storages.append((variable, variable.storage))
+        return variable.storage
+
+    def _is_view(self, node: Node, arrays: list[Any]) -> bool:
+        """Whether the result is a view of an input's array; then nothing has to run."""
+        view = self.device.run(node.op.reference, self.device.xp, *node.op.grouped(arrays), **node.attrs)  # type: ignore[union-attr]
+        if view is not arrays[0] and owner(view) is not owner(arrays[0]):
+            return False
+        self._remember(node.outputs[0], view)
+        return True
+
+    def _save_old_values(self, position: int, node: Node) -> None:
+        """Copy what is about to be overwritten, where a later node still needs the old value."""
+        written = {id(base_of(variable)) for variable in node.writes}
+        for symbol in list(self._keep):
+            array = self._arrays[id(symbol)]
+            if id(owner(array)) in written and self._last_use.get(id(symbol), -1) > position:
+                saved = allocate(symbol.data, self.device)
+                self.steps.append(partial(self.device.xp.copyto, saved, array))
+                self._arrays[id(symbol)] = saved
+
+    def _step(self, node: Node, arrays: list[Any], out: Any) -> Step:
+        """The call that computes a node: the door's fallback chain, gone through once."""
+        op, attrs = node.op, node.attrs
+        grouped = op.grouped(arrays)  # type: ignore[union-attr]
+        for function in kernel_for(op, self.device, arrays, attrs):
+            if node.writes or self._works(function, grouped, attrs, out):
+                return partial(function, *grouped, out=out, **attrs)
+        if isinstance(op, Elementwise) and op.numpy is not None and self.device is CPU:
+            function = getattr(np, op.numpy)
+            if np.result_type(function(*map(_probe, arrays))) == out.dtype and op.numpy != "where":
+                return partial(function, *arrays, out=out)
+        if op.into is not None:  # type: ignore[union-attr]
+            return partial(op.into, self.device.xp, out, *grouped, **attrs)  # type: ignore[union-attr]
+        return partial(_run_reference, op, self.device.xp, grouped, attrs, out)
+
+    def _works(self, function: Any, arrays: Sequence[Any], attrs: dict[str, Any], out: Any) -> bool:
+        """Run a kernel once: it is compiled, and says whether it covers these arrays."""
+        return self.device.run(function, *arrays, out=out, **attrs) is not NotImplemented
+
+    # Running ------------------------------------------------------------------------------------
+
+    def run(self, arguments: Sequence[Tensor]) -> list[Tensor]:
+        """The outputs for these arguments, as fresh tensors; variables are written to."""
+        if any(variable.storage is not storage for variable, storage in self._storages):
+            self._build()
+        return self.device.run(self._run, arguments)
+
+    def _run(self, arguments: Sequence[Tensor]) -> list[Tensor]:
+        copyto = self.device.xp.copyto
+        for place, tensor in zip(self._arguments, arguments, strict=True):
+            copyto(place, tensor.data)
+        for generator, blocks, places in self._streams:
+            key, counter = generator.take_blocks(blocks)
+            for kind, start, array in places:
+                array[...] = key if kind == "key" else counter + np.uint64(start)
+        for variable in self.variables:
+            variable.begin_write()
+        for step in self.steps:
+            step()
+        for variable in self.variables:
+            variable.end_write()
+        return [Tensor(array.copy(), self.device) for array in self._results]
+
+
+def owner(array: Any) -> Any:
+    """The array whose memory a view shows."""
+    while getattr(array, "base", None) is not None:
+        array = array.base
+    return array
+
+
+def allocate(spec: NoData, device: Device) -> Any:
+    """A zeroed array that starts at a multiple of 64 bytes."""
+    if device is not CPU:
+        return device.run(device.xp.zeros, spec.shape, spec.dtype)
+    raw = np.zeros(spec.nbytes + ALIGNMENT, np.uint8)
+    start = -raw.ctypes.data % ALIGNMENT
+    return raw[start : start + spec.nbytes].view(spec.dtype).reshape(spec.shape)
+
+
+def _probe(value: Any) -> Any:
+    """One element of an array, to ask a NumPy function for its dtype."""
+    return value if np.ndim(value) == 0 else np.ones((), value.dtype)
+
+
+def _run_reference(op: Any, xp: Any, grouped: Sequence[Any], attrs: dict[str, Any], out: Any) -> None:
+    result = op.reference(xp, *grouped, **attrs)
+    for target, values in zip(out, result, strict=True) if type(out) is tuple else ((out, result),):
+        target[...] = values

@@ -1,0 +1,99 @@
+"""Symbols: tensors of a graph that is being traced.  They have shape, dtype and device, but no values yet."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from tensorcore.device import Device
+from tensorcore.errors import TracingError
+from tensorcore.tensor import Tensor
+
+if TYPE_CHECKING:
+    from tensorcore.graph.graph import Node
+
+
+class NoData(NamedTuple):
+    """Stands where a tensor has its array: what is known before there are values."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        return math.prod(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        return self.size * self.dtype.itemsize
+
+
+class Source(NamedTuple):
+    """Where the value of a symbol comes from that no node computes.
+
+    `kind` is "argument" (what: its number), "constant" (its array), "variable" (the Variable),
+    "key" or "counter" (of a random stream: what is (generator, blocks from the start)).
+    """
+
+    kind: str
+    what: Any
+
+
+class Symbol(Tensor):
+    """The result of a node of a graph, or one of the graph's sources."""
+
+    __slots__ = ("index", "node", "source")
+
+    def __init__(
+        self,
+        spec: NoData,
+        device: Device,
+        *,
+        node: Node | None = None,
+        index: int = 0,
+        source: Source | None = None,
+    ) -> None:
+        super().__init__(spec, device)
+        self.node = node
+        self.index = index
+        self.source = source
+
+    def _refuse(self, what: str) -> TracingError:
+        return TracingError(
+            f"{what} needs values, but this tensor of shape {self.shape} is being traced and has none "
+            "yet. Use tensor operations such as tc.where instead of Python's if, return the tensor "
+            "and look at it outside, or run eagerly (run_eagerly=True, or without tc.function)."
+        )
+
+    def numpy(self) -> np.ndarray:
+        raise self._refuse(".numpy()")
+
+    def item(self) -> Any:
+        raise self._refuse("a Python number made of a tensor")
+
+    def tolist(self) -> Any:
+        raise self._refuse(".tolist()")
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        raise self._refuse("NumPy")
+
+    def __bool__(self) -> bool:
+        raise self._refuse("a Python condition on a tensor")
+
+    def __index__(self) -> int:
+        raise self._refuse("a tensor used as an index or a size")
+
+    def __reduce__(self) -> Any:
+        raise self._refuse("pickling")
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        raise self._refuse("copying")
+
+    def __repr__(self) -> str:
+        return f"<Symbol shape={self.shape} dtype={self.dtype.name} device={self.device}>"

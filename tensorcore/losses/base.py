@@ -1,0 +1,86 @@
+"""The loss object: a loss function, sample weights, and how the values of a batch become one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from tensorcore.errors import InvalidArgumentError
+from tensorcore.layers.naming import to_snake_case
+from tensorcore.losses.shapes import weighted
+from tensorcore.ops.reductions import mean, sum
+from tensorcore.tensor import as_tensor
+
+REDUCTIONS = ("sum_over_batch_size", "sum", "none")
+
+
+class Loss:
+    """Base class: a subclass computes the loss of each sample in `call(y_true, y_pred)`.
+
+    Args:
+        name: shown in messages; made from the class name if None.
+        reduction: "sum_over_batch_size" (the mean), "sum", or "none" for one value a sample.
+    """
+
+    def __init__(self, name: str | None = None, reduction: str | None = "sum_over_batch_size") -> None:
+        reduction = {None: "none", "auto": "sum_over_batch_size", "mean": "sum_over_batch_size"}.get(
+            reduction, reduction
+        )
+        if reduction not in REDUCTIONS:
+            raise InvalidArgumentError(
+                f"{type(self).__name__}: reduction must be one of {REDUCTIONS}, received {reduction!r}"
+            )
+        self.name = name or to_snake_case(type(self).__name__)
+        self.reduction = reduction
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """The loss of each sample."""
+        raise NotImplementedError(f"{type(self).__name__}: a loss needs a method call(y_true, y_pred)")
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """The loss of a batch.
+
+        Args:
+            y_true: labels.
+            y_pred: predictions of the model.
+            sample_weight: one factor a sample; ones if None.
+        """
+        values = weighted(as_tensor(self.call(y_true, y_pred)), sample_weight)
+        if self.reduction == "none":
+            return values
+        return sum(values) if self.reduction == "sum" else mean(values)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal loss."""
+        return {"name": self.name, "reduction": self.reduction}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """A loss made from what `get_config` returned."""
+        return cls(**config)
+
+
+class LossFunction(Loss):
+    """A loss function (y_true, y_pred) -> values with a reduction around it.
+
+    Args:
+        function: returns one value a sample, or a scalar.
+        options: further arguments of the function.
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(name or getattr(function, "__name__", None), reduction)
+        self.function = function
+        self.options = options
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        return self.function(y_true, y_pred, **self.options)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), **self.options}

@@ -1,0 +1,101 @@
+"""How often predictions are right."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tensorcore import dtypes
+from tensorcore.errors import ShapeError
+from tensorcore.losses.shapes import as_float_pair, as_pair, check_same_shape, same_rank
+from tensorcore.metrics.base import MeanMetric
+from tensorcore.ops.logical import equal, greater
+from tensorcore.ops.reductions import argmax, mean
+from tensorcore.ops.shaping import squeeze
+from tensorcore.ops.transfer import astype
+
+
+def accuracy(y_true: Any, y_pred: Any) -> Any:
+    """1 where label and prediction are equal, else 0.
+
+    >>> accuracy([1, 2], [1, 3]).tolist()
+    [1.0, 0.0]
+    """
+    y_true, y_pred = same_rank(*as_pair(y_true, y_pred))
+    check_same_shape("accuracy", y_true, y_pred)
+    return astype(equal(y_true, y_pred), dtypes.float32)
+
+
+def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> Any:
+    """The share of labels 0 or 1 that agree with `y_pred > threshold`, over the last dimension.
+
+    >>> binary_accuracy([[1.0, 1.0]], [[0.9, 0.2]]).tolist()
+    [0.5]
+    """
+    y_true, y_pred = as_float_pair(y_true, y_pred)
+    check_same_shape("binary_accuracy", y_true, y_pred)
+    hits = equal(y_true, astype(greater(y_pred, threshold), y_true.dtype))
+    return mean(astype(hits, dtypes.float32), axis=-1)
+
+
+def categorical_accuracy(y_true: Any, y_pred: Any) -> Any:
+    """1 where the greatest prediction is at the place of the greatest (one-hot) label, else 0.
+
+    >>> categorical_accuracy([[0, 1], [1, 0]], [[0.2, 0.8], [0.3, 0.7]]).tolist()
+    [1.0, 0.0]
+    """
+    y_true, y_pred = as_pair(y_true, y_pred)
+    check_same_shape("categorical_accuracy", y_true, y_pred)
+    hits = equal(argmax(y_true, axis=-1), argmax(y_pred, axis=-1))
+    return astype(hits, dtypes.float32)
+
+
+def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> Any:
+    """1 where the greatest prediction is at the place that the integer label says, else 0.
+
+    >>> sparse_categorical_accuracy([1, 0], [[0.2, 0.8], [0.3, 0.7]]).tolist()
+    [1.0, 0.0]
+    """
+    y_true, y_pred = as_pair(y_true, y_pred)
+    if len(y_true.shape) == len(y_pred.shape) and len(y_true.shape) > 1 and y_true.shape[-1] == 1:
+        y_true = squeeze(y_true, -1)
+    if tuple(y_true.shape) != tuple(y_pred.shape[:-1]):
+        raise ShapeError(
+            f"sparse_categorical_accuracy: for predictions of shape {tuple(y_pred.shape)} expected labels of shape "
+            f"{tuple(y_pred.shape[:-1])}, received {tuple(y_true.shape)}"
+        )
+    return astype(equal(argmax(y_pred, axis=-1), y_true), dtypes.float32)
+
+
+class Accuracy(MeanMetric):
+    """The share of predictions that equal their label."""
+
+    def __init__(self, name: str | None = "accuracy", dtype: Any = None) -> None:
+        super().__init__(accuracy, name, dtype)
+
+
+class BinaryAccuracy(MeanMetric):
+    """The share of labels 0 or 1 that agree with `y_pred > threshold`."""
+
+    def __init__(
+        self, name: str | None = "binary_accuracy", dtype: Any = None, threshold: float = 0.5
+    ) -> None:
+        super().__init__(binary_accuracy, name, dtype, threshold=threshold)
+
+
+class CategoricalAccuracy(MeanMetric):
+    """How often the most probable class is that of the one-hot label."""
+
+    def __init__(self, name: str | None = "categorical_accuracy", dtype: Any = None) -> None:
+        super().__init__(categorical_accuracy, name, dtype)
+
+
+class SparseCategoricalAccuracy(MeanMetric):
+    """How often the most probable class is the integer label.
+
+    >>> metric = SparseCategoricalAccuracy()
+    >>> float(metric([1, 0], [[0.2, 0.8], [0.3, 0.7]]))
+    0.5
+    """
+
+    def __init__(self, name: str | None = "sparse_categorical_accuracy", dtype: Any = None) -> None:
+        super().__init__(sparse_categorical_accuracy, name, dtype)

@@ -1,0 +1,63 @@
+"""Adam."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from tensorcore.errors import InvalidArgumentError
+from tensorcore.ops import updates
+from tensorcore.optimizers.base import Optimizer
+
+
+class Adam(Optimizer):
+    """Gradient descent with running means of the gradient and of its square (Kingma and Ba, 2014).
+
+    m' = m + (1 - beta_1)(g - m), v' = v + (1 - beta_2)(g**2 - v),
+    w' = w - a m' / (sqrt(v') + epsilon) with a = learning_rate sqrt(1 - beta_2**t) / (1 - beta_1**t).
+
+    Args:
+        learning_rate: a float, a schedule, or a function without arguments.
+        beta_1, beta_2: how much of the means is kept at each step.
+        epsilon: keeps the division finite.
+        amsgrad: must be False for now.
+        others: see `Optimizer`.
+
+    >>> import tensorcore as tc
+    >>> w = tc.Variable([1.0])
+    >>> Adam(0.1).apply([tc.asarray([5.0])], [w])
+    >>> round(float(w.numpy()[0]), 4)
+    0.9
+    """
+
+    state_names = ("momentum", "velocity")
+    update_op = updates.adam_update
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        amsgrad: bool = False,
+        **others: Any,
+    ) -> None:
+        super().__init__(learning_rate, **others)
+        if amsgrad:
+            raise InvalidArgumentError("Adam: amsgrad=True is not there yet; leave it out")
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+
+    def scalars(self, learning_rate: float, step: int) -> tuple[Any, ...]:
+        correction = math.sqrt(1 - self.beta_2**step) / (1 - self.beta_1**step)
+        return learning_rate * correction, self.beta_1, self.beta_2, self.epsilon
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "beta_1": self.beta_1,
+            "beta_2": self.beta_2,
+            "epsilon": self.epsilon,
+            "amsgrad": False,
+        }

@@ -1,0 +1,107 @@
+"""Parameters of one dtype and device side by side in one buffer, so that one kernel updates them all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from tensorcore.ops.creation import zeros
+from tensorcore.ops.shaping import concat, reshape
+from tensorcore.ops.updates import variable_update
+from tensorcore.variable import Variable
+
+
+class FlatGroup:
+    """Variables that live in slices of one buffer, and their optimizer state in buffers of the same layout.
+
+    The variables stay readable and assignable: each owns its slice.  A variable that something else has moved
+    away meanwhile (another optimizer of the same model) is taken back before an update.
+
+    Args:
+        variables: of one dtype and one device.
+        state_names: names of the values that the optimizer keeps for each parameter; they start at 0.
+    """
+
+    def __init__(self, variables: Sequence[Variable], state_names: Sequence[str]) -> None:
+        self.variables = list(variables)
+        first = self.variables[0]
+        self.state_names = tuple(state_names)
+        size = sum(variable.size for variable in self.variables)
+        place = {"dtype": first.dtype, "device": first.device}
+        self.weights = Variable(zeros(size, **place), name="weights")
+        self.state = [
+            Variable(zeros(size, **place), trainable=False, name=name) for name in self.state_names
+        ]
+        self._slices = [_views(self.weights, self.variables)]
+        self._slices += [_views(flat, self.variables) for flat in self.state]
+        self._states: list[list[Variable]] | None = None
+        self.adopt()
+
+    def adopt(self) -> None:
+        """Bring variables that live elsewhere into the buffer."""
+        for variable, piece in zip(self.variables, self._slices[0], strict=True):
+            if variable.value.data is not piece:
+                values = variable.value.data
+                self.weights.write(lambda _, piece=piece, values=values: _fill(piece, values))
+                del values  # or the variable would see a holder of its old value
+                variable.move_storage(piece)
+
+    @property
+    def states(self) -> list[list[Variable]]:
+        """The state as variables: for each parameter one of each name."""
+        if self._states is None:
+            self._states = [
+                [self._state_variable(number, index) for number in range(len(self.state))]
+                for index in range(len(self.variables))
+            ]
+        return self._states
+
+    def _state_variable(self, number: int, index: int) -> Variable:
+        parameter = self.variables[index]
+        name = f"{parameter.path.replace('/', '_')}_{self.state_names[number]}"
+        variable = Variable(parameter.value, trainable=False, name=name, device=parameter.device)
+        variable.move_storage(self._slices[1 + number][index])
+        return variable
+
+    def gather(self, gradients: Sequence[Any]) -> Any:
+        """The gradients in the layout of the buffer."""
+        return concat([reshape(gradient, (-1,)) for gradient in gradients])
+
+    def update(self, op: Any, gradients: Sequence[Any], scalars: Sequence[Any]) -> None:
+        """One step for all variables of the group."""
+        self.adopt()
+        gradient = self.gather(gradients)
+        parts = list(self.variables)
+        for states in self._states or ():
+            parts += states
+        # Whoever holds an old value of a part gets a copy, as the part's own memory is about to change.
+        for part in parts:
+            part.begin_write()
+        flats = [self.weights, *self.state]
+        variable_update(op, flats, [*flats, gradient, *scalars])
+        for part in parts:
+            part.end_write()
+
+    def update_one(self, index: int, op: Any, gradient: Any, scalars: Sequence[Any]) -> None:
+        """The same step for one variable alone."""
+        self.adopt()
+        targets = [self.variables[index], *self.states[index]]
+        variable_update(op, targets, [*targets, gradient, *scalars])
+
+
+def _views(flat: Variable, variables: Sequence[Variable]) -> list[Any]:
+    """For each variable its slice of the buffer, in its shape."""
+    views: list[Any] = []
+
+    def cut(storage: Any) -> None:
+        start = 0
+        for variable in variables:
+            views.append(storage[start : start + variable.size].reshape(variable.shape))
+            start += variable.size
+
+    flat.write(cut)
+    return views
+
+
+def _fill(piece: Any, values: Any) -> None:
+    piece[...] = values
