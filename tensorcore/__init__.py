@@ -40,6 +40,7 @@ from tensorcore.dtypes import (
     uint64,
 )
 from tensorcore.errors import TensorcoreError
+from tensorcore.graph import function
 from tensorcore.ops.arithmetic import (
     abs,
     add,

@@ -111,6 +111,20 @@ def floating(dtype: np.dtype) -> np.dtype:
     return dtype if KIND[dtype] in ("float", "complex") else float32
 
 
+def real_of(dtype: np.dtype) -> np.dtype:
+    """The dtype of the real part: that of a complex dtype's components, else `dtype` itself."""
+    if KIND[dtype] != "complex":
+        return dtype
+    return float32 if dtype == complex64 else float64
+
+
+def complex_of(dtype: np.dtype) -> np.dtype:
+    """The complex dtype whose components hold `dtype`; complex64 for all but float64."""
+    if KIND[dtype] == "complex":
+        return dtype
+    return complex128 if dtype == float64 else complex64
+
+
 def weak(kind: type, dtype: np.dtype) -> np.dtype:
     """The dtype in which a tensor of `dtype` meets a Python scalar of type `kind`.
 

@@ -21,9 +21,9 @@ from tensorcore import dtypes
 from tensorcore.device import Device, default_device
 from tensorcore.device import device as device_named
 from tensorcore.errors import InvalidArgumentError
+from tensorcore.mode import mode
 from tensorcore.ops import random_bits as ops
 from tensorcore.ops.arithmetic import add, multiply
-from tensorcore.ops.door import mode
 from tensorcore.ops.shapes import as_shape
 from tensorcore.ops.transfer import astype
 from tensorcore.tensor import Tensor, as_tensor

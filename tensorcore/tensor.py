@@ -28,7 +28,8 @@ class Tensor:
         device: where the data is.
         data: the NumPy or CuPy array itself.
 
-    Tensors are made by `tc.asarray`, `tc.zeros`, `tc.random.normal`... and never change.
+    Tensors are made by `tc.asarray`, `tc.zeros`, `tc.random.normal`...  Their memory is never written
+    to: `x[i] = v` gives the object x a new array, and tapes see the write.
 
     >>> import tensorcore as tc
     >>> x = tc.asarray([[1.0, 2.0], [3.0, 4.0]], device="cpu")
@@ -108,6 +109,35 @@ class Tensor:
         target = device_named(device)
         return self if target is self.device else to_device(self, device=target)
 
+    def to_device(self, device: str | Device, /, *, stream: Any = None) -> Tensor:
+        """`to` under the array API's name; tensorcore chooses the stream."""
+        if stream is not None:
+            raise InvalidArgumentError("to_device: streams cannot be chosen; leave stream out")
+        return self.to(device)
+
+    def __array_namespace__(self, /, *, api_version: str | None = None) -> Any:
+        import tensorcore
+
+        if api_version not in (None, "2021.12", "2022.12", "2023.12", "2024.12", "2025.12"):
+            raise InvalidArgumentError(
+                f"__array_namespace__: unknown version {api_version!r} of the array API standard"
+            )
+        return tensorcore
+
+    def __dlpack_device__(self) -> tuple[Any, int]:
+        return self.data.__dlpack_device__()
+
+    def __dlpack__(self, **options: Any) -> Any:
+        # A variable's memory is written to; what is given away must not change.
+        data = self.device.copy(self.data) if self.is_shared else self.data
+        return self.device.run(data.__dlpack__, **options)
+
+    @property
+    def __cuda_array_interface__(self) -> dict[str, Any]:
+        if self.device is CPU:
+            raise AttributeError("a tensor on the CPU has no __cuda_array_interface__")
+        return self.data.__cuda_array_interface__
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         host = to_numpy(self.data)
         if host is self.data and copy is not False:
@@ -151,7 +181,7 @@ class Tensor:
         return _restore, (self.numpy(), self.device.name)
 
     def __copy__(self) -> Tensor:
-        return self
+        return Tensor(self.data, self.device, self.variable, self.serial)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         return Tensor(self.device.copy(self.data), self.device)

@@ -13,6 +13,7 @@ from tensorcore import dtypes
 from tensorcore.device import Device
 from tensorcore.device import device as device_named
 from tensorcore.errors import DTypeError, ShapeError
+from tensorcore.mode import mode
 from tensorcore.tensor import Tensor, as_tensor, next_serial
 
 _unnamed = itertools.count()
@@ -81,7 +82,7 @@ class Variable:
     @property
     def value(self) -> Tensor:
         """The current value, a tensor that later assignments do not change."""
-        return self._tensor
+        return self._tensor if mode.graph is None else mode.graph.symbol_of(self)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -129,16 +130,19 @@ class Variable:
                 f"{new.dtype.name}; "
                 f"convert the value with tc.astype(value, tc.{self.dtype.name})"
             )
-        self.write(lambda storage: storage.__setitem__(..., new.data))
+        if mode.graph is not None:
+            mode.graph.assign(self, new)
+        else:
+            self.write(lambda storage: storage.__setitem__(..., new.data))
         return self
 
     def assign_add(self, delta: Any) -> Variable:
         """Add `delta` to the variable."""
-        return self.assign(self._tensor + delta)  # type: ignore[operator]
+        return self.assign(self.value + delta)  # type: ignore[operator]
 
     def assign_sub(self, delta: Any) -> Variable:
         """Subtract `delta` from the variable."""
-        return self.assign(self._tensor - delta)  # type: ignore[operator]
+        return self.assign(self.value - delta)  # type: ignore[operator]
 
     def write(self, writer: Callable[[Any], Any]) -> None:
         """Let `writer` change the variable's array in place."""

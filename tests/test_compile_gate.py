@@ -1,4 +1,5 @@
-"""Every CUDA text, for every dtype, must compile for every architecture that is supported, without spills.
+"""Every CUDA text, for every dtype, must compile for every architecture that is supported, without
+spills.
 
 This needs the compiler only, no GPU; what the code computes is tested in test_kernels_cuda.py.
 """
@@ -67,7 +68,10 @@ def _every(*functions):
 
 
 EXPONENTIAL = _every(
-    *(f"{name}({{0}})" for name in ("exp", "exp2", "expm1", "log", "log1p", "log2", "log10", "sqrt")),
+    *(
+        f"{name}({{0}})"
+        for name in ("exp", "exp2", "expm1", "log", "log1p", "log2", "log10", "sqrt")
+    ),
 )
 HYPERBOLIC = _every(
     *(f"{name}({{0}})" for name in ("sinh", "cosh", "tanh", "arcsinh", "arccosh", "arctanh")),

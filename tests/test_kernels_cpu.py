@@ -476,6 +476,36 @@ def test_matmul(rng, dtype):
                     check(run("matmul", first, second, **flags), expected)
 
 
+@pytest.mark.parametrize("dtype", [F32, F64], ids=str)
+def test_sums_and_means(rng, dtype):
+    shapes = [(3, 4, 5), (700, 3), (2, 5000, 3), (1, 7, 1), (33, 2), (0, 3), (3, 0), (4,)]
+    for shape in shapes:
+        x = rng.standard_normal(shape).astype(dtype)
+        for axis in (0, -1, tuple(range(len(shape))), tuple(range(len(shape) - 1)), (0, -1), None):
+            for keepdims in (False, True):
+                attrs = {"axis": axis, "keepdims": keepdims}
+                if kernel("sum")(x, **attrs) is NotImplemented:
+                    continue
+                check(run("sum", x, **attrs), x.astype(F64).sum(**attrs))
+                check(run("mean", x, **attrs), x.astype(F64).mean(**attrs))
+    x = rng.standard_normal((6, 4)).astype(dtype)
+    check(run("sum", x, axis=[0], keepdims=False), x.astype(F64).sum(0))
+    for axis in (2, -3, (0, 0), (), None, "0"):
+        assert kernel("sum")(x, axis=axis, keepdims=False) is NotImplemented
+    assert kernel("sum")(x.T, axis=0, keepdims=False) is NotImplemented
+    assert kernel("sum")(x, axis=0, keepdims=False, dtype=np.float16) is NotImplemented
+    assert kernel("sum")(x.astype(np.int32), axis=0, keepdims=False) is NotImplemented
+
+
+def test_sums_of_many_numbers_are_accurate(rng):
+    x = rng.random((100_000, 3)).astype(F32)
+    x[5, 1] = np.inf
+    x[7, 2] = np.nan
+    check(run("sum", x, axis=0, keepdims=False), x.astype(F64).sum(0))
+    rows = np.ascontiguousarray(x.T[:, :500])
+    check(run("sum", rows, axis=1, keepdims=False), rows.astype(F64).sum(1))
+
+
 # Generated kernels: values ------------------------------------------------------------------------
 
 
@@ -705,6 +735,41 @@ FAST = [
 ]
 
 
+@pytest.mark.parametrize("dtype", [F32, F64], ids=str)
+def test_a_program_may_have_the_name_of_a_function(dtype):
+    for name in ("exp", "k", "loop"):
+        inputs = [("o", dtype), ("i", dtype), ("k", dtype)]
+        compiled = generated.compile(program(name, inputs, [("exp((o * i) + k)", False)], dtype))
+        x, row = np.ones((3, 4), dtype), np.ones(4, dtype)
+        check(compiled(x, row, dtype.type(1)), np.full((3, 4), math.exp(2)))
+
+
+WIDE = ["exp", "expm1", "log", "log1p", "tanh", "sigmoid", "softplus"]
+
+
+@pytest.mark.parametrize("name", WIDE)
+def test_float64_functions_over_the_whole_range(name, rng):
+    x = rng.integers(-(2**63), 2**63 - 1, 50_000).view(F64)
+    special = [0.0, -0.0, np.inf, -np.inf, np.nan, 5e-324, -5e-324, 1, -1, 709.78, -745.1]
+    x = np.concatenate([x, rng.uniform(-750, 750, 20_000), rng.uniform(-2, 2, 50_000), special])
+    compiled = generated.compile(
+        program(f"wide_{name}", [("x", F64)], [(f"{name}(x)", False)], F64)
+    )
+    with np.errstate(all="ignore"):
+        actual = compiled(x)
+        expected = (OWN.get(name) or getattr(np, name))(x.astype(np.longdouble)).astype(F64)
+    np.testing.assert_array_equal(np.isnan(actual), np.isnan(expected))
+    numbers = ~np.isnan(expected)
+    np.testing.assert_array_equal(np.signbit(actual[numbers]), np.signbit(expected[numbers]))
+    infinite = np.isinf(expected) | np.isinf(actual)
+    np.testing.assert_array_equal(actual[infinite], expected[infinite])
+    finite = np.isfinite(expected)
+    unit = np.spacing(np.maximum(np.abs(expected[finite]), 5e-324))
+    error = np.abs(actual[finite] - expected[finite]) / unit
+    print(name, error.max(), x[finite][error.argmax()])
+    assert error.max() <= 4
+
+
 @pytest.mark.parametrize("name", FAST)
 def test_float32_functions_over_the_whole_range(name):
     step = 641 if name != "erf" else 64_100
@@ -869,6 +934,7 @@ def test_when_a_generated_kernel_pays():
     assert not generated.pays([large], True)
     assert not generated.pays([large[:100]], False)
     assert not generated.pays([], False)
+    assert generated.pays([large[:1]] * 8, False)
     for dtype in ("float16", BFLOAT16, "complex64"):
         assert not generated.pays([np.zeros(10**6, dtype)], False)
 

@@ -33,6 +33,7 @@ FLOORS = [
     {"ops"},
     {"kernels"},
     {"tensor", "variable"},
+    {"mode"},
     {"device"},
     {"dtypes"},
     {"errors"},

@@ -39,4 +39,6 @@ KERNELS: dict[str, Kernel] = {
     "avg_pool2d": _kernel("pooling:avg_pool2d", FLOATS),
     "avg_pool2d_gradient": _kernel("pooling:avg_pool2d_gradient", FLOATS),
     "matmul": _kernel("matmul:matmul", FLOATS),
+    "sum": _kernel("reductions:sum", from_size=8192),
+    "mean": _kernel("reductions:mean", from_size=8192),
 }

@@ -413,7 +413,7 @@ def conv2d_input_gradient(
 
 
 def _places(count: int, stride: int, shift: int, size: int) -> tuple[slice, slice]:
-    """Which of `count` items, the item i at i * stride + shift, stand inside [0, size), and where."""
+    """Which of `count` items, item i at i * stride + shift, stand inside [0, size), and where."""
     first = max(0, -(shift // stride))
     stop = min(count, (size - 1 - shift) // stride + 1)
     if stop <= first:

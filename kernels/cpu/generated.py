@@ -29,7 +29,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from tensorcore.kernels.program import Program
 
-FROM_SIZE = 4096  # elements from which one loop is faster than NumPy's passes
+# One loop is faster than NumPy's passes from a few elements on (a call costs 3 us, the passes of a
+# program with two operations 7 us); the limit keeps short experiments from waiting for a compiler.
+FROM_SIZE = 1024
+# The steps of optimizers have this many inputs.  They run for parameters of all sizes, and NumPy
+# needs 50 us for the smallest, so they are compiled whatever the size.
+INPUTS_OF_UPDATES = 5
 THREADS_FROM_SIZE = 1 << 18  # elements that one thread should have at least
 
 _SUPPORTED = frozenset("?bhilqBHILQfd")  # dtype.char of booleans, integers, float32 and float64
@@ -46,7 +51,7 @@ def pays(arrays: Sequence[Any], has_numpy: bool) -> bool:
     for array in arrays:
         if array.size > size:
             size = array.size
-    if size < FROM_SIZE:
+    if size < FROM_SIZE and len(arrays) < INPUTS_OF_UPDATES:
         return False
     return all(array.dtype.char in _SUPPORTED for array in arrays)
 
@@ -71,14 +76,14 @@ class _Compiled:
         self.__name__ = program.name
 
     def __call__(self, *arrays: Any, out: Any = None) -> Any:
-        layout = _layout(tuple([array.shape for array in arrays]))
+        layout = _layout(tuple([array.shape for array in arrays]), len(self.outputs))
         key = layout.letters
         if out is None:
             outs = [np.empty(layout.shape, dtype) for dtype in self.outputs]
         else:
             outs = [out] if self.single else list(out)
             aliases = _aliases(arrays, outs, layout.shape, self.outputs)
-            if aliases is None or (aliases and not layout.shape):
+            if aliases is None:
                 return self._by_copy(arrays, outs, out)
             key += aliases
         if layout.size:
@@ -86,18 +91,21 @@ class _Compiled:
             if loop is None:
                 aliases = key[len(layout.letters) :]
                 loop = self.loops[key] = _load(self.program, layout.letters, aliases)
-            flat = [
-                # ravel gives contiguous memory, where reshape may not
-                array.ravel() if how == "flat" else _read(array, how, layout.shape)
-                for array, how in zip(arrays, layout.reads, strict=True)
-            ]
-            flat += [array.reshape(-1) for array in outs]
-            if layout.count < 2 * layout.grain:
-                loop(0, layout.count, layout.inner, *flat)
+            flat = [*arrays, *outs]
+            for position in layout.arrays:
+                flat[position] = flat[position].ravel()  # contiguous, unlike reshape
+            for position in layout.numbers:
+                array = arrays[position]
+                if type(array) is np.ndarray:
+                    flat[position] = array.ravel()[0]
+            for position in layout.expanded:
+                flat[position] = np.broadcast_to(arrays[position], layout.shape).ravel()
+            if layout.steps < 2 * layout.grain:
+                loop(0, layout.steps, layout.inner, *flat)
             else:
                 from tensorcore.kernels.cpu.jit import split
 
-                split(loop, layout.count, layout.grain, layout.inner, *flat)
+                split(loop, layout.steps, layout.grain, layout.inner, *flat)
         if out is not None:
             return out
         return outs[0] if self.single else tuple(outs)
@@ -119,14 +127,16 @@ class _Layout(NamedTuple):
     shape: tuple[int, ...]  # of the result
     size: int
     letters: str
-    reads: tuple[str, ...]  # for each input "flat", "number", or "expand" to the result's shape
-    count: int  # steps of the loop that threads may share
+    arrays: list[int]  # which inputs are flat arrays, and then the outputs
+    numbers: list[int]  # which inputs are one number
+    expanded: list[int]  # which inputs must first be expanded to the result's shape
+    steps: int  # steps of the loop that threads may share
     inner: int  # elements in each, where there is an inner loop
     grain: int  # steps that one thread should have at least
 
 
 @functools.lru_cache(maxsize=4096)
-def _layout(shapes: tuple[tuple[int, ...], ...]) -> _Layout:
+def _layout(shapes: tuple[tuple[int, ...], ...], outputs: int) -> _Layout:
     shape = np.broadcast_shapes(*shapes)
     size = math.prod(shape)
     grid = (1, size)
@@ -135,28 +145,31 @@ def _layout(shapes: tuple[tuple[int, ...], ...]) -> _Layout:
             grid = _grid(given, shape)
             break
     letters = ""
-    reads = []
-    for given in shapes:
+    expanded = []
+    for position, given in enumerate(shapes):
         count = math.prod(given)
         if given == () or (count == 1 and size != 1):
-            letter, read = "S", "number"
+            letter = "S"
         elif count == size:
-            letter, read = "F", "flat"
+            letter = "F"
         elif grid[0] > 1 and _grid(given, shape) == grid:
-            letter, read = "R" if _is_row(given, shape) else "C", "flat"
+            letter = "R" if _is_row(given, shape) else "C"
         else:
-            letter, read = "F", "expand"
+            letter = "F"
+            expanded.append(position)
         letters += letter
-        reads.append(read)
+    numbers = [position for position, letter in enumerate(letters) if letter == "S"]
+    arrays = [position for position in range(len(shapes)) if position not in numbers + expanded]
+    arrays += [len(shapes) + number for number in range(outputs)]
     if "R" in letters or "C" in letters:
         outer, inner = grid
         grain = max(1, THREADS_FROM_SIZE // inner)
-        return _Layout(shape, size, letters, tuple(reads), outer, inner, grain)
-    return _Layout(shape, size, letters, tuple(reads), size, size, THREADS_FROM_SIZE)
+        return _Layout(shape, size, letters, arrays, numbers, expanded, outer, inner, grain)
+    return _Layout(shape, size, letters, arrays, numbers, expanded, size, size, THREADS_FROM_SIZE)
 
 
 def _grid(given: tuple[int, ...], shape: tuple[int, ...]) -> tuple[int, int]:
-    """(outer, inner) such that `given` is one row or one column of it; (1, size) if there is none."""
+    """(outer, inner) such that `given` is one row or one column of it, else (1, size)."""
     size = math.prod(shape)
     count = math.prod(given)
     if _is_row(given, shape):
@@ -169,16 +182,10 @@ def _grid(given: tuple[int, ...], shape: tuple[int, ...]) -> tuple[int, int]:
 
 
 def _is_row(given: tuple[int, ...], shape: tuple[int, ...]) -> bool:
-    """Whether an array of this shape lies along the last axes of `shape` and is repeated over the others."""
+    """Whether an array of this shape has the last axes of `shape` and none of the others."""
     padded = (1,) * (len(shape) - len(given)) + given
     first = min(axis for axis, length in enumerate(padded) if length != 1)
     return padded[first:] == shape[first:]
-
-
-def _read(array: Any, how: str, shape: tuple[int, ...]) -> Any:
-    if how == "number":
-        return array.ravel()[0] if array.shape else array[()]
-    return np.broadcast_to(array, shape).ravel()
 
 
 def _aliases(
@@ -196,11 +203,13 @@ def _aliases(
         number_of[id(owner)] = number
     text = ""
     for position, array in enumerate(arrays):
+        if array.shape == ():  # a number, which is read before anything is written
+            continue
         owner = array if array.base is None else array.base
-        number = number_of.get(id(owner))
-        if number is not None and array is outs[number]:
-            text += f"{number}={position};"
-        elif number is not None or not isinstance(owner, (np.ndarray, np.generic)):
+        found = number_of.get(id(owner))
+        if found is not None and array is outs[found]:
+            text += f"{found}={position};"
+        elif found is not None or type(owner) is not np.ndarray:
             plain = False
     return text if plain else _aliases_by_address(arrays, outs)
 
@@ -211,7 +220,7 @@ def _aliases_by_address(arrays: Sequence[Any], outs: list[Any]) -> str | None:
         if any(np.may_share_memory(target, other) for other in outs[:number]):
             return None
         for position, array in enumerate(arrays):
-            if not np.may_share_memory(array, target):
+            if array.shape == () or not np.may_share_memory(array, target):
                 continue
             if array is not target and not _is_same(array, target):
                 return None
@@ -233,82 +242,81 @@ def _is_same(array: np.ndarray, target: np.ndarray) -> bool:
 
 
 def source(program: Program, letters: str, aliases: str = "") -> str:
-    """The Python module with the loop of `program` for inputs laid out as `letters` say."""
-    from tensorcore.kernels.cpu import float32_functions, scalar_functions
+    """The Python module with the loop of `program` for inputs laid out as `letters` say.
 
-    is_flat = not set(letters) & {"R", "C"}
-    texts = [text for _, text, _ in program.statements] + list(program.results)
-    called = sorted({name for text in texts for name in re.findall(r"([a-z_]\w*)\(", text)})
+    Names that begin with an underscore are the loop's own; `x_` is the array of the input `x`.
+    """
+    compute = "bool_" if program.compute == np.bool_ else program.compute.name
+    names = [name for name, _ in program.inputs]
+    given = [f"{name}_" for name in names]
+    targets = [f"_out{number}" for number in range(len(program.outputs))]
+    parameters = ["_start", "_stop", "_inner", *given, *targets]
+    for pair in aliases.split(";")[:-1]:
+        number, position = pair.split("=")
+        # One name for both tells LLVM that they are the same memory, which it could not vectorise
+        # else.
+        targets[int(number)] = given[int(position)]
+
+    loads: dict[str, list[str]] = {letter: [] for letter in "FRCS"}
+    for (name, dtype), letter in zip(program.inputs, letters, strict=True):
+        value = f"{name}_" + {"F": "[_k]", "R": "[_i]", "C": "[_o]", "S": ""}[letter]
+        # Booleans are conditions and stay what they are.
+        loads[letter].append(f"{name} = {value}" if dtype == np.bool_ else f"{name} = T({value})")
+    body = loads["F"] + loads["R"]
+    for name, text, is_bool in program.statements:
+        body.append(f"{name} = {text}" if is_bool else f"{name} = T({text})")
+    # All results before the first is stored: an output may be an input.
+    body += [f"_result{number} = {text}" for number, text in enumerate(program.results)]
+    body += [f"{target}[_k] = _result{number}" for number, target in enumerate(targets)]
+
+    # Unsigned positions: for signed ones numba looks whether they count from the end, in every
+    # step.
+    if "R" in letters or "C" in letters:
+        loop = ["for _o in range(np.uintp(_start), np.uintp(_stop)):"]
+        loop += [f"    {line}" for line in loads["C"]]
+        loop += ["    for _i in range(np.uintp(_inner)):"]
+        loop += ["        _k = _o * np.uintp(_inner) + _i"]
+        loop += [f"        {line}" for line in body]
+    else:
+        loop = ["for _k in range(np.uintp(_start), np.uintp(_stop)):"]
+        loop += [f"    {line}" for line in body]
     lines = [
         f'"""{program.name}: made by tensorcore.kernels.cpu.generated."""',
         "",
         "import numpy as np",
         "",
-    ]
-    for name in called:
-        own = program.compute == np.float32 and hasattr(float32_functions, name)
-        module = float32_functions if own else scalar_functions
-        getattr(module, name)  # a name that is missing is found here, not inside numba
-        lines.append(f"from {module.__name__} import {name}")
-    compute = "np.bool_" if program.compute == np.bool_ else f"np.{program.compute.name}"
-    names = [name for name, _ in program.inputs]
-    target_of = {
-        int(a): int(b) for a, b in (pair.split("=") for pair in aliases.split(";") if pair)
-    }
-    outs = [
-        f"{names[target_of[i]]}_" if i in target_of else f"out{i}_"
-        for i in range(len(program.outputs))
-    ]
-    parameters = ["start", "stop", "inner"]
-    parameters += [f"{name}_" for name in names]
-    parameters += [f"out{i}_" for i in range(len(program.outputs))]
-    lines += [
+        *_imports(program),
         "from tensorcore.kernels.cpu.jit import kernel",
         "",
-        f"T = {compute}",
+        f"T = np.{compute}",
         "NAN = np.nan",
         "INFINITY = np.inf",
         "",
         "",
         "@kernel",
-        f"def {_identifier(program.name)}({', '.join(parameters)}):",
+        f"def {_loop_name(program)}({', '.join(parameters)}):",
+        *[f"    {line}" for line in loads["S"] + loop],
     ]
-
-    def load(name: str, letter: str, dtype: np.dtype) -> str:
-        index = {"F": "[k]", "R": "[i]", "C": "[o]", "S": ""}[letter]
-        value = f"{name}_{index}"
-        # A boolean stays one: it is a condition, unless the program computes with numbers only.
-        return f"{name} = {value}" if dtype == np.bool_ else f"{name} = T({value})"
-
-    indent = "    "
-    inputs = list(zip(program.inputs, letters, strict=True))
-    outside = [load(name, letter, dtype) for (name, dtype), letter in inputs if letter == "S"]
-    in_row = [load(name, letter, dtype) for (name, dtype), letter in inputs if letter == "C"]
-    inside = [load(name, letter, dtype) for (name, dtype), letter in inputs if letter in "FR"]
-    lines += [indent + line for line in outside]
-    # Unsigned positions: for signed ones numba looks whether they count from the end, in every
-    # step.
-    if is_flat:
-        lines.append(f"{indent}for k in range(np.uintp(start), np.uintp(stop)):")
-    else:
-        lines.append(f"{indent}for o in range(np.uintp(start), np.uintp(stop)):")
-        indent += "    "
-        lines += [indent + line for line in in_row]
-        lines.append(f"{indent}for i in range(np.uintp(inner)):")
-        lines.append(f"{indent}    k = o * np.uintp(inner) + i")
-    indent += "    "
-    lines += [indent + line for line in inside]
-    for name, text, is_bool in program.statements:
-        lines.append(f"{indent}{name} = {text}" if is_bool else f"{indent}{name} = T({text})")
-    for number, text in enumerate(program.results):
-        lines.append(f"{indent}result{number} = {text}")
-    for number, target in enumerate(outs):
-        lines.append(f"{indent}{target}[k] = result{number}")
     return "\n".join(lines) + "\n"
 
 
-def _identifier(name: str) -> str:
-    return re.sub(r"\W", "_", name)
+def _imports(program: Program) -> list[str]:
+    """Where the functions that a program calls are found."""
+    from tensorcore.kernels.cpu import float32_functions, float64_functions, scalar_functions
+
+    own = {"float32": float32_functions, "float64": float64_functions}.get(program.compute.name)
+    texts = [text for _, text, _ in program.statements] + list(program.results)
+    lines = []
+    for name in sorted({name for text in texts for name in re.findall(r"([a-z_]\w*)\(", text)}):
+        module = own if own is not None and hasattr(own, name) else scalar_functions
+        getattr(module, name)  # a name that is missing is found here, not inside numba
+        lines.append(f"from {module.__name__} import {name}")
+    return lines
+
+
+def _loop_name(program: Program) -> str:
+    # Not the bare name, which may be that of a function which the loop calls.
+    return re.sub(r"\W", "_", program.name) + "_loop"
 
 
 # Loading ------------------------------------------------------------------------------------------
@@ -319,7 +327,7 @@ def _load(program: Program, letters: str, aliases: str) -> Callable[..., None]:
     from tensorcore.kernels.cpu import jit
 
     text = source(program, letters, aliases)
-    name = _identifier(program.name)
+    name = _loop_name(program)
     digest = hashlib.sha256(text.encode()).hexdigest()[:16]
     module_name = f"tensorcore.kernels.cpu.generated_{name}_{digest}"
     folder = jit.cache_folder()

@@ -19,7 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numba
-from numba.core import event
+from numba.core import config, event
 from tensorcore.kernels.cpu import threads
 
 # A fused multiply-add may replace a product and a sum.  NaN, infinities and signed zeros keep their
@@ -59,6 +59,7 @@ INLINED = (
     "jit.py",
     "intrinsics.py",
     "float32_functions.py",
+    "float64_functions.py",
     "scalar_functions.py",
     "rows.py",
     "vectors.py",
@@ -82,12 +83,12 @@ def digest(filename: str) -> str:
 def _numba_cache_in(folder: pathlib.Path) -> Iterator[None]:
     """While active, functions that numba is given keep their machine code below `folder`."""
     with _lock:
-        before = numba.config.CACHE_DIR
-        numba.config.CACHE_DIR = str(folder)
+        before = config.CACHE_DIR
+        config.CACHE_DIR = str(folder)
         try:
             yield
         finally:
-            numba.config.CACHE_DIR = before
+            config.CACHE_DIR = before
 
 
 # Decorators ---------------------------------------------------------------------------------------
@@ -103,7 +104,7 @@ def kernel(
     """
     if function is None:
         return functools.partial(kernel, fastmath=fastmath)
-    options = {"nogil": True, "error_model": "numpy", "fastmath": set(fastmath)}
+    options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": set(fastmath)}
     _listen()
     folder = cache_folder()
     if folder is not None:

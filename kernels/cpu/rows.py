@@ -5,12 +5,10 @@ Here `exp` and `log` are chosen by the type of their argument when a kernel is c
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numba import types
 from numba.extending import overload
-from tensorcore.kernels.cpu import float32_functions, scalar_functions
+from tensorcore.kernels.cpu import float32_functions, float64_functions, scalar_functions
 from tensorcore.kernels.cpu.intrinsics import bits, float_of_bits, select
 from tensorcore.kernels.cpu.jit import REORDER, inline
 
@@ -18,12 +16,12 @@ OPTIONS = scalar_functions.OPTIONS
 
 
 def exp(x):
-    """e^x, of float32 without branches."""
+    """e^x without branches."""
     raise NotImplementedError
 
 
 def log(x):
-    """The natural logarithm, of float32 without branches."""
+    """The natural logarithm without branches."""
     raise NotImplementedError
 
 
@@ -31,14 +29,14 @@ def log(x):
 def _exp(x):
     if x == types.float32:
         return lambda x: float32_functions.exp(x)
-    return lambda x: math.exp(x)
+    return lambda x: float64_functions.exp(x)
 
 
 @overload(log, jit_options=OPTIONS)
 def _log(x):
     if x == types.float32:
         return lambda x: float32_functions.log(x)
-    return lambda x: math.log(x)
+    return lambda x: float64_functions.log(x)
 
 
 def _ordered(x):

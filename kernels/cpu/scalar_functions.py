@@ -1,13 +1,14 @@
 """The functions that generated kernels call, for every dtype: names as in `tensorcore.ops.scalar`.
 
-Where an own form without branches exists for float32, `float32_functions` has it under the same
-name and it is taken there.  The rest calls the C library, one element at a time, with the same
-special cases as NumPy.
+Where an own form without branches exists, `float32_functions` or `float64_functions` has it under
+the same name and it is taken there.  The rest calls the C library, one element at a time, with the
+same special cases as NumPy.
 """
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numba import types
@@ -16,7 +17,7 @@ from tensorcore.kernels.cpu import intrinsics
 from tensorcore.kernels.cpu.intrinsics import like, select
 from tensorcore.kernels.cpu.jit import EXACT, inline
 
-OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": set(EXACT), "forceinline": True}
+OPTIONS: Any = {"nogil": True, "error_model": "numpy", "fastmath": set(EXACT), "forceinline": True}
 LN2 = math.log(2.0)
 
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import cupy
-
 from tensorcore.kernels.cuda.modules import MOST_BLOCKS
 
 

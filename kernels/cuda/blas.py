@@ -1,11 +1,12 @@
 """Matrix products through cuBLASLt, by ctypes.
 
-cuBLASLt takes the workspace and the stream with every call, so that a product can be captured in a CUDA graph,
-which `cupy.matmul` refuses.  It is also the only one of the two that multiplies batches of 16-bit matrices in
-their own type.
+cuBLASLt takes the workspace and the stream with every call, so that a product can be captured in a
+CUDA graph, which `cupy.matmul` refuses.  It is also the only one of the two that multiplies batches
+of 16-bit matrices in their own type.
 
-The library thinks in columns.  A row-major matrix is its own transpose there, so the product that is asked for is
-y^T = x2^T x1^T, and transposed views are passed as they are, with the operation flags set.
+The library thinks in columns.  A row-major matrix is its own transpose there, so the product that
+is asked for is y^T = x2^T x1^T, and transposed views are passed as they are, with the operation
+flags set.
 """
 
 from __future__ import annotations
@@ -43,11 +44,12 @@ _PREF_MAX_WORKSPACE_BYTES = 1
 _PREF_MIN_ALIGNMENT_BYTES = (5, 6, 7, 8)  # of A, B, C and D
 _MOST_ALIGNMENT = 256  # what the heuristics assume when nothing is said
 
-_MOST_PLANS = 2048
+_MOST_RECIPES = 4096
 
 _precision = "float32"
 _lock = threading.RLock()
-_plans: dict[tuple[Any, ...], _Plan] = {}
+_recipes: dict[tuple[Any, ...], Any] = {}
+_plans: dict[tuple[int, int, _Product], _Plan] = {}
 _workspaces: dict[tuple[int, int], Any] = {}
 
 
@@ -55,7 +57,8 @@ def set_precision(precision: str) -> None:
     """How float32 matrices are multiplied.
 
     Args:
-        precision: "float32" for true float32; "tf32" lets tensor cores round the factors to 10 bits.
+        precision: "float32" for true float32; "tf32" lets tensor cores round the factors to 10
+            bits.
     """
     global _precision
     if precision not in ("float32", "tf32"):
@@ -71,9 +74,10 @@ def precision() -> str:
 def matmul(
     x1: Any, x2: Any, *, transpose_a: bool = False, transpose_b: bool = False, out: Any = None
 ) -> Any:
-    """The matrix product of x1 (..., m, k) and x2 (..., k, n), with NumPy's broadcasting: (..., m, n).
+    """The matrix product of x1 (..., m, k) and x2 (..., k, n), batches broadcast: (..., m, n).
 
-    Vectors are taken as one row (x1) or one column (x2), and the axis of length 1 is left out of the result.
+    Vectors are taken as one row (x1) or one column (x2), and the axis of length 1 is left out of
+    the result.
 
     Args:
         x1: the left factor.
@@ -82,38 +86,51 @@ def matmul(
         transpose_b: the same for x2.
         out: where to write, or None.
     """
-    if x1.dtype.name not in _DATA_TYPES or x1.dtype != x2.dtype:
+    device = get_device_id()
+    key = (device, x1.dtype, x1.shape, x1.strides, x2.dtype, x2.shape, x2.strides)
+    key += (transpose_a, transpose_b, _precision)
+    recipe = _recipes.get(key)
+    if recipe is None:
+        recipe = _new_recipe(key)
+    if recipe is NotImplemented:
         return NotImplemented
-    if transpose_a and x1.ndim > 1:
-        x1 = x1.swapaxes(-1, -2)
-    if transpose_b and x2.ndim > 1:
-        x2 = x2.swapaxes(-1, -2)
-    a = x1.reshape(1, -1) if x1.ndim == 1 else x1
-    b = x2.reshape(-1, 1) if x2.ndim == 1 else x2
-    m, k = a.shape[-2:]
-    n = b.shape[-1]
-    batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2]) if a.ndim + b.ndim > 4 else ()
-    shape = batch + ((m,) if x1.ndim > 1 else ()) + ((n,) if x2.ndim > 1 else ())
     # A result that is not laid out row by row is computed apart and copied.
-    direct = out is not None and out.flags.c_contiguous and not _shares_memory(out, a, b)
-    y = out if direct else cupy.empty(shape, x1.dtype)
-    if y.size == 0:
-        pass
-    elif k == 0:
-        y.fill(0)
+    direct = out is not None and out.flags.c_contiguous and not _shares_memory(out, x1, x2)
+    y = out if direct else cupy.ndarray(recipe.shape, x1.dtype)
+    if not recipe.products:
+        y.fill(0)  # nothing to add up, or nothing to write
     elif _library() is None:
-        y[...] = _multiply_without_library(x1, x2)
+        y[...] = _multiply_without_library(
+            _transposed(x1, transpose_a), _transposed(x2, transpose_b)
+        )
     else:
-        _multiply_batches(a, b, y.reshape((*batch, m, n)), batch)
+        if recipe.copies_a:
+            x1 = cupy.ascontiguousarray(_transposed(x1, transpose_a))
+        if recipe.copies_b:
+            x2 = cupy.ascontiguousarray(_transposed(x2, transpose_b))
+        a, b, c = x1.data.ptr, x2.data.ptr, y.data.ptr
+        lowest_bits = a | b | c | _MOST_ALIGNMENT
+        alignment = lowest_bits & -lowest_bits
+        plans = recipe.plans.get(alignment)
+        if plans is None:
+            plans = recipe.prepare(device, alignment)
+        stream = cupy.cuda.get_current_stream().ptr
+        workspace = _workspace(device, stream)
+        for plan, (offset_a, offset_b, offset_c) in zip(plans, recipe.offsets):
+            plan.multiply(a + offset_a, b + offset_b, c + offset_c, workspace, stream)
     if out is None or direct:
         return y
     out[...] = y
     return out
 
 
+def _transposed(x: Any, transpose: bool) -> Any:
+    return x.swapaxes(-1, -2) if transpose and x.ndim > 1 else x
+
+
 def _multiply_without_library(x1: Any, x2: Any) -> Any:
     if x1.itemsize == 2:
-        # CuPy multiplies no batches of bfloat16, and float16 should be accumulated in float32 anyway.
+        # CuPy multiplies no batches of bfloat16; float16 should be summed in float32 anyway.
         x1 = x1.astype(cupy.float32)
         x2 = x2.astype(cupy.float32)
     return cupy.matmul(x1, x2)
@@ -123,31 +140,165 @@ def _shares_memory(out: Any, *arrays: Any) -> bool:
     return any(a.data.mem is out.data.mem and cupy.may_share_memory(a, out) for a in arrays)
 
 
-def _multiply_batches(a: Any, b: Any, y: Any, batch: tuple[int, ...]) -> None:
-    """y = a @ b for a (..., m, k), b (..., k, n) and C-contiguous y (*batch, m, n)."""
-    m, k = a.shape[-2:]
-    n = b.shape[-1]
-    if batch and b.ndim == 2 and a.flags.c_contiguous:
+# From shapes and strides to products of matrices --------------------------------------------------
+
+
+class _Product(NamedTuple):
+    """`count` products of matrices (m, k) and (k, n); what a plan is made for."""
+
+    dtype: str
+    m: int
+    n: int
+    k: int
+    count: int
+    a: tuple[bool, int]  # whether it is stored transposed, and the step between its stored rows
+    b: tuple[bool, int]
+    step_a: int  # elements from one matrix to the next
+    step_b: int
+    precision: str
+
+
+class _Recipe:
+    """How a product of two arrays is computed: which products of matrices, at which offsets."""
+
+    def __init__(
+        self,
+        shape: tuple[int, ...],
+        products: Sequence[_Product],
+        offsets: Sequence[tuple[int, int, int]],
+        copies_a: bool,
+        copies_b: bool,
+    ) -> None:
+        self.shape = shape
+        self.products = products
+        self.offsets = offsets  # in bytes, into the left factor, the right one and the result
+        self.copies_a = copies_a
+        self.copies_b = copies_b
+        self.plans: dict[int, list[_Plan]] = {}
+
+    def prepare(self, device: int, alignment: int) -> list[_Plan]:
+        """The plans for pointers that are multiples of `alignment` bytes."""
+        plans = [_plan(device, alignment, product) for product in self.products]
+        self.plans[alignment] = plans
+        return plans
+
+
+class _Operand:
+    """One factor as the library sees it, in elements.
+
+    The last two axes are stored row by row (or column by column: transposed) with `ld` elements
+    from one to the next.  An array of which neither is true has to be copied.
+    """
+
+    def __init__(self, shape: Sequence[int], strides: Sequence[int]) -> None:
+        rows, columns = shape[-2:]
+        down, right = strides[-2:]
+        by_rows = (right == 1 or columns == 1) and (down >= columns or rows == 1)
+        by_columns = (down == 1 or rows == 1) and (right >= rows or columns == 1)
+        self.copies = min(strides) < 0 or not (by_rows or by_columns)
+        if self.copies:
+            strides = _row_major(shape)
+            down, right, by_rows = *strides[-2:], True
+        self.transposed = not by_rows
+        if by_rows:
+            self.ld = max(down, columns) if rows > 1 else columns
+        else:
+            self.ld = max(right, rows) if columns > 1 else rows
+        self.is_dense = all(
+            stride == dense
+            for size, stride, dense in zip(shape, strides, _row_major(shape))
+            if size > 1
+        )
+        self.batch = [0 if n == 1 else step for n, step in zip(shape[:-2], strides[:-2])]
+
+    def steps(self, dimensions: int) -> list[int]:
+        """The steps along the axes of the batch; 0 where the matrices are repeated."""
+        return [0] * (dimensions - len(self.batch)) + self.batch
+
+
+def _row_major(shape: Sequence[int]) -> list[int]:
+    return [math.prod(shape[axis + 1 :]) for axis in range(len(shape))]
+
+
+def _new_recipe(key: tuple[Any, ...]) -> Any:
+    if len(_recipes) >= _MOST_RECIPES:
+        _recipes.clear()  # shapes that never come back must not pile up
+    recipe = _recipes[key] = _make_recipe(*key[1:])
+    return recipe
+
+
+def _make_recipe(
+    dtype1: np.dtype,
+    shape1: tuple[int, ...],
+    strides1: tuple[int, ...],
+    dtype2: np.dtype,
+    shape2: tuple[int, ...],
+    strides2: tuple[int, ...],
+    transpose_a: bool,
+    transpose_b: bool,
+    chosen: str,
+) -> Any:
+    if dtype1.name not in _DATA_TYPES or dtype1 != dtype2:
+        return NotImplemented
+    itemsize = dtype1.itemsize
+    a_shape, a_strides = _as_matrices(shape1, strides1, itemsize, transpose_a, row=True)
+    b_shape, b_strides = _as_matrices(shape2, strides2, itemsize, transpose_b, row=False)
+    m, k = a_shape[-2:]
+    n = b_shape[-1]
+    batch = np.broadcast_shapes(a_shape[:-2], b_shape[:-2])
+    shape = (*batch, *((m,) if len(shape1) > 1 else ()), *((n,) if len(shape2) > 1 else ()))
+    if k == 0 or 0 in shape:
+        return _Recipe(shape, [], [], False, False)
+    a, b = _Operand(a_shape, a_strides), _Operand(b_shape, b_strides)
+    if batch and len(b_shape) == 2 and a.is_dense and a_shape[:-2] == batch:
         # One matrix for the whole batch: the rows of all of it make one large product.
-        rows = math.prod(batch) * m
-        _multiply(_Matrix.of(a.reshape(rows, k)), _Matrix.of(b), y.reshape(rows, n), 1, 0, 0)
-        return
-    left = _Matrix.of(a)
-    right = _Matrix.of(b)
-    sizes, steps = _batch_loops(batch, left.batch_strides(batch), right.batch_strides(batch))
-    y = y.reshape(*sizes, m, n)
+        m *= math.prod(batch)
+        batch = ()
+        a = _Operand((m, k), (k, 1))
+    sizes, steps = _batch_loops(batch, a.steps(len(batch)), b.steps(len(batch)))
     count = sizes[-1] if sizes else 1
     step_a, step_b = steps[-1] if steps else (0, 0)
-    for index in np.ndindex(*sizes[:-1]):
+    product = _Product(
+        dtype1.name,
+        m,
+        n,
+        k,
+        count,
+        (a.transposed, a.ld),
+        (b.transposed, b.ld),
+        step_a,
+        step_b,
+        chosen,
+    )
+    offsets = []
+    for number, index in enumerate(np.ndindex(*sizes[:-1])):
         offset_a = sum(i * step[0] for i, step in zip(index, steps))
         offset_b = sum(i * step[1] for i, step in zip(index, steps))
-        _multiply(left.at(offset_a), right.at(offset_b), y[index], count, step_a, step_b)
+        offset_c = number * count * m * n
+        offsets.append((offset_a * itemsize, offset_b * itemsize, offset_c * itemsize))
+    return _Recipe(shape, [product] * len(offsets), offsets, a.copies, b.copies)
+
+
+def _as_matrices(
+    shape: tuple[int, ...], strides: tuple[int, ...], itemsize: int, transpose: bool, *, row: bool
+) -> tuple[list[int], list[int]]:
+    """Shape and strides in elements, with a vector as one row or one column."""
+    sizes = list(shape)
+    steps = [stride // itemsize for stride in strides]
+    if len(sizes) == 1:
+        place = 0 if row else 1
+        sizes.insert(place, 1)
+        steps.insert(place, 0)
+    elif transpose:
+        sizes[-2:] = sizes[:-3:-1]
+        steps[-2:] = steps[:-3:-1]
+    return sizes, steps
 
 
 def _batch_loops(
     batch: Sequence[int], a: Sequence[int], b: Sequence[int]
 ) -> tuple[list[int], list[tuple[int, int]]]:
-    """The batch in as few axes as the strides of both factors allow; the last one is done in one call."""
+    """The batch in as few axes as the strides of both factors allow; one call does the last."""
     sizes: list[int] = []
     steps: list[tuple[int, int]] = []
     for size, step in zip(batch, zip(a, b)):
@@ -162,66 +313,7 @@ def _batch_loops(
     return sizes, steps
 
 
-class _Matrix(NamedTuple):
-    """The last two axes of an array as cuBLASLt sees them: rows of `ld` elements, perhaps transposed."""
-
-    array: Any
-    pointer: int
-    transposed: bool
-    ld: int
-
-    @classmethod
-    def of(cls, array: Any) -> _Matrix:
-        """The matrix of an array; copied if neither its rows nor its columns are contiguous."""
-        if min(array.strides) < 0:
-            array = cupy.ascontiguousarray(array)
-        itemsize = array.itemsize
-        rows, columns = array.shape[-2:]
-        down, right = (stride // itemsize for stride in array.strides[-2:])
-        if (right == 1 or columns == 1) and (down >= max(columns, 1) or rows == 1):
-            return cls(array, array.data.ptr, False, max(down, columns) if rows > 1 else columns)
-        if (down == 1 or rows == 1) and (right >= max(rows, 1) or columns == 1):
-            return cls(array, array.data.ptr, True, max(right, rows) if columns > 1 else rows)
-        copy = cupy.ascontiguousarray(array)
-        return cls(copy, copy.data.ptr, False, columns)
-
-    def batch_strides(self, batch: Sequence[int]) -> tuple[int, ...]:
-        """The step in elements along each axis of the batch; 0 where the matrix is repeated."""
-        array = self.array
-        own = [
-            0 if size == 1 else stride // array.itemsize
-            for size, stride in zip(array.shape[:-2], array.strides[:-2])
-        ]
-        return (0,) * (len(batch) - len(own)) + tuple(own)
-
-    def at(self, offset: int) -> _Matrix:
-        """The matrix `offset` elements further on."""
-        if offset == 0:
-            return self
-        return self._replace(pointer=self.pointer + offset * self.array.itemsize)
-
-
-def _multiply(a: _Matrix, b: _Matrix, y: Any, count: int, step_a: int, step_b: int) -> None:
-    """`count` products into y (m, n) or (count, m, n), with steps in elements between the factors."""
-    m, n = y.shape[-2:]
-    k = a.array.shape[-1]
-    device = get_device_id()
-    pointer = y.data.ptr
-    alignments = (_alignment(b.pointer), _alignment(a.pointer), _alignment(pointer))
-    key = (device, y.dtype.name, m, n, k, count, a[2:], b[2:], step_a, step_b, alignments, _precision)
-    plan = _plans.get(key)
-    if plan is None:
-        plan = _new_plan(key)
-    stream = cupy.cuda.get_current_stream().ptr
-    status = plan.multiply(b.pointer, a.pointer, pointer, _workspace(device, stream), stream)
-    _check(status, "cublasLtMatmul")
-
-
-def _alignment(pointer: int) -> int:
-    return min(pointer & -pointer, _MOST_ALIGNMENT)
-
-
-# The library ---------------------------------------------------------------------------------------
+# The library -----------------------------------------------------------------------------------
 
 
 class _Heuristic(ctypes.Structure):
@@ -251,7 +343,6 @@ def _library() -> Any:
         "cublasLtCreate": [pointer],
         "cublasLtMatmulDescCreate": [pointer, ctypes.c_int, ctypes.c_int],
         "cublasLtMatmulDescSetAttribute": [pointer, ctypes.c_int, pointer, size],
-        "cublasLtMatmulDescDestroy": [pointer],
         "cublasLtMatrixLayoutCreate": [
             pointer,
             ctypes.c_int,
@@ -260,7 +351,6 @@ def _library() -> Any:
             ctypes.c_int64,
         ],
         "cublasLtMatrixLayoutSetAttribute": [pointer, ctypes.c_int, pointer, size],
-        "cublasLtMatrixLayoutDestroy": [pointer],
         "cublasLtMatmulPreferenceCreate": [pointer],
         "cublasLtMatmulPreferenceSetAttribute": [pointer, ctypes.c_int, pointer, size],
         "cublasLtMatmulPreferenceDestroy": [pointer],
@@ -285,7 +375,8 @@ def _handle(device: int) -> ctypes.c_void_p:
 def _workspace(device: int, stream: int) -> int:
     """Scratch memory of one stream: products on two streams may run at the same time.
 
-    It is taken from the device itself, not from CuPy's pool, since a graph that was captured keeps using it.
+    It is taken from the device itself, not from CuPy's pool, since a graph that was captured keeps
+    using it.
     """
     memory = _workspaces.get((device, stream))
     if memory is None:
@@ -301,9 +392,10 @@ def _check(status: int, function: str) -> None:
 class _Plan:
     """Descriptors, layouts and the chosen algorithm of one kind of product."""
 
-    def __init__(self, key: tuple[Any, ...]) -> None:
-        device, dtype, m, n, k, count, a, b, step_a, step_b, alignments, chosen = key
+    def __init__(self, device: int, alignment: int, product: _Product) -> None:
+        dtype, m, n, k, count, a, b, step_a, step_b, chosen = product
         self.handle = _handle(device)
+        self.function = _library().cublasLtMatmul
         data_type = _DATA_TYPES[dtype]
         double = dtype in ("float64", "complex128")
         if double:
@@ -312,7 +404,7 @@ class _Plan:
             compute = _COMPUTE_32F_FAST_TF32
         else:
             compute = _COMPUTE_32F
-        # The factors of the sum, in the scale type: complex for complex matrices, float for 16-bit ones.
+        # The factors of the sum are complex for complex matrices, and float for 16-bit ones.
         parts = 2 if dtype.startswith("complex") else 1
         scale_type = data_type if dtype not in ("float16", "bfloat16") else _DATA_TYPES["float32"]
         number = ctypes.c_double if double else ctypes.c_float
@@ -325,9 +417,10 @@ class _Plan:
             _layout(data_type, (k, m) if not a[0] else (m, k), a[1], count, step_a),
             _layout(data_type, (n, m), n, count, m * n),
         )
-        self.heuristic = self._choose(alignments, key)
+        self.heuristic = self._choose(alignment, product)
+        self.algorithm = ctypes.byref(self.heuristic)
 
-    def _choose(self, alignments: Sequence[int], key: tuple[Any, ...]) -> _Heuristic:
+    def _choose(self, alignment: int, product: _Product) -> _Heuristic:
         library = _library()
         preference = ctypes.c_void_p()
         _check(
@@ -338,10 +431,8 @@ class _Plan:
             _set_attribute, library.cublasLtMatmulPreferenceSetAttribute, preference
         )
         set_preference(_PREF_MAX_WORKSPACE_BYTES, ctypes.c_uint64(WORKSPACE_BYTES))
-        for attribute, value in zip(
-            _PREF_MIN_ALIGNMENT_BYTES, (*alignments, alignments[-1]), strict=True
-        ):
-            set_preference(attribute, ctypes.c_uint32(value))
+        for attribute in _PREF_MIN_ALIGNMENT_BYTES:
+            set_preference(attribute, ctypes.c_uint32(alignment))
         found = _Heuristic()
         count = ctypes.c_int()
         b, a, y = self.layouts
@@ -360,13 +451,13 @@ class _Plan:
         library.cublasLtMatmulPreferenceDestroy(preference)
         _check(status, "cublasLtMatmulAlgoGetHeuristic")
         if not count.value:
-            raise RuntimeError(f"cuBLASLt has no algorithm for the product {key}")
+            raise RuntimeError(f"cuBLASLt has no algorithm for {product}")
         return found
 
-    def multiply(self, b: int, a: int, y: int, workspace: int, stream: int) -> int:
-        """Start the product; the status of the library comes back."""
+    def multiply(self, a: int, b: int, y: int, workspace: int, stream: int) -> None:
+        """Start the product of the matrices at a and b, into y."""
         layout_b, layout_a, layout_y = self.layouts
-        return _library().cublasLtMatmul(
+        status = self.function(
             self.handle,
             self.description,
             self.one,
@@ -379,25 +470,21 @@ class _Plan:
             layout_y,
             y,
             layout_y,
-            ctypes.byref(self.heuristic),
+            self.algorithm,
             workspace,
             WORKSPACE_BYTES,
             stream,
         )
-
-    def close(self) -> None:
-        """Give the library's objects back."""
-        library = _library()
-        library.cublasLtMatmulDescDestroy(self.description)
-        for layout in self.layouts:
-            library.cublasLtMatrixLayoutDestroy(layout)
+        _check(status, "cublasLtMatmul")
 
 
-def _new_plan(key: tuple[Any, ...]) -> _Plan:
+def _plan(device: int, alignment: int, product: _Product) -> _Plan:
+    # Plans are few, as they do not depend on where a matrix comes from, and are kept for good.
     with _lock:
-        if len(_plans) >= _MOST_PLANS:
-            _plans.pop(next(iter(_plans))).close()
-        plan = _plans[key] = _Plan(key)
+        key = (device, alignment, product)
+        plan = _plans.get(key)
+        if plan is None:
+            plan = _plans[key] = _Plan(device, alignment, product)
     return plan
 
 

@@ -3,7 +3,8 @@
 // The first value outside [low, high) is written to record = {found, number, value, low, high}.
 template <typename I>
 __global__ void __launch_bounds__(256) note_out_of_range(
-    const I* values, long long n, long long low, long long high, long long number, long long* record) {
+    const I* values, long long n, long long low, long long high, long long number,
+    long long* record) {
   for (long long i = first_index(); i < n; i += index_step()) {
     const I value = values[i];
     // An unsigned value above the largest long long reads as negative, so it is compared apart.

@@ -1,11 +1,10 @@
-"""Checks of values that are found on the device and reported later, so that nothing waits for them."""
+"""Checks of values on the device, reported later, so that nothing waits for them."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import cupy
-
 from tensorcore.kernels.cuda.modules import Text, blocks_for
 
 INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")

@@ -42,7 +42,8 @@ template <typename A, typename F> __device__ inline A warp_reduce(A value, F com
   return value;
 }
 
-// Combines one value of each thread of the block (a multiple of 32 threads, at most 1024); all get the result.
+// Combines one value of each thread of the block (a multiple of 32 threads, at most 1024); all get
+// the result.
 template <typename A, typename F> __device__ inline A block_reduce(A value, A neutral, F combine) {
   __shared__ A parts[32];
   const int lane = threadIdx.x & 31;

@@ -1,9 +1,12 @@
-// Convolution of images x (N, H, W, C) with filters w (KH, KW, C / groups, O), to y (N, OH, OW, O), and both gradients:
+// Convolution of images x (N, H, W, C) with filters w (KH, KW, C / groups, O), to y (N, OH, OW, O),
+// and both gradients:
 //
-//   y[n, oh, ow, o] = sum over kh, kw, c of x[n, oh SH - top + kh DH, ow SW - left + kw DW, c] w[kh, kw, c, o]
+//   y[n, oh, ow, o] = sum over kh, kw, c of x[n, h, w, c] w[kh, kw, c, o]
+//   with h = oh SH - top + kh DH and w = ow SW - left + kw DW
 //
-// Each is a product of matrices of which one is never built ("implicit GEMM"): a loader computes where an element of
-// it lies in x or y.  Groups are separate products.  16-bit numbers are added up in float.
+// Each is a product of matrices of which one is never built ("implicit GEMM"): a loader computes
+// where an element of it lies in x or y.  Groups are separate products.  16-bit numbers are added
+// up in float.
 #include "common.cuh"
 
 struct Geometry {
@@ -22,9 +25,9 @@ constexpr int THREADS = 256;
 constexpr int PER_THREAD = TILE_M * TILE_K / THREADS;  // elements of a tile that a thread loads
 static_assert(TILE_M == TILE_N, "both operands are loaded alike");
 
-// One operand of the product: `Outer` is the place along m or n, `Inner` the place along k, which are computed as
-// seldom as possible, and `load` reads the element where the two meet.  ALONG_K tells that neighbours along k are
-// neighbours in memory, so neighbouring threads should load them.
+// One operand of the product: `Outer` is the place along m or n, `Inner` the place along k, which
+// are computed as seldom as possible, and `load` reads the element where the two meet.  ALONG_K
+// tells that neighbours along k are neighbours in memory, so neighbouring threads should load them.
 template <typename T> struct Patches {  // x, seen as (pixels of y) x (elements of a filter)
   static constexpr bool ALONG_K = true;
   struct Outer { int n, h, w; bool inside; };
@@ -77,8 +80,8 @@ template <typename T> struct Filters {  // w, seen as (elements of a filter) x (
   }
 };
 
-// The gradient g of y, seen as (pixels of x) x (tap, output channel): where a tap of the filter, laid over pixel
-// (h, w) of x, has its window; strides leave out the windows between.
+// The gradient g of y, seen as (pixels of x) x (tap, output channel): where a tap of the filter,
+// laid over pixel (h, w) of x, has its window; strides leave out the windows between.
 template <typename T> struct WindowsOver {
   static constexpr bool ALONG_K = true;
   struct Outer { int n, h, w; bool inside; };
@@ -176,8 +179,8 @@ template <typename A, typename Operand> struct TileLoader {
   }
 };
 
-// The tile (m0, n0) of the product, summed over k in [k_begin, k_end): each of 16 x 16 threads has 4 x 4 results,
-// which go to store(m, n, value).
+// The tile (m0, n0) of the product, summed over k in [k_begin, k_end): each of 16 x 16 threads has
+// 4 x 4 results, which go to store(m, n, value).
 template <typename A, typename Left, typename Right, typename Store>
 __device__ inline void tile_product(
     const Left& left, const Right& right, long long m0, long long n0, long long k_begin,
@@ -253,8 +256,9 @@ __global__ void __launch_bounds__(256) conv2d_input_gradient(
       });
 }
 
-// Blocks: (tiles along m, tiles along n, groups * splits).  The sum over all pixels is long, so it is split; `parts`
-// (splits, KH, KW, C / groups, O) gets one sum each, which are added up afterwards in a fixed order.
+// Blocks: (tiles along m, tiles along n, groups * splits).  The sum over all pixels is long, so it
+// is split; `parts` (splits, KH, KW, C / groups, O) gets one sum each, which are added up
+// afterwards in a fixed order.
 template <typename T>
 __global__ void __launch_bounds__(256) conv2d_filter_gradient(
     const T* x, const T* g, void* parts, const Geometry s, int splits) {

@@ -1,7 +1,9 @@
-"""Two-dimensional convolution and its gradients: x (N, H, W, C), w (KH, KW, C / groups, O), y (N, OH, OW, O).
+"""Two-dimensional convolution and its gradients.
 
-1 x 1 filters that touch every pixel are a matrix product; few channels a group are computed directly; the rest is an
-implicit product of matrices.
+Images x are (N, H, W, C), filters w (KH, KW, C / groups, O), results y (N, OH, OW, O).
+
+1 x 1 filters that touch every pixel are a matrix product; few channels a group are computed
+directly; the rest is an implicit product of matrices.
 """
 
 from __future__ import annotations
@@ -12,7 +14,6 @@ from typing import Any, NamedTuple
 
 import cupy
 import numpy as np
-
 from tensorcore.kernels import windows
 from tensorcore.kernels.cuda import blas
 from tensorcore.kernels.cuda.arrays import deliver, dense, result_for
@@ -37,7 +38,7 @@ _GEOMETRY = np.dtype([(name, np.int32) for name in _FIELDS])
 
 
 class _Sizes(NamedTuple):
-    """All that is known about a convolution; the fields are those of the kernels' struct Geometry."""
+    """All that is known about a convolution: the fields of the kernels' struct Geometry."""
 
     n: int
     h: int

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import cupy
-
 from tensorcore.kernels.cuda.arrays import deliver, dense, launch_for_rows, result_for
 from tensorcore.kernels.cuda.modules import FLOATS, Text
 

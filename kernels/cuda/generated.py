@@ -1,7 +1,8 @@
 """Element-wise programs as CUDA kernels.
 
-Each program becomes one text with two kernels: `flat` walks over arrays of one shape in memory order, several
-elements at a time, and `strided` handles broadcasting and views.  NumPy scalars are passed by value in both.
+Each program becomes one text with two kernels: `flat` walks over arrays of one shape in memory
+order, several elements at a time, and `strided` handles broadcasting and views.  NumPy scalars are
+passed by value in both.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ from typing import Any, NamedTuple
 import cupy
 import numpy as np
 from cupy.cuda.device import get_device_id
-
 from tensorcore.kernels.cuda.modules import (
     C_TYPES,
     MOST_BLOCKS,
@@ -33,7 +33,7 @@ _ndarray = cupy.ndarray
 
 
 def pays(arrays: Sequence[Any], has_numpy: bool) -> bool:
-    """Whether a generated kernel is to be used: for all real dtypes, as CuPy's own launches cost more."""
+    """Whether to use a generated kernel: for all real dtypes, as CuPy's own launches cost more."""
     del has_numpy
     return all(array.dtype.kind != "c" for array in arrays)
 
@@ -67,7 +67,7 @@ class GeneratedKernel:
         return write_source(self.program)
 
     def __call__(self, *arrays: Any, out: Any = None) -> Any:
-        """The results for `arrays` (CuPy arrays or NumPy scalars), written to `out` if it is given."""
+        """The results for CuPy arrays or NumPy scalars, written to `out` if it is given."""
         layouts = [
             (array.shape, array.strides) if type(array) is _ndarray else None for array in arrays
         ]
@@ -120,7 +120,7 @@ class GeneratedKernel:
         return plan
 
     def _through_copies(self, arrays: Sequence[Any], outs: tuple[Any, ...], shape: Any) -> Any:
-        """For overlapping memory and for too many dimensions: contiguous inputs, then a copy to `outs`."""
+        """Contiguous inputs and a copy to `outs`: for overlapping memory, and many dimensions."""
         dense = [
             cupy.ascontiguousarray(cupy.broadcast_to(a, shape)) if type(a) is _ndarray else a
             for a in arrays
@@ -149,7 +149,7 @@ def _bits(scalar: Any) -> int:
     return int.from_bytes(scalar.tobytes().ljust(8, b"\0"), "little", signed=True)
 
 
-# Plans -------------------------------------------------------------------------------------------
+# Plans -----------------------------------------------------------------------------------------
 
 
 def make_plan(program: Program, layouts: Sequence[Any], n_inputs: int) -> Plan:
@@ -207,7 +207,7 @@ def _dense_strides(shape: Sequence[int], itemsize: int) -> tuple[int, ...]:
 
 
 def _broadcast_strides(layout: Any, shape: Sequence[int]) -> tuple[int, ...]:
-    """The strides in bytes with which an array is read as if it had `shape`: 0 where it is repeated."""
+    """The strides in bytes for reading an array as if it had `shape`: 0 where it is repeated."""
     own_shape, own_strides = layout
     missing = len(shape) - len(own_shape)
     strides = [0 if size == 1 else stride for size, stride in zip(own_shape, own_strides)]
@@ -219,8 +219,8 @@ def merge_dimensions(
 ) -> tuple[tuple[int, ...], list[tuple[int, ...]]]:
     """The same walk in as few dimensions as possible.
 
-    Axes of size 1 are dropped; neighbours are joined where every array passes from one to the next by its
-    own stride.
+    Axes of size 1 are dropped; neighbours are joined where every array passes from one to the next
+    by its own stride.
 
     >>> merge_dimensions((2, 3, 4), [(48, 16, 4), (0, 0, 4)])
     ((6, 4), [(16, 4), (0, 4)])
@@ -254,7 +254,7 @@ def _layout_struct(shape: Sequence[int], strides: Sequence[Sequence[int]]) -> An
     return layout[()]
 
 
-# Texts ---------------------------------------------------------------------------------------------
+# Texts -----------------------------------------------------------------------------------------
 
 _COMMON = """
 // What one thread loads at once: WIDTH neighbours.
@@ -388,7 +388,8 @@ extern "C" __global__ void __launch_bounds__(256) flat(
 
 // Divisions of 32 bits are several times faster, so Index is unsigned int wherever n allows it.
 template <typename Index>
-__device__ inline void walk(const Layout& layout, long long n, unsigned int scalars, %(parameters)s) {
+__device__ inline void walk(
+    const Layout& layout, long long n, unsigned int scalars, %(parameters)s) {
 %(values)s
   const long long first = blockIdx.x * (long long)blockDim.x + threadIdx.x;
   const long long step = (long long)gridDim.x * blockDim.x;

@@ -1,5 +1,5 @@
-// Convolution with few channels a group (depthwise, mostly): one thread an element of the result, since the tiles of
-// conv2d.cu would be nearly empty.  Names and formula are those of conv2d.cu.
+// Convolution with few channels a group (depthwise, mostly): one thread an element of the result,
+// since the tiles of conv2d.cu would be nearly empty.  Names and formula are those of conv2d.cu.
 #include "common.cuh"
 
 struct Geometry {

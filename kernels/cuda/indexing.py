@@ -6,7 +6,6 @@ import math
 from typing import Any
 
 import cupy
-
 from tensorcore.kernels.cuda.arrays import deliver, dense, result_for
 from tensorcore.kernels.cuda.modules import FLOATS, MOST_BLOCKS, Text, blocks_for
 
@@ -23,7 +22,10 @@ _scatter = Text("scatter_add.cu", ["scatter_add"], [(f, i) for f in FLOATS for i
 
 
 def take(x: Any, indices: Any, *, axis: int, out: Any = None) -> Any:
-    """The elements of x at `indices` along `axis`: x.shape[:axis] + indices.shape + x.shape[axis + 1:]."""
+    """The elements of x at `indices` along `axis`.
+
+    The result has the shape x.shape[:axis] + indices.shape + x.shape[axis + 1:].
+    """
     if x.itemsize not in _WORDS:
         return NotImplemented
     axis %= x.ndim
@@ -46,7 +48,8 @@ def take(x: Any, indices: Any, *, axis: int, out: Any = None) -> Any:
 
 
 def scatter_add(x: Any, indices: Any, updates: Any, *, axis: int, out: Any = None) -> Any:
-    """A copy of x to which `updates` (shaped like the result of `take`) are added at `indices` along `axis`.
+    """A copy of x to which `updates` (shaped like the result of `take`) are added at `indices`
+    along `axis`.
 
     Updates that meet at one index are added in their order, so the result is the same at every run.
     """

@@ -1,5 +1,6 @@
-// Random words by Philox4x32-10: J. Salmon, M. Moraes, R. Dror, D. Shaw, "Parallel random numbers: as easy as
-// 1, 2, 3", SC 2011.  Word i of a stream is word i % 4 of the block whose counter is `counter + i / 4`.
+// Random words by Philox4x32-10: J. Salmon, M. Moraes, R. Dror, D. Shaw, "Parallel random numbers:
+// as easy as 1, 2, 3", SC 2011.  Word i of a stream is word i % 4 of the block whose counter is
+// `counter + i / 4`.
 struct Words {
   unsigned int at[4];
 };
@@ -20,7 +21,8 @@ __device__ inline Words philox(unsigned long long key, Words counter) {
   return counter;
 }
 
-// Key and counter come by value, or from device memory, so that a captured graph can be replayed with others.
+// Key and counter come by value, or from device memory, so that a captured graph can be replayed
+// with others.
 struct Stream {
   unsigned long long key;
   unsigned long long counter;

@@ -1,5 +1,5 @@
-// Pooling of images x (N, H, W, C) to y (N, OH, OW, C).  Cells of the padding never win and are not counted.
-// The gradients are gathered: one thread adds up what an element of x receives, in a fixed order.
+// Pooling of images x (N, H, W, C) to y (N, OH, OW, C).  Cells of the padding never win and are not
+// counted.  The gradients are gathered: one thread adds up what an element of x receives.
 #include "common.cuh"
 
 struct Windows {
@@ -40,7 +40,8 @@ __device__ inline Range covering(int at, int stride, int before, int window, int
 }
 
 // The cell h * W + w of the first largest value in a window; -1 if all of it is padding.
-template <typename T> __device__ inline int largest_cell(const T* x, const Windows& s, const Place& at) {
+template <typename T>
+__device__ inline int largest_cell(const T* x, const Windows& s, const Place& at) {
   using A = compute_t<T>;
   const Range rows = cells(at.h, s.sh, s.top, s.kh, s.h);
   const Range columns = cells(at.w, s.sw, s.left, s.kw, s.w);

@@ -7,7 +7,6 @@ from typing import Any
 
 import cupy
 import numpy as np
-
 from tensorcore.kernels import windows
 from tensorcore.kernels.cuda.arrays import deliver, dense, result_for
 from tensorcore.kernels.cuda.modules import FLOATS, Text, blocks_for
@@ -63,7 +62,7 @@ def max_pool2d_gather(
 def max_pool2d_gradient(
     g: Any, x: Any, *, window: Sequence[int], strides: Sequence[int], padding: Any, out: Any = None
 ) -> Any:
-    """The gradient for x of max_pool2d(x): g (N, OH, OW, C) is added at the first maximum of each window."""
+    """The gradient for x of max_pool2d(x): g is added at the first maximum of each window."""
     struct, shape = _windows(x.shape, window, strides, padding)
     g, x = dense(g), dense(x)
     y = result_for(out, x.shape, x.dtype, g, x)
@@ -94,7 +93,7 @@ def avg_pool2d_gradient(
     padding: Any,
     out: Any = None,
 ) -> Any:
-    """The gradient for x (of `input_shape`) of avg_pool2d(x), from the gradient g (N, OH, OW, C)."""
+    """The gradient for x (of `input_shape`) of avg_pool2d(x); g is (N, OH, OW, C)."""
     struct, _ = _windows(input_shape, window, strides, padding)
     g = dense(g)
     y = result_for(out, input_shape, g.dtype, g)

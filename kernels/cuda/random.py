@@ -1,7 +1,7 @@
 """Random numbers from a key and a counter: equal inputs give equal numbers on every device.
 
-Key and counter are uint64, as NumPy scalars or as 0-d arrays of the device; the latter are read when the kernel
-runs, so a captured graph can be replayed with another counter.
+Key and counter are uint64, as NumPy scalars or as 0-d arrays of the device; the latter are read
+when the kernel runs, so a captured graph can be replayed with another counter.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from typing import Any
 
 import cupy
 import numpy as np
-
 from tensorcore.kernels.cuda.modules import FLOATS, Text, blocks_for
 
 _bits = Text("random_bits.cu", ["random_bits"], [("uint32",)])

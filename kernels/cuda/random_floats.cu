@@ -1,7 +1,8 @@
 #include "common.cuh"
 #include "philox.cuh"
 
-// Uniform numbers in [0, 1): as many bits as the type holds exactly, so that rounding cannot give 1.
+// Uniform numbers in [0, 1): as many bits as the type holds exactly, so that rounding cannot give
+// 1.
 template <typename T> struct Uniform;
 template <> struct Uniform<float> {
   static __device__ float of(unsigned int bits) { return (bits >> 8) * 0x1p-24f; }
@@ -47,8 +48,9 @@ template <typename A> struct Pair {
   A sine;
 };
 
-// Cosine and sine of `turns` / 2^24 full turns.  The reduction to an eighth of a turn on either side of an axis is
-// exact, and there the series converge quickly; CUDA's functions would carry code for any angle along.
+// Cosine and sine of `turns` / 2^24 full turns.  The reduction to an eighth of a turn on either
+// side of an axis is exact, and there the series converge quickly; CUDA's functions would carry
+// code for any angle along.
 template <typename A> __device__ inline Pair<A> on_circle(unsigned int turns) {
   const unsigned int quarter = (turns + (1u << 21)) >> 22;
   const int rest = (int)turns - (int)(quarter << 22);

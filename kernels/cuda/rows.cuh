@@ -1,6 +1,7 @@
-// Work on rows: element c of row r lies at start(r) + c * inner, where `inner` is the number of elements after the
-// axis.  The threads along x of a block share a row; there are 1, 32 or more of them (a multiple of 32, then
-// blockDim.y is 1).  With 1 the neighbours of a thread work on neighbouring rows, which suits inner > 1.
+// Work on rows: element c of row r lies at start(r) + c * inner, where `inner` is the number of
+// elements after the axis.  The threads along x of a block share a row; there are 1, 32 or more of
+// them (a multiple of 32, then blockDim.y is 1).  With 1 the neighbours of a thread work on
+// neighbouring rows, which suits inner > 1.
 
 __device__ inline long long row_start(long long row, long long columns, long long inner) {
   if (inner == 1) return row * columns;

@@ -1,7 +1,7 @@
 // The functions that element-wise programs call, with NumPy's results in special cases.
 //
-// They stand in a namespace so that their names hide CUDA's own (isnan, floor, exp...); those are called with
-// a leading `::`.  Comparisons against itself are the test for NaN.
+// They stand in a namespace so that their names hide CUDA's own (isnan, floor, exp...); those are
+// called with a leading `::`.  Comparisons against itself are the test for NaN.
 #ifndef INFINITY
 #define INFINITY __int_as_float(0x7f800000)
 #endif
@@ -28,7 +28,7 @@ template <> struct Traits<double> {
   static constexpr bool is_signed = true;
 };
 
-// Functions that CUDA has under a name for float and one for double -----------------------------------
+// Functions that CUDA has under a name for float and one for double
 
 #define FUNCTION_OF_1(name, cuda_name)                                             \
   __device__ inline float name(float x) { return ::cuda_name##f(x); }              \
@@ -78,7 +78,7 @@ template <typename T> __device__ inline T ceil(T x) { return x; }
 template <typename T> __device__ inline T trunc(T x) { return x; }
 template <typename T> __device__ inline T rint(T x) { return x; }
 
-// Comparison, logic, selection --------------------------------------------------------------------------
+// Comparison, logic, selection
 
 template <typename A, typename B> __device__ inline bool logical_and(A a, B b) {
   return (a != A(0)) && (b != B(0));
@@ -116,10 +116,10 @@ template <typename T> __device__ inline T absolute(T x) {
   return x < T(0) ? T(0ull - (unsigned long long)x) : x;
 }
 
-// Division with Python's signs ------------------------------------------------------------------------------
+// Division with Python's signs
 
-// The quotient is rounded down and the remainder has the divisor's sign (NumPy's npy_divmod).  Integer division
-// by zero gives 0; by -1 it is a negation, which cannot overflow into a trap.
+// The quotient is rounded down and the remainder has the divisor's sign (NumPy's npy_divmod).
+// Integer division by zero gives 0; by -1 it is a negation, which cannot overflow into a trap.
 template <typename T> __device__ inline T floor_divide(T x, T y) {
   if constexpr (Traits<T>::is_float) {
     if (y == T(0)) return x / y;
@@ -173,7 +173,7 @@ template <typename T> __device__ inline T power(T x, T y) {
   return T(result);
 }
 
-// Exponentials of sums, in forms that do not overflow ----------------------------------------------------------
+// Exponentials of sums, in forms that do not overflow
 
 template <typename T> __device__ inline T logaddexp(T x, T y) {
   if (x == y) return x + T(0.6931471805599453);  // also the infinities, whose difference is NaN
@@ -191,7 +191,7 @@ template <typename T> __device__ inline T softplus(T x) {
   return maximum(x, T(0)) + log1p(exp(-absolute(x)));
 }
 
-// Bits -----------------------------------------------------------------------------------------------------------
+// Bits
 
 template <typename T> __device__ inline T bitwise_invert(T x) { return T(~x); }
 __device__ inline bool bitwise_invert(bool x) { return !x; }

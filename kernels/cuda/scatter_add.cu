@@ -4,7 +4,8 @@ constexpr int IDS = 16;      // destinations of a block
 constexpr int COLUMNS = 128; // elements of each destination, one a thread
 
 // The first position in sorted ids whose id is not below `id`.
-template <typename I> __device__ inline long long lower_bound(const I* ids, long long k, long long id) {
+template <typename I>
+__device__ inline long long lower_bound(const I* ids, long long k, long long id) {
   long long low = 0;
   long long high = k;
   while (low < high) {
@@ -17,11 +18,13 @@ template <typename I> __device__ inline long long lower_bound(const I* ids, long
   return low;
 }
 
-// y = x, plus updates[o, j, c] at y[o, ids[j], c], for x (outer, n, inner) and updates (outer, k, inner).
+// y = x, plus updates[o, j, c] at y[o, ids[j], c], for x (outer, n, inner) and updates (outer, k,
+// inner).
 //
-// A block owns IDS destinations and adds the updates that meet them in the order of j, so that every run gives the
-// same sums.  It looks at all ids; if those were sorted beforehand (`order` tells where each was), it looks only at
-// its own.  An element (o, c) is one column, which belongs to one thread.  Ids outside the axis are skipped.
+// A block owns IDS destinations and adds the updates that meet them in the order of j, so that
+// every run gives the same sums.  It looks at all ids; if those were sorted beforehand (`order`
+// tells where each was), it looks only at its own.  An element (o, c) is one column, which belongs
+// to one thread.  Ids outside the axis are skipped.
 template <typename T, typename I>
 __global__ void __launch_bounds__(COLUMNS) scatter_add(
     const T* x, const I* ids, const long long* order, const T* updates, T* y, long long outer,

@@ -1,8 +1,8 @@
 #include "common.cuh"
 #include "rows.cuh"
 
-// A label outside the classes gives NaN: the check that reports it runs on the device as well, and does not stop
-// this kernel from running.
+// A label outside the classes gives NaN: the check that reports it runs on the device as well, and
+// does not stop this kernel from running.
 
 // loss = log(sum(exp(logits))) - logits[label] of each row.
 template <typename T, typename I>

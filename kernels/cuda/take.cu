@@ -1,7 +1,8 @@
 #include "common.cuh"
 
-// y[o, j, c] = x[o, indices[j], c] for x (outer, n, inner) and y (outer, k, inner).  T is an unsigned type that only
-// carries bits.  An index outside the axis gives 0: the check that reports it does not stop this kernel.
+// y[o, j, c] = x[o, indices[j], c] for x (outer, n, inner) and y (outer, k, inner).  T is an
+// unsigned type that only carries bits.  An index outside the axis gives 0: the check that reports
+// it does not stop this kernel.
 template <typename T, typename I, typename Index>
 __device__ inline void take_elements(
     const T* x, const I* indices, T* y, Index outer, Index n, Index k, Index inner) {

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 
 from tensorcore import dtypes
 from tensorcore.errors import ArgumentTypeError, GradientError, InvalidArgumentError, ShapeError
+from tensorcore.mode import mode
 from tensorcore.ops import shaping
 from tensorcore.ops.arithmetic import add
 from tensorcore.ops.creation import ones_like, zeros_like
-from tensorcore.ops.door import mode
 from tensorcore.ops.record import Gradient, Op
 from tensorcore.ops.transfer import astype
 from tensorcore.tensor import Tensor, next_serial

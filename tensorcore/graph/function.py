@@ -11,7 +11,7 @@ from tensorcore.errors import TracingError
 from tensorcore.graph.graph import Graph
 from tensorcore.graph.plan import Plan
 from tensorcore.graph.symbol import Symbol
-from tensorcore.ops.door import mode
+from tensorcore.mode import mode
 from tensorcore.tensor import Tensor, as_tensor
 from tensorcore.variable import Variable
 
@@ -34,7 +34,9 @@ def flatten(structure: Any, tensors: list[Any]) -> Any:
         if hasattr(structure, "_fields"):
             return type(structure)(*parts)
         return type(structure)(parts)
-    if isinstance(structure, Tensor) or (hasattr(structure, "dtype") and hasattr(structure, "shape")):
+    if isinstance(structure, Tensor) or (
+        hasattr(structure, "dtype") and hasattr(structure, "shape")
+    ):
         if isinstance(structure, Variable):
             return structure
         tensors.append(as_tensor(structure))

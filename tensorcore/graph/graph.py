@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,8 @@ import numpy as np
 from tensorcore.device import Device, default_device
 from tensorcore.errors import TracingError
 from tensorcore.graph.symbol import NoData, Source, Symbol
-from tensorcore.ops.door import apply, as_operand, is_number, meeting_dtype, mismatch, mode
+from tensorcore.mode import mode
+from tensorcore.ops.door import apply, as_operand, is_number, meeting_dtype, mismatch
 from tensorcore.ops.record import Op
 from tensorcore.ops.transfer import astype
 from tensorcore.tensor import Tensor, as_tensor
@@ -47,6 +48,7 @@ class Graph:
         self.nodes: list[Node] = []
         self.arguments: list[Symbol] = []
         self.blocks: dict[Any, int] = {}  # random stream -> blocks that one run takes
+        self.host_actions: list[tuple[Callable[[], Any], tuple[Symbol, ...]]] = []
         self._constants: dict[int, Symbol] = {}
         self._current: dict[Variable, Symbol] = {}  # what a variable's value is at this point
         self._kept: list[Any] = []  # keeps the ids of constants from being used again
@@ -108,6 +110,23 @@ class Graph:
         key = Symbol(spec, device, source=Source("key", (generator, 0)))
         return key, Symbol(spec, device, source=Source("counter", (generator, start)))
 
+    def host_numbers(self, function: Callable[[], Sequence[float]], count: int) -> list[Symbol]:
+        """Numbers that `function` gives before each run: a learning rate, a step count.
+
+        Their dtype is that of the tensors they meet, so they count as float32 here.
+        """
+        spec = NoData((), np.dtype(np.float32))
+        device = default_device()
+        symbols = tuple(
+            Symbol(spec, device, source=Source("host", (function, i))) for i in range(count)
+        )
+        self.host_actions.append((function, symbols))
+        return list(symbols)
+
+    def on_host(self, function: Callable[[], Any]) -> None:
+        """Call `function` before each run, in the order of the program (to count steps, say)."""
+        self.host_actions.append((function, ()))
+
     # Nodes --------------------------------------------------------------------------------------
 
     def add(self, op: Op, inputs: Sequence[Any], attrs: dict[str, Any]) -> Any:
@@ -128,7 +147,9 @@ class Graph:
     def _is_open(self, value: Any) -> bool:
         """Whether the value is not known while tracing."""
         value = as_operand(value)
-        return isinstance(value, Symbol) or (isinstance(value, Tensor) and value.variable is not None)
+        return isinstance(value, Symbol) or (
+            isinstance(value, Tensor) and value.variable is not None
+        )
 
     def _finish(self, node: Node, said: Any, device: Device) -> Any:
         specs = [said] if hasattr(said, "dtype") else list(said)
@@ -205,7 +226,7 @@ def base_of(variable: Variable) -> Any:
     return storage if storage.base is None else storage.base
 
 
-class outside:  # noqa: N801 - used as a statement: `with outside():`
+class outside:
     """A context in which operations run at once, although a graph is being traced."""
 
     def __enter__(self) -> None:

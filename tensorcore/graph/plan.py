@@ -125,7 +125,9 @@ class Plan:
 
     def _is_view(self, node: Node, arrays: list[Any]) -> bool:
         """Whether the result is a view of an input's array; then nothing has to run."""
-        view = self.device.run(node.op.reference, self.device.xp, *node.op.grouped(arrays), **node.attrs)  # type: ignore[union-attr]
+        view = self.device.run(
+            node.op.reference, self.device.xp, *node.op.grouped(arrays), **node.attrs
+        )  # type: ignore[union-attr]
         if view is not arrays[0] and owner(view) is not owner(arrays[0]):
             return False
         self._remember(node.outputs[0], view)
@@ -172,6 +174,10 @@ class Plan:
         copyto = self.device.xp.copyto
         for place, tensor in zip(self._arguments, arguments, strict=True):
             copyto(place, tensor.data)
+        for function, symbols in self.graph.host_actions:
+            numbers = function()
+            for symbol, number in zip(symbols, numbers or (), strict=True):
+                self._array(symbol)[...] = number
         for generator, blocks, places in self._streams:
             key, counter = generator.take_blocks(blocks)
             for kind, start, array in places:
@@ -206,7 +212,9 @@ def _probe(value: Any) -> Any:
     return value if np.ndim(value) == 0 else np.ones((), value.dtype)
 
 
-def _run_reference(op: Any, xp: Any, grouped: Sequence[Any], attrs: dict[str, Any], out: Any) -> None:
+def _run_reference(
+    op: Any, xp: Any, grouped: Sequence[Any], attrs: dict[str, Any], out: Any
+) -> None:
     result = op.reference(xp, *grouped, **attrs)
     for target, values in zip(out, result, strict=True) if type(out) is tuple else ((out, result),):
         target[...] = values

@@ -37,8 +37,9 @@ class NoData(NamedTuple):
 class Source(NamedTuple):
     """Where the value of a symbol comes from that no node computes.
 
-    `kind` is "argument" (what: its number), "constant" (its array), "variable" (the Variable),
-    "key" or "counter" (of a random stream: what is (generator, blocks from the start)).
+    `kind` is "argument" (what: its number), "constant" (its array), "variable" (the Variable), "host" (a
+    number given before each run: (function, position)), "key" or "counter" (of a random stream:
+    (generator, blocks from the start)).
     """
 
     kind: str

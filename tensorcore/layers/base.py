@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -65,6 +66,11 @@ class Layer:
     input_spec: InputSpec | None = None
     _ready = False
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "build" in cls.__dict__:
+            cls.build = _noted(cls.build)  # type: ignore[method-assign]
+
     def __init__(
         self,
         *,
@@ -113,6 +119,7 @@ class Layer:
 
     def build(self, input_shape: Any) -> None:
         """Make the weights for inputs of this shape; the batch dimension is None."""
+        self._note_build(input_shape)
 
     def call(self, inputs: Any) -> Any:
         """The layer's output."""
@@ -298,7 +305,7 @@ class Layer:
         before = context.path
         context.path = (*before, self.name)
         try:
-            self._build_for(map_structure(lambda x: (None, *x.shape[1:]), inputs))
+            self.build(map_structure(lambda x: (None, *x.shape[1:]), inputs))
             return self._run(inputs, args, kwargs)
         finally:
             context.path = before
@@ -353,18 +360,8 @@ class Layer:
             return variable.device
         return default_device()
 
-    def _build_for(self, shape: Any) -> None:
-        """Make the weights for inputs of `shape`, named after the path of layers around."""
-        before = context.path
-        if before[-1:] != (self.name,):
-            context.path = (*before, self.name)
-        try:
-            if self.input_spec is not None:
-                self._check_input(shape)
-            self.build(shape)
-        finally:
-            context.path = before
-        self._build_shape = shape
+    def _note_build(self, input_shape: Any) -> None:
+        self._build_shape = input_shape
         self.built = True
 
     def _check_input(self, shape: Shape) -> None:
@@ -377,6 +374,25 @@ class Layer:
 
     def _who(self) -> str:
         return f'{type(self).__name__} "{self.name}"'
+
+
+def _noted(build: Any) -> Any:
+    """`build` that names the weights after the path of layers around, and notes that it ran."""
+
+    @functools.wraps(build)
+    def noted_build(self: Layer, input_shape: Any = None) -> None:
+        before = context.path
+        if before[-1:] != (self.name,):
+            context.path = (*before, self.name)
+        try:
+            if self.input_spec is not None and not self.built:
+                self._check_input(input_shape)
+            build(self, input_shape)
+        finally:
+            context.path = before
+        self._note_build(input_shape)
+
+    return noted_build
 
 
 def not_there_yet(layer: Any, **options: Any) -> None:

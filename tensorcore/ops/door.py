@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -11,22 +10,13 @@ import numpy as np
 from tensorcore import dtypes
 from tensorcore.device import Device, check_range, default_device
 from tensorcore.errors import DeviceMismatchError, TensorcoreError
+from tensorcore.mode import mode
 from tensorcore.tensor import Tensor, as_tensor, wrap
 
 if TYPE_CHECKING:
     from tensorcore.ops.record import Op
 
 NUMBERS = (bool, int, float, complex)
-
-
-class _Mode(threading.local):
-    """What else happens to operations in this thread, besides that they run."""
-
-    tapes: tuple[Any, ...] = ()  # the innermost last
-    graph: Any = None  # the graph that is being traced, or None
-
-
-mode = _Mode()
 
 
 def apply(op: Op, inputs: Sequence[Any], attrs: dict[str, Any]) -> Any:

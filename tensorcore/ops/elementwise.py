@@ -19,8 +19,9 @@ import numpy as np
 from tensorcore import dtypes
 from tensorcore.device import CPU
 from tensorcore.errors import DTypeError
+from tensorcore.mode import mode
 from tensorcore.ops import scalar
-from tensorcore.ops.door import apply, hand_out, mode
+from tensorcore.ops.door import apply, hand_out
 from tensorcore.ops.record import OPS, Gradient, Op, Spec
 from tensorcore.ops.shapes import broadcast
 from tensorcore.tensor import Tensor

@@ -8,7 +8,7 @@ import numpy as np
 
 from tensorcore import dtypes
 from tensorcore.device import Device, to_numpy
-from tensorcore.ops.door import mode
+from tensorcore.mode import mode
 from tensorcore.ops.record import Op, Spec, op
 from tensorcore.tensor import Tensor
 
@@ -21,23 +21,42 @@ def _astype(xp: Any, x: Any, dtype: np.dtype) -> Any:
 
 @op(
     reference=_astype,
-    gradient=(lambda g, x_dtype: astype(g, x_dtype),),
+    gradient=(lambda g, x_dtype: convert(g, x_dtype),),
     samples=lambda rng: [
         ((rng.normal(size=(2, 3)),), {"dtype": "float32"}),
         ((rng.normal(size=(2, 3)) * 5,), {"dtype": "int32"}),
     ],
 )
-def astype(x, /, dtype):
-    """The values converted to another dtype; floats to integers are cut off towards zero.
+def convert(x, /, dtype):
+    """The values converted to another dtype: what `astype` does.
 
     Args:
         x: tensor of any dtype.
-        dtype: the new dtype, as `tc.float32` or as text.
+        dtype: the new dtype.
 
     >>> tc.astype(tc.asarray([1.7, -1.7]), tc.int32).tolist()
     [1, -1]
     """
     return Spec(tuple(x.shape), dtypes.as_dtype(dtype))
+
+
+def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Any:
+    """The values converted to another dtype; floats to integers are cut off towards zero.
+
+    Args:
+        x: tensor of any dtype.
+        dtype: the new dtype, as `tc.float32` or as text.
+        copy: False gives x itself back if nothing has to be done.
+        device: move the result there.
+
+    The imaginary part of complex values is dropped where the new dtype is real.
+
+    >>> tc.astype(tc.asarray([1.7, -1.7]), tc.int32).tolist()
+    [1, -1]
+    """
+    if copy or x.dtype != dtypes.as_dtype(dtype):
+        x = convert(x, dtype)
+    return x if device is None else x.to(device)
 
 
 class _ToDevice(Op):

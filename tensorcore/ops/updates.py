@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from tensorcore.mode import mode
 from tensorcore.ops import scalar
-from tensorcore.ops.door import common_dtype, mode, run, settle
+from tensorcore.ops.door import common_dtype, run, settle
 from tensorcore.ops.elementwise import elementwise
 from tensorcore.variable import Variable
 
