@@ -10,6 +10,7 @@ from tensorcore.errors import ArgumentTypeError, GradientError, InvalidArgumentE
 from tensorcore.mode import mode
 from tensorcore.ops import shaping
 from tensorcore.ops.arithmetic import add
+from tensorcore.ops.complex_numbers import conj
 from tensorcore.ops.creation import ones_like, zeros_like
 from tensorcore.ops.record import Gradient, Op
 from tensorcore.ops.transfer import astype
@@ -26,6 +27,30 @@ class Node(NamedTuple):
     kept: dict[Any, Any]  # input position -> tensor, "y" -> output
     attrs: dict[str, Any]
     outputs: tuple[tuple[int, tuple[int, ...], Any, Any], ...]  # (serial, shape, dtype, device)
+
+
+class Kept(NamedTuple):
+    """A tensor as it was: `x[i] = v` gives the tensor object another array and serial later."""
+
+    tensor: Tensor
+    data: Any
+    serial: int
+
+
+def _keep(value: Any) -> Any:
+    if type(value) is Tensor:
+        return Kept(value, value.data, value.serial)
+    return tuple(map(_keep, value)) if type(value) is tuple else value
+
+
+def _recall(value: Any) -> Any:
+    if type(value) is Kept:
+        tensor, data, serial = value
+        # A variable's tensor changes its array when it is written to, but not its serial.
+        if tensor.data is data or tensor.serial == serial:
+            return tensor
+        return Tensor(data, tensor.device, None, serial)
+    return tuple(map(_recall, value)) if type(value) is tuple else value
 
 
 class GradientTape:
@@ -52,6 +77,7 @@ class GradientTape:
         self._watch_variables = watch_accessed_variables
         self._nodes: list[Node] = []
         self._live: set[int] = set()
+        self._watched: set[int] = set()  # tensors given to `watch`
         self._variables: dict[int, Variable] = {}
         self._spent = False
 
@@ -87,6 +113,11 @@ class GradientTape:
                     "convert with tc.astype(x, tc.float32)"
                 )
             self._live.add(_serial(value))
+            self._watched.add(value.serial)
+
+    def watches(self, tensor: Tensor) -> bool:
+        """Whether the tensor itself was given to `watch`."""
+        return tensor.serial in self._watched
 
     def watched_variables(self) -> tuple[Variable, ...]:
         """The variables read so far, in the order of their first use."""
@@ -100,6 +131,7 @@ class GradientTape:
         """Forget all that was recorded."""
         self._nodes.clear()
         self._live.clear()
+        self._watched.clear()
         self._variables.clear()
         self._spent = False
 
@@ -133,11 +165,11 @@ class GradientTape:
             rule = gradients[0 if op.variadic else index]
             if serial and type(rule) is Gradient:
                 for position in rule.inputs:
-                    kept[position] = inputs[position]
+                    kept[position] = _keep(inputs[position])
                 if rule.needs_output:
-                    kept["y"] = output
+                    kept["y"] = _keep(output)
                 if op.variadic and "inputs" in rule.names:
-                    kept["inputs"] = tuple(inputs)
+                    kept["inputs"] = _keep(tuple(inputs))
         specs = tuple(
             (value.shape, value.dtype) if hasattr(value, "dtype") else ((), None)
             for value in inputs
@@ -163,6 +195,9 @@ class GradientTape:
             sources: a tensor or variable, or a (nested) list, tuple or dict of them.
             output_gradients: the gradient that arrives at each target; ones if None.
             unconnected_gradients: "none" or "zero", for sources that the target does not depend on.
+
+        For a complex source z = x + iy the gradient of a real target L is dL/dx + i dL/dy, the
+        direction of steepest ascent; of a complex target that of its real part.
 
         Returns:
             Tensors in the structure of `sources`; None for unconnected ones.
@@ -213,6 +248,8 @@ class GradientTape:
                 )
             if given is None:
                 given = ones_like(target)
+            elif dtypes.KIND[given.dtype] == "complex":
+                given = conj(given)
             elif tuple(given.shape) != target.shape:
                 raise ShapeError(
                     f"gradient: output_gradients must have the target's shape {target.shape}, "
@@ -287,17 +324,17 @@ def _needed(node: Node, rule: Gradient, index: int) -> dict[str, Any]:
     values = {}
     for name in rule.names:
         if name == "y":
-            values[name] = node.kept["y"]
+            values[name] = _recall(node.kept["y"])
         elif name == "i":
             values[name] = index
         elif name == "shapes":
             values[name] = [shape for shape, _ in node.inputs]
         elif name == "inputs":
-            values[name] = node.kept["inputs"]
+            values[name] = _recall(node.kept["inputs"])
         elif name in node.attrs:
             values[name] = node.attrs[name]
         elif name in node.op.inputs:
-            values[name] = node.kept[node.op.inputs.index(name)]
+            values[name] = _recall(node.kept[node.op.inputs.index(name)])
         else:
             input_name, _, what = name.rpartition("_")
             values[name] = node.inputs[node.op.inputs.index(input_name)][what == "dtype"]
@@ -330,9 +367,10 @@ def _source_serial(source: Any) -> int:
 
 def _result(gradients: dict[int, Any], source: Any, unconnected: str) -> Any:
     gradient = gradients.get(source.serial)
-    if gradient is None and unconnected == "zero":
-        return zeros_like(source)
-    return gradient
+    if gradient is None:
+        return zeros_like(source) if unconnected == "zero" else None
+    # Inside, the conjugate travels: see ops/complex_numbers.py.
+    return conj(gradient) if dtypes.KIND[gradient.dtype] == "complex" else gradient
 
 
 def _flatten(values: Any) -> list[Any]:

@@ -34,11 +34,9 @@ def flatten(structure: Any, tensors: list[Any]) -> Any:
         if hasattr(structure, "_fields"):
             return type(structure)(*parts)
         return type(structure)(parts)
-    if isinstance(structure, Tensor) or (
-        hasattr(structure, "dtype") and hasattr(structure, "shape")
-    ):
-        if isinstance(structure, Variable):
-            return structure
+    if isinstance(structure, Variable):
+        return structure
+    if hasattr(structure, "dtype") and hasattr(structure, "shape"):
         tensors.append(as_tensor(structure))
         return Leaf(len(tensors) - 1)
     return structure
@@ -130,9 +128,9 @@ class TracedFunction:
 def function(target: Callable[..., Any] | None = None) -> Any:
     """Trace a function of tensors into one graph, and run that instead.
 
-    The first call with arguments of a kind (shapes, dtypes, devices, values of other arguments) runs the
-    function on symbols; later calls run the planned graph.  Variables are captured by reference, and
-    assigned to in the order of the program; random numbers differ from call to call.
+    The first call with arguments of a kind (shapes, dtypes, devices, values of other arguments)
+    runs the function on symbols; later calls run the planned graph.  Variables are captured by
+    reference, and assigned to in the order of the program; random numbers differ from call to call.
 
     >>> @tc.function
     ... def mean_square(x):

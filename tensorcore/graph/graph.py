@@ -19,7 +19,7 @@ from tensorcore.variable import Variable
 
 
 class Node:
-    """One operation of the graph: its record, where its inputs come from, and what it writes over."""
+    """One operation of the graph: its record, its inputs, and the variables it writes over."""
 
     __slots__ = ("attrs", "inputs", "op", "outputs", "writes")
 
@@ -102,7 +102,7 @@ class Graph:
         return self._current[variable]
 
     def random_state(self, generator: Any, blocks: int) -> tuple[Symbol, Symbol]:
-        """Key and counter of the next `blocks` blocks of a random stream, which move on at every run."""
+        """Key and counter of the next blocks of a random stream, which move on at every run."""
         start = self.blocks.get(generator, 0)
         self.blocks[generator] = start + blocks
         spec = NoData((), np.dtype(np.uint64))

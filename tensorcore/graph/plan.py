@@ -1,4 +1,4 @@
-"""The plan of a graph: every array placed beforehand, every operation a call that is ready to be made.
+"""The plan of a graph: every array placed beforehand, every operation a call ready to be made.
 
 Nothing is allocated, looked up or checked again while a plan runs, except what depends on values.
 """

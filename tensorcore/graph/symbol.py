@@ -1,4 +1,4 @@
-"""Symbols: tensors of a graph that is being traced.  They have shape, dtype and device, but no values yet."""
+"""Symbols: tensors of a graph that is being traced, with shape, dtype, device and no values."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ class NoData(NamedTuple):
 class Source(NamedTuple):
     """Where the value of a symbol comes from that no node computes.
 
-    `kind` is "argument" (what: its number), "constant" (its array), "variable" (the Variable), "host" (a
-    number given before each run: (function, position)), "key" or "counter" (of a random stream:
-    (generator, blocks from the start)).
+    `kind` is "argument" (what: its number), "constant" (its array), "variable" (the Variable),
+    "host" (a number given before each run: (function, position)), "key" or "counter" (of a random
+    stream: (generator, blocks from the start)).
     """
 
     kind: str
@@ -67,8 +67,8 @@ class Symbol(Tensor):
 
     def _refuse(self, what: str) -> TracingError:
         return TracingError(
-            f"{what} needs values, but this tensor of shape {self.shape} is being traced and has none "
-            "yet. Use tensor operations such as tc.where instead of Python's if, return the tensor "
+            f"{what} needs values, but this tensor of shape {self.shape} is being traced and "
+            "has none yet. Use tensor operations such as tc.where instead of Python's if, return the tensor "
             "and look at it outside, or run eagerly (run_eagerly=True, or without tc.function)."
         )
 

@@ -15,7 +15,9 @@ class Initializer:
     """
 
     def __call__(self, shape: Any, dtype: Any = None, **ignored: Any) -> Any:
-        raise NotImplementedError(f"{type(self).__name__}: an initializer needs a method __call__(shape, dtype)")
+        raise NotImplementedError(
+            f"{type(self).__name__}: an initializer needs a method __call__(shape, dtype)"
+        )
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal initializer."""

@@ -15,7 +15,9 @@ class Constant(Initializer):
         self.value = value
 
     def __call__(self, shape: Any, dtype: Any = None, **ignored: Any) -> Any:
-        return full(tuple(shape), self.value, dtype="float32" if dtype is None else dtype, device="cpu")
+        return full(
+            tuple(shape), self.value, dtype="float32" if dtype is None else dtype, device="cpu"
+        )
 
     def get_config(self) -> dict[str, Any]:
         return {"value": self.value}

@@ -36,14 +36,20 @@ class TruncatedNormal(RandomNormal):
 class RandomUniform(RandomInitializer):
     """Uniform numbers from `minval` to `maxval`."""
 
-    def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: int | None = None) -> None:
+    def __init__(
+        self, minval: float = -0.05, maxval: float = 0.05, seed: int | None = None
+    ) -> None:
         super().__init__(seed)
         self.minval = minval
         self.maxval = maxval
 
     def __call__(self, shape: Any, dtype: Any = None, **ignored: Any) -> Any:
         return self.generator().uniform(
-            shape, self.minval, self.maxval, dtype="float32" if dtype is None else dtype, device="cpu"
+            shape,
+            self.minval,
+            self.maxval,
+            dtype="float32" if dtype is None else dtype,
+            device="cpu",
         )
 
     def get_config(self) -> dict[str, Any]:

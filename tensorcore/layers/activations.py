@@ -76,6 +76,7 @@ _registry = Registry(
     tanh=tanh,
 )
 
+
 def get(identifier: Any) -> Any:
     """The activation function named by a string, or the function or layer itself; `linear` for None.
 

@@ -176,10 +176,16 @@ class Layer:
             initializer = "glorot_uniform" if dtypes.is_inexact(kind) else "zeros"
         shape = (shape,) if isinstance(shape, int) else tuple(shape or ())
         if None in shape:
-            raise ShapeError(f'{self._who()}: a weight needs a known shape, received {shape} for "{name}"')
+            raise ShapeError(
+                f'{self._who()}: a weight needs a known shape, received {shape} for "{name}"'
+            )
         value = initializers.get(initializer)(shape, dtype=kind)
         variable = Variable(
-            value, trainable=trainable and self._trainable, name=name, dtype=kind, device=default_device()
+            value,
+            trainable=trainable and self._trainable,
+            name=name,
+            dtype=kind,
+            device=default_device(),
         )
         path = context.path if context.path[-1:] == (self.name,) else (*context.path, self.name)
         variable.path = "/".join((*path, variable.name))
@@ -335,7 +341,9 @@ class Layer:
             context.training = before
 
     def _as_inputs(self, inputs: Any) -> Any:
-        if isinstance(inputs, (list, tuple, dict)) and any(hasattr(x, "shape") for x in leaves(inputs)):
+        if isinstance(inputs, (list, tuple, dict)) and any(
+            hasattr(x, "shape") for x in leaves(inputs)
+        ):
             return map_structure(self._as_input, inputs)
         return self._as_input(inputs)
 
@@ -369,7 +377,9 @@ class Layer:
             return
         expected = self.input_spec.problem(tuple(shape))  # type: ignore[union-attr]
         if expected is not None:
-            raise ShapeError(f"{self._who()}: expected inputs with {expected}; received shape {tuple(shape)}")
+            raise ShapeError(
+                f"{self._who()}: expected inputs with {expected}; received shape {tuple(shape)}"
+            )
         self._checked_shape = shape
 
     def _who(self) -> str:

@@ -58,9 +58,7 @@ class Embedding(Layer):
 
     def build(self, input_shape: Any) -> None:
         shape = (self.input_dim, self.output_dim)
-        self.embeddings = self.add_weight(
-            shape, self.embeddings_initializer, name="embeddings"
-        )
+        self.embeddings = self.add_weight(shape, self.embeddings_initializer, name="embeddings")
 
     def call(self, inputs: Any) -> Any:
         if not dtypes.is_integer(inputs.dtype):

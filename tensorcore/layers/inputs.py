@@ -31,7 +31,9 @@ class InputLayer(Layer):
         if shape is None:
             shape = kwargs.pop("input_shape", None)
         if shape is None and batch_shape is None:
-            raise ArgumentTypeError("Input: expected shape=(...) of one sample, or batch_shape=(None, ...)")
+            raise ArgumentTypeError(
+                "Input: expected shape=(...) of one sample, or batch_shape=(None, ...)"
+            )
         super().__init__(name=name or None, dtype=dtype, **kwargs)
         if batch_shape is None:
             batch_shape = (batch_size, *((shape,) if isinstance(shape, int) else shape))

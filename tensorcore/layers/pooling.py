@@ -44,9 +44,7 @@ class MaxPooling2D(Layer):
         )
 
     def compute_output_shape(self, input_shape: Any) -> Any:
-        sizes = window_shape(
-            self, input_shape, self.pool_size, self.strides, (1, 1), self.padding
-        )
+        sizes = window_shape(self, input_shape, self.pool_size, self.strides, (1, 1), self.padding)
         return (input_shape[0], *sizes, input_shape[3])
 
     def get_config(self) -> dict[str, Any]:

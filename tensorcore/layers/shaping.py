@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from tensorcore.errors import InvalidArgumentError
 from tensorcore.layers.base import InputSpec, Layer
 from tensorcore.ops.shaping import expand_dims, reshape
 
@@ -34,8 +35,6 @@ class Flatten(Layer):
 
 def check_channels_last(layer: Layer, data_format: str | None) -> None:
     """Refuse images that have their channels first."""
-    from tensorcore.errors import InvalidArgumentError
-
     if data_format not in (None, "channels_last"):
         raise InvalidArgumentError(
             f"{type(layer).__name__}: data_format={data_format!r} is not there; images have shape (batch, height, "

@@ -78,7 +78,9 @@ def as_loss(identifier: Any) -> Loss | None:
     if found is None or isinstance(found, Loss):
         return found
     if not callable(found):
-        raise ArgumentTypeError(f"loss: expected a name, a Loss or a function, received {identifier!r}")
+        raise ArgumentTypeError(
+            f"loss: expected a name, a Loss or a function, received {identifier!r}"
+        )
     return LossFunction(found)
 
 

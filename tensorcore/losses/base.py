@@ -22,10 +22,14 @@ class Loss:
         reduction: "sum_over_batch_size" (the mean), "sum", or "none" for one value a sample.
     """
 
-    def __init__(self, name: str | None = None, reduction: str | None = "sum_over_batch_size") -> None:
-        reduction = {None: "none", "auto": "sum_over_batch_size", "mean": "sum_over_batch_size"}.get(
-            reduction, reduction
-        )
+    def __init__(
+        self, name: str | None = None, reduction: str | None = "sum_over_batch_size"
+    ) -> None:
+        reduction = {
+            None: "none",
+            "auto": "sum_over_batch_size",
+            "mean": "sum_over_batch_size",
+        }.get(reduction, reduction)
         if reduction not in REDUCTIONS:
             raise InvalidArgumentError(
                 f"{type(self).__name__}: reduction must be one of {REDUCTIONS}, received {reduction!r}"
@@ -35,7 +39,9 @@ class Loss:
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """The loss of each sample."""
-        raise NotImplementedError(f"{type(self).__name__}: a loss needs a method call(y_true, y_pred)")
+        raise NotImplementedError(
+            f"{type(self).__name__}: a loss needs a method call(y_true, y_pred)"
+        )
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """The loss of a batch.

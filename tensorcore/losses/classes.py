@@ -17,14 +17,18 @@ class MeanSquaredError(LossFunction):
     1.0
     """
 
-    def __init__(self, reduction: str | None = MEAN, name: str | None = "mean_squared_error") -> None:
+    def __init__(
+        self, reduction: str | None = MEAN, name: str | None = "mean_squared_error"
+    ) -> None:
         super().__init__(functions.mean_squared_error, reduction, name)
 
 
 class MeanAbsoluteError(LossFunction):
     """Mean of |y_true - y_pred|."""
 
-    def __init__(self, reduction: str | None = MEAN, name: str | None = "mean_absolute_error") -> None:
+    def __init__(
+        self, reduction: str | None = MEAN, name: str | None = "mean_absolute_error"
+    ) -> None:
         super().__init__(functions.mean_absolute_error, reduction, name)
 
 

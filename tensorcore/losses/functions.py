@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tensorcore import dtypes, nn
-from tensorcore.errors import ShapeError
+from tensorcore.errors import InvalidArgumentError, ShapeError
 from tensorcore.losses.shapes import as_float_pair, as_pair, check_same_shape
 from tensorcore.ops.arithmetic import abs, add, clip, divide, multiply, negative, square, subtract
 from tensorcore.ops.exponential import log
@@ -15,6 +15,11 @@ from tensorcore.ops.transfer import astype
 
 # Probabilities are kept this far from 0 and 1, where the logarithm has no end.
 EPSILON = 1e-7
+
+
+def epsilon() -> float:
+    """How far probabilities are kept from 0 and 1."""
+    return EPSILON
 
 
 def mean_squared_error(y_true: Any, y_pred: Any) -> Any:
@@ -126,8 +131,6 @@ def sparse_categorical_crossentropy(
     """
     name = "sparse_categorical_crossentropy"
     if ignore_class is not None:
-        from tensorcore.errors import InvalidArgumentError
-
         raise InvalidArgumentError(f"{name}: ignore_class={ignore_class!r} is not there yet")
     y_true, y_pred = as_pair(y_true, y_pred)
     if axis not in (-1, len(y_pred.shape) - 1):

@@ -35,7 +35,9 @@ class Metric:
 
     def update_state(self, *args: Any, **kwargs: Any) -> None:
         """Take a batch into account."""
-        raise NotImplementedError(f"{type(self).__name__}: a metric needs a method update_state(...)")
+        raise NotImplementedError(
+            f"{type(self).__name__}: a metric needs a method update_state(...)"
+        )
 
     def result(self) -> Any:
         """The value so far, a tensor."""

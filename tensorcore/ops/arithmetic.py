@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from tensorcore import dtypes
 from tensorcore.ops import scalar
 from tensorcore.ops.elementwise import elementwise
+from tensorcore.ops.record import Spec, op
+from tensorcore.ops.shapes import broadcast
 
 AWAY_FROM_ZERO = (0.3, 2.5)
 
@@ -70,7 +73,25 @@ def remainder(x1, x2):
     return scalar.remainder(x1, x2)
 
 
-@elementwise(numpy="power", domain=[(0.2, 2.5), (-2.0, 2.0)])
+def _pow_by_base(g: Any, x1: Any, x2: Any) -> Any:
+    from tensorcore.ops.logical import equal, where
+
+    return multiply(g, where(equal(x2, 0), 0, multiply(x2, pow(x1, subtract(x2, 1)))))
+
+
+def _pow_by_exponent(g: Any, x1: Any, y: Any) -> Any:
+    from tensorcore.ops.exponential import log
+    from tensorcore.ops.logical import equal, where
+
+    zero = equal(x1, 0)
+    return multiply(g, where(zero, 0, multiply(y, log(where(zero, 1, x1)))))
+
+
+@elementwise(
+    numpy="power",
+    domain=[(0.2, 2.5), (-2.0, 2.0)],
+    complex_gradient=(_pow_by_base, _pow_by_exponent),
+)
 def pow(x1, x2):
     """Power x1 ** x2.
 
@@ -78,6 +99,16 @@ def pow(x1, x2):
     [1.0, 4.0, 9.0]
     """
     return scalar.power(x1, x2)
+
+
+@elementwise(numpy="positive")
+def positive(x):
+    """A copy of the values.
+
+    >>> tc.positive(tc.asarray([1.0, -2.0])).tolist()
+    [1.0, -2.0]
+    """
+    return x
 
 
 @elementwise(numpy="negative")
@@ -90,7 +121,19 @@ def negative(x):
     return -x
 
 
-@elementwise(numpy="absolute", computes="real", takes="number", domain=AWAY_FROM_ZERO)
+def _abs_of_complex(g: Any, x: Any) -> Any:
+    from tensorcore.ops.complex_numbers import conj
+
+    return multiply(g, conj(sign(x)))
+
+
+@elementwise(
+    numpy="absolute",
+    computes="real",
+    takes="number",
+    domain=AWAY_FROM_ZERO,
+    complex_gradient=(_abs_of_complex,),
+)
 def abs(x):
     """Absolute value |x|; of a complex number its magnitude.
 
@@ -100,9 +143,19 @@ def abs(x):
     return scalar.absolute(x)
 
 
-@elementwise(numpy="sign", domain=AWAY_FROM_ZERO)
+def _sign_of_complex(g: Any, x: Any, y: Any) -> Any:
+    # z / r depends on z, and on conj(z) through r = |z|
+    from tensorcore.ops.complex_numbers import conj, real
+    from tensorcore.ops.logical import equal, where
+
+    r = abs(x)
+    r = where(equal(r, 0), 1, r)
+    return divide(subtract(g, multiply(conj(y), real(multiply(g, y)))), r)
+
+
+@elementwise(numpy="sign", domain=AWAY_FROM_ZERO, complex_gradient=(_sign_of_complex,))
 def sign(x):
-    """Sign: -1, 0 or 1; NaN stays NaN.
+    """Sign: -1, 0 or 1; NaN stays NaN.  Of a complex number z / |z|.
 
     >>> tc.sign(tc.asarray([3.0, 0.0, -2.0])).tolist()
     [1.0, 0.0, -1.0]
@@ -210,14 +263,44 @@ def round(x):
     return scalar.rint(x)
 
 
+@op(
+    reference=lambda xp, x1, x2: xp.nextafter(x1, x2),
+    gradient=(lambda g: g, "none: constant between its steps"),
+    samples=lambda rng: [((rng.normal(size=(2, 3)), rng.normal(size=(3,))), {})],
+    promote=("x1", "x2"),
+)
+def nextafter(x1, x2, /):
+    """The floating-point number next to x1 in the direction of x2.
+
+    >>> float(tc.nextafter(tc.asarray(1.0), 2.0)) - 1.0
+    1.1920928955078125e-07
+    """
+    if not dtypes.is_float(x1.dtype):
+        raise dtypes.DTypeError(
+            f"nextafter: x1 and x2 must have a real floating-point dtype, received {x1.dtype.name}"
+        )
+    shape = broadcast("nextafter", {"x1": tuple(x1.shape), "x2": tuple(x2.shape)})
+    return Spec(shape, x1.dtype)
+
+
 def clip(x: Any, /, min: Any = None, max: Any = None) -> Any:
     """Values limited to the interval from `min` to `max`; either may be None.
+
+    Args:
+        x: tensor with a real dtype, which is that of the result.
+        min: number, or tensor that broadcasts against x.
+        max: number, or tensor that broadcasts against x.
 
     The gradient is 1 inside the interval and at its ends, 0 outside.
 
     >>> tc.clip(tc.asarray([-1.0, 0.5, 7.0]), 0.0, 1.0).tolist()
     [0.0, 0.5, 1.0]
     """
-    if min is not None:
-        x = maximum(x, min)
-    return x if max is None else minimum(x, max)
+    from tensorcore.ops.transfer import astype
+
+    if min is None and max is None:
+        return positive(x)
+    limited = x if min is None else maximum(x, min)
+    limited = limited if max is None else minimum(limited, max)
+    dtype = getattr(x, "dtype", limited.dtype)
+    return limited if limited.dtype == dtype else astype(limited, dtype)

@@ -219,7 +219,7 @@ def run(
 def kernel_for(
     op: Op, device: Device, arrays: Sequence[Any], attrs: dict[str, Any]
 ) -> Iterator[Callable[..., Any]]:
-    """The kernels that may compute `op` on these arrays, best first; the reference comes after them."""
+    """The kernels that may compute `op` on these arrays, best first; then comes the reference."""
     kind = device.kind
     if kind not in op.kernels:
         op.kernels[kind] = _find_kernel(op.name, kind)

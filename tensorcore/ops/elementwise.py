@@ -34,6 +34,7 @@ TAKES = {
     "real or bool": ({"bool", "integer", "float"}, "a real dtype"),
     "bits": ({"bool", "integer"}, "an integer or boolean dtype"),
     "integer": ({"integer"}, "an integer dtype"),
+    "float": ({"float"}, "a real floating-point dtype"),
 }
 
 _PLAIN_FLOATS = (dtypes.float32, dtypes.float64)
@@ -61,6 +62,7 @@ class Elementwise(Op):
         name: str,
         module: str,
         gradient: Any = None,
+        complex_gradient: Any = None,
         outputs: int = 1,
     ) -> None:
         self.function = function
@@ -71,6 +73,7 @@ class Elementwise(Op):
         self.n_outputs = outputs
         self._compiled: dict[Any, Any] = {}
         self._made_gradient = gradient
+        self._complex_gradient = complex_gradient
         parameters = [inspect.Parameter(n, inspect.Parameter.POSITIONAL_ONLY) for n in inputs]
         rule = self._make_rule(name, parameters, doc, module)
         super().__init__(
@@ -250,12 +253,29 @@ class Elementwise(Op):
                 self.inputs
             )
         pulled = scalar.pullback(self.expression, self.inputs)
-        return tuple(
+        derived = tuple(
             "none: a condition has no slope"
             if self.takes == "select" and index == 0
             else self._derived(index, expr)
             for index, expr in enumerate(pulled)
         )
+        if self._complex_gradient is None:
+            return derived
+        return tuple(map(self._by_kind, derived, self._complex_gradient))
+
+    def _by_kind(self, of_reals: Gradient, rule: Any) -> Gradient:
+        """The derived rule for real numbers, the written one for complex numbers."""
+        of_complex = Gradient(rule, self)
+        kinds = [f"{name}_dtype" for name in self.inputs]
+
+        def function(g: Any, **kept: Any) -> Any:
+            found = [g.dtype, *(kept[name] for name in kinds)]
+            is_complex = any(dtypes.KIND.get(dtype) == "complex" for dtype in found)
+            chosen = of_complex if is_complex else of_reals
+            return chosen.function(g, **{name: kept[name] for name in chosen.names})
+
+        names = dict.fromkeys([*of_reals.names, *of_complex.names, *kinds])
+        return Gradient(function, self, list(names))
 
     def _derived(self, index: int, expr: scalar.Expr) -> Gradient:
         """The rule that computes `expr`, itself an element-wise operation with gradients of its
@@ -311,6 +331,7 @@ def elementwise(
     takes: str = "number",
     domain: Any = (-2.5, 2.5),
     gradient: Any = None,
+    complex_gradient: Any = None,
     outputs: int = 1,
 ) -> Callable[[Callable[..., Any]], Elementwise]:
     """Declare an element-wise operation from a function over scalars.
@@ -322,6 +343,7 @@ def elementwise(
         takes: a key of `TAKES`, or "select" for a boolean first input.
         domain: (low, high) of sample inputs, or a list with one an input; ints give integers.
         gradient: rules that replace the derived ones.
+        complex_gradient: rules for complex numbers, for functions that are not holomorphic.
         outputs: number of results.
     """
 
@@ -337,6 +359,7 @@ def elementwise(
             name=function.__name__,
             module=function.__module__,
             gradient=gradient,
+            complex_gradient=complex_gradient,
             outputs=outputs,
         )
 

@@ -334,10 +334,15 @@ def put_zeros(inputs, /, *, shape, index):
 
 def index_tensor(x: Any, key: Any) -> Any:
     """x[key], as the tensors' `[]` calls it."""
-    parts = key if isinstance(key, tuple) else (key,)
+    index, tensors = _parts(x, key)
+    return getitem([x, *tensors], index=index)
+
+
+def _parts(x: Any, key: Any) -> tuple[tuple[Any, ...], list[Any]]:
+    """A key as an index with places, and the index tensors that stand there."""
     index: list[Any] = []
     tensors: list[Any] = []
-    for part in parts:
+    for part in key if isinstance(key, tuple) else (key,):
         if part is None or part is Ellipsis or isinstance(part, slice):
             index.append(_plain_slice(part))
         elif isinstance(part, int) and not isinstance(part, bool):
@@ -354,7 +359,7 @@ def index_tensor(x: Any, key: Any) -> Any:
                     "a tensor is indexed by ints, slices, None, ... and integer or boolean "
                     f"tensors, received {part!r}"
                 ) from None
-    return getitem([x, *tensors], index=tuple(index))
+    return tuple(index), tensors
 
 
 def _plain_slice(part: Any) -> Any:

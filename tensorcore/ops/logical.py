@@ -98,6 +98,16 @@ def isfinite(x):
     return scalar.isfinite(x)
 
 
+@elementwise(numpy="signbit", computes="bool", takes="float")
+def signbit(x):
+    """Whether the sign bit is set: for negative numbers, -0.0, and NaN with that bit.
+
+    >>> tc.signbit(tc.asarray([-0.0, 1.0])).tolist()
+    [True, False]
+    """
+    return scalar.signbit(x)
+
+
 @elementwise(numpy="logical_and", computes="bool", takes="any", domain="bool")
 def logical_and(x1, x2):
     """Whether both are true (not zero).

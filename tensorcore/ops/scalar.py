@@ -288,7 +288,8 @@ sinh = primitive("sinh", lambda x, y: (cosh(x),))
 cosh = primitive("cosh", lambda x, y: (sinh(x),))
 tanh = primitive("tanh", lambda x, y: (1 - y * y,))
 arcsinh = primitive("arcsinh", lambda x, y: (1 / sqrt(x * x + 1),))
-arccosh = primitive("arccosh", lambda x, y: (1 / sqrt(x * x - 1),))
+# Not sqrt(x * x - 1), whose sign is wrong for complex x in the left half-plane.
+arccosh = primitive("arccosh", lambda x, y: (1 / (sqrt(x - 1) * sqrt(x + 1)),))
 arctanh = primitive("arctanh", lambda x, y: (1 / (1 - x * x),))
 
 # Functions of probability and activation, primitive because their stable forms have branches
@@ -335,8 +336,8 @@ def substitute(expr: Expr, replacements: dict[Expr, Expr]) -> Expr:
 def pullback(y: Expr, names: Iterable[str]) -> list[Expr]:
     """The gradient for each named argument of `y`, given the gradient `g` that arrives at `y`.
 
-    Where a derivative contains `y` itself (exp, tanh, sqrt) it is named as the argument "y", so that
-    the result is kept instead of being computed again.
+    Where a derivative contains `y` itself (exp, tanh, sqrt) it is named as the argument "y", so
+    that the result is kept instead of being computed again.
     """
     gradients: dict[Expr, Expr] = {y: argument("g")}
     for node in reversed(_in_order([y])):

@@ -126,7 +126,9 @@ class Optimizer:
 
     @learning_rate.setter
     def learning_rate(self, value: Any) -> None:
-        if isinstance(value, LearningRateSchedule) or (callable(value) and not hasattr(value, "shape")):
+        if isinstance(value, LearningRateSchedule) or (
+            callable(value) and not hasattr(value, "shape")
+        ):
             self._schedule = value
             return
         if self._schedule is not None:
@@ -147,7 +149,9 @@ class Optimizer:
         else:
             self._learning_rate.assign(np.float32(number))
 
-    lr = property(lambda self: self.learning_rate, lambda self, value: setattr(self, "learning_rate", value))
+    lr = property(
+        lambda self: self.learning_rate, lambda self, value: setattr(self, "learning_rate", value)
+    )
 
     def _schedule_value(self) -> Any:
         if isinstance(self._schedule, LearningRateSchedule):
@@ -187,7 +191,9 @@ class Optimizer:
         self.apply([gradient for gradient, _ in pairs], [variable for _, variable in pairs])
         return self.iterations
 
-    def apply(self, grads: Sequence[Any], trainable_variables: Sequence[Variable] | None = None) -> None:
+    def apply(
+        self, grads: Sequence[Any], trainable_variables: Sequence[Variable] | None = None
+    ) -> None:
         """One step.
 
         Args:
@@ -248,7 +254,8 @@ class Optimizer:
                 "without .numpy(), argmax or rounding in between."
             )
         warnings.warn(
-            f"Gradients do not exist for variables {missing} when minimizing the loss.", stacklevel=4
+            f"Gradients do not exist for variables {missing} when minimizing the loss.",
+            stacklevel=4,
         )
         kept = [(g, v) for g, v in zip(gradients, variables, strict=True) if g is not None]
         return [g for g, _ in kept], [v for _, v in kept]

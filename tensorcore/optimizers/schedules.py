@@ -19,7 +19,9 @@ class LearningRateSchedule:
     """
 
     def __call__(self, step: Any) -> Any:
-        raise NotImplementedError(f"{type(self).__name__}: a schedule needs a method __call__(step)")
+        raise NotImplementedError(
+            f"{type(self).__name__}: a schedule needs a method __call__(step)"
+        )
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal schedule."""
@@ -92,7 +94,9 @@ class PiecewiseConstantDecay(LearningRateSchedule):
 
     def __call__(self, step: Any) -> Any:
         rate: Any = astype(step, "float32") * 0.0 + self.values[-1]
-        for boundary, value in zip(reversed(self.boundaries), reversed(self.values[:-1]), strict=True):
+        for boundary, value in zip(
+            reversed(self.boundaries), reversed(self.values[:-1]), strict=True
+        ):
             rate = where(less_equal(step, boundary), value, rate)
         return rate
 
