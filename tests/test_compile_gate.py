@@ -153,6 +153,23 @@ def test_generated_program_compiles_without_spills(program, arch):
     _check(compile_gate.compile_to_cubin(source, (), arch), program.name)
 
 
+def test_programs_of_all_operations_compile():
+    """What the operations' own expressions are made into, in float32 or whatever they compute in."""
+    from tensorcore.ops import OPS
+    from tensorcore.ops.elementwise import Elementwise
+
+    operations = [op for op in OPS.values() if isinstance(op, Elementwise)]
+    assert len(operations) > 50
+    for operation in operations:
+        dtype = I32 if operation.takes in ("bits", "integer") else F32
+        first = BOOL if operation.takes == "select" else dtype
+        program = operation.program((first, *[dtype] * (len(operation.inputs) - 1)))
+        cubin = compile_gate.compile_to_cubin(generated.write_source(program), (), "sm_90")
+        for function in cubin.functions:
+            # CUDA's trigonometric functions keep a table on the stack; nothing may need more.
+            assert function.local == 0 and function.stack <= 40, f"{operation.name}: {function}"
+
+
 def test_every_registered_kernel_exists():
     for name, kernel in cuda.KERNELS.items():
         assert callable(kernel.load()), name

@@ -30,6 +30,7 @@ REORDER = frozenset({"contract", "reassoc"})
 
 NOTICE_AFTER_S = 1.0
 
+settings: Any = config  # its members are made at run time
 compilations = 0  # functions of this package that this process compiled rather than loaded
 _lock = threading.RLock()
 
@@ -83,12 +84,12 @@ def digest(filename: str) -> str:
 def _numba_cache_in(folder: pathlib.Path) -> Iterator[None]:
     """While active, functions that numba is given keep their machine code below `folder`."""
     with _lock:
-        before = config.CACHE_DIR
-        config.CACHE_DIR = str(folder)
+        before = settings.CACHE_DIR
+        settings.CACHE_DIR = str(folder)
         try:
             yield
         finally:
-            config.CACHE_DIR = before
+            settings.CACHE_DIR = before
 
 
 # Decorators ---------------------------------------------------------------------------------------

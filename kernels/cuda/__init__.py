@@ -28,6 +28,7 @@ KERNELS: dict[str, Kernel] = {
     "avg_pool2d_gradient": _kernel("pooling:avg_pool2d_gradient"),
     "take": _kernel("indexing:take", _FLOATS + _COMPLEX),
     "scatter_add": _kernel("indexing:scatter_add"),
+    "add_along_axis": _kernel("indexing:add_along_axis"),
     "softmax": _kernel("softmax:softmax"),
     "log_softmax": _kernel("softmax:log_softmax"),
     "softmax_gradient": _kernel("softmax:softmax_gradient"),

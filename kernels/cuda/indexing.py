@@ -18,7 +18,9 @@ _COLUMNS = 128
 _MOST_LOOKS = 1 << 28
 
 _take = Text("take.cu", ["take"], [(w, i) for w in _WORDS.values() for i in _INDICES])
-_scatter = Text("scatter_add.cu", ["scatter_add"], [(f, i) for f in FLOATS for i in _INDICES])
+_scatter = Text(
+    "scatter_add.cu", ["scatter_add", "add_along_axis"], [(f, i) for f in FLOATS for i in _INDICES]
+)
 
 
 def take(x: Any, indices: Any, *, axis: int, out: Any = None) -> Any:
@@ -72,6 +74,24 @@ def scatter_add(x: Any, indices: Any, updates: Any, *, axis: int, out: Any = Non
         grid = (min(tiles, MOST_BLOCKS), 1, 1)
         arrays = (x, ids, order, updates, y)
         kernel(grid, (_COLUMNS, 1, 1), *arrays, outer, n, ids.size, inner)
+    return deliver(y, out)
+
+
+def add_along_axis(x: Any, indices: Any, updates: Any, *, axis: int, out: Any = None) -> Any:
+    """A copy of x with updates[i, j] added at [i, indices[i, j]] (axis 1), in the order of j."""
+    if x.dtype.name not in FLOATS:
+        return NotImplemented
+    axis %= x.ndim
+    updates, indices = dense(updates), _known_integers(indices)
+    outer, n, inner = _split(x.shape, axis)
+    k = indices.shape[axis]
+    y = result_for(out, x.shape, x.dtype, indices, updates, *(() if out is x else (x,)))
+    if y is not x:
+        y[...] = x
+    if updates.size:
+        kernel = _scatter.kernel("add_along_axis", x.dtype.name, indices.dtype.name)
+        grid = blocks_for(outer * inner, _COLUMNS)
+        kernel(grid, (_COLUMNS, 1, 1), indices, updates, y, outer, n, k, inner)
     return deliver(y, out)
 
 

@@ -83,3 +83,23 @@ __global__ void __launch_bounds__(COLUMNS) scatter_add(
     __syncthreads();
   }
 }
+
+// y[o, ids[o, j, c], c] += updates[o, j, c] for y (outer, n, inner) and ids (outer, k, inner).  Each
+// column (o, c) belongs to one thread, which adds in the order of j.
+template <typename T, typename I>
+__global__ void __launch_bounds__(COLUMNS) add_along_axis(
+    const I* ids, const T* updates, T* y, long long outer, long long n, long long k,
+    long long inner) {
+  using A = compute_t<T>;
+  for (long long column = first_index(); column < outer * inner; column += index_step()) {
+    const long long o = divide(column, inner);
+    const long long c = column - o * inner;
+    for (long long j = 0; j < k; ++j) {
+      const long long from = (o * k + j) * inner + c;
+      const long long id = (long long)ids[from];
+      if (id < 0 || id >= n) continue;
+      T& to = y[(o * n + id) * inner + c];
+      to = T(A(to) + A(updates[from]));
+    }
+  }
+}

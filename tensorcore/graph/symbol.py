@@ -68,8 +68,9 @@ class Symbol(Tensor):
     def _refuse(self, what: str) -> TracingError:
         return TracingError(
             f"{what} needs values, but this tensor of shape {self.shape} is being traced and "
-            "has none yet. Use tensor operations such as tc.where instead of Python's if, return the tensor "
-            "and look at it outside, or run eagerly (run_eagerly=True, or without tc.function)."
+            "has none yet. Use tensor operations such as tc.where instead of Python's if, return "
+            "the tensor and look at it outside, or run eagerly (run_eagerly=True, or without "
+            "tc.function)."
         )
 
     def numpy(self) -> np.ndarray:
