@@ -35,6 +35,7 @@ for _module in pkgutil.iter_modules(cuda.__path__):
 _CALLS = "registers saved around the calls of CUDA's division and logarithm on sm_100 and sm_120"
 EXCUSED = {
     "cross_entropy.cu": (40, _CALLS),
+    "scatter_add.cu": (8, "a register saved around the call of CUDA's 64-bit division on sm_80"),
     "softmax.cu": (8, _CALLS),
     "sparse_cross_entropy.cu": (40, _CALLS),
     "rounding": (16, "registers saved around the calls of CUDA's integer division"),
@@ -154,7 +155,7 @@ def test_generated_program_compiles_without_spills(program, arch):
 
 
 def test_programs_of_all_operations_compile():
-    """What the operations' own expressions are made into, in float32 or whatever they compute in."""
+    """What the expressions of the operations are made into, in float32 or int32."""
     from tensorcore.ops import OPS
     from tensorcore.ops.elementwise import Elementwise
 
