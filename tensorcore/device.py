@@ -285,6 +285,11 @@ def device_of(array: Any) -> Device:
     return _gpu(array.device.id)
 
 
+def address(array: Any) -> int:
+    """Where the first element of an array is in the memory of its device."""
+    return array.ctypes.data if isinstance(array, np.ndarray) else array.data.ptr
+
+
 def to_numpy(array: Any) -> Any:
     """`array` as NumPy array (a copy for arrays of a GPU, after which errors found there are
     raised).

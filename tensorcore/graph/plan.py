@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from tensorcore.device import CPU, Device, check_range
+from tensorcore.device import CPU, Device, address, check_range
 from tensorcore.graph.graph import Graph, Node, base_of
 from tensorcore.graph.passes import prune, share
 from tensorcore.graph.symbol import NoData, Symbol
 from tensorcore.ops.door import kernel_for
 from tensorcore.ops.elementwise import Elementwise
+from tensorcore.ops.shaping import reshape
 from tensorcore.tensor import Tensor
 
 ALIGNMENT = 64  # bytes; one cache line, one AVX-512 register
@@ -47,6 +48,10 @@ class Plan:
         self._storages: list[tuple[Any, Any]] = []
         self._last_use = self._find_last_uses()
         self.steps: list[Step] = []
+        self._places: dict[int, Any] = {}  # where a symbol's value goes if that was decided early
+        for node in self.nodes:
+            if node.op is not None and node.op.pieces is not None:
+                self._place_pieces(node)
         for position, node in enumerate(self.nodes):
             self._add(position, node)
         self._results = [self._array(symbol) for symbol in self.outputs]
@@ -95,6 +100,23 @@ class Plan:
                 return
         self._streams.append((generator, self.graph.blocks[generator], [(kind, start, array)]))
 
+    def _place_pieces(self, node: Node) -> None:
+        """Let the inputs of a concatenation be computed where they are needed in the end."""
+        out = allocate(node.outputs[0].data, self.device)
+        self._places[id(node.outputs[0])] = out
+        views = node.op.pieces(out, node.inputs, **node.attrs)  # type: ignore[union-attr]
+        for value, view in zip(node.inputs, views, strict=True):
+            symbol = value
+            while symbol.node is not None and symbol.node.op is reshape:
+                symbol = symbol.node.inputs[0]
+            is_computed = symbol.node is not None and not symbol.node.op.is_view
+            if is_computed and not symbol.node.writes and view.flags.c_contiguous:
+                self._places.setdefault(id(symbol), view.reshape(symbol.shape))
+
+    def _destination(self, symbol: Symbol) -> Any:
+        place = self._places.get(id(symbol))
+        return allocate(symbol.data, self.device) if place is None else place
+
     # Steps --------------------------------------------------------------------------------------
 
     def _add(self, position: int, node: Node) -> None:
@@ -112,11 +134,16 @@ class Plan:
                 check = partial(check_range, self.device, arrays[index], low, high, message)
                 self.steps.append(check)
         outs = tuple(
-            self._storage_of(node.writes[i]) if node.writes else allocate(symbol.data, self.device)
+            self._storage_of(node.writes[i]) if node.writes else self._destination(symbol)
             for i, symbol in enumerate(node.outputs)
         )
         for symbol, array in zip(node.outputs, outs, strict=True):
             self._remember(symbol, array)
+        if node.op.pieces is not None:
+            for view, array in zip(node.op.pieces(outs[0], arrays, **node.attrs), arrays):
+                if not _is_same(view, array):
+                    self.steps.append(partial(self.device.xp.copyto, view, array))
+            return
         self.steps.append(self._step(node, arrays, outs if len(outs) > 1 else outs[0]))
 
     def _storage_of(self, variable: Any) -> Any:
@@ -189,6 +216,13 @@ class Plan:
         for variable in self.variables:
             variable.end_write()
         return [Tensor(array.copy(), self.device) for array in self._results]
+
+
+def _is_same(first: Any, second: Any) -> bool:
+    """Whether two arrays are the same elements of the same memory."""
+    if (first.shape, first.strides) != (second.shape, second.strides):
+        return False
+    return address(first) == address(second)
 
 
 def owner(array: Any) -> Any:

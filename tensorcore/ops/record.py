@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tensorcore import dtypes
+from tensorcore.device import to_numpy
 from tensorcore.errors import ArgumentTypeError
 
 OPS: dict[str, Op] = {}
@@ -78,11 +79,15 @@ class Op:
         promote: positions of the inputs that are brought to a common dtype first.
         is_view: whether the result may share memory with an input.
         takes_numbers: whether scalars of the host are given to the kernels as they are.
+        pieces: (out, arrays, **attributes) -> the views of the result that hold the inputs, for an
+            operation that only puts its inputs side by side.
         into: (xp, out, *arrays, **attributes): the reference, writing into an array that is given.
         bounds: inputs, attributes -> [(input position, low, high, message)]: ranges of indices and
             labels.
         trusted_on: kinds of devices on which whatever runs the operation refuses all that the rule
             refuses, so that the rule is asked only when that fails.
+        library: the library of CUDA that the reference needs on a GPU.  Where it cannot be loaded
+            the operation runs on the CPU, explicitly: arrays there and back, counted as "host".
         samples: random generator -> [(inputs, attributes)], read by tests and benchmarks.
     """
 
@@ -102,16 +107,20 @@ class Op:
         bounds: Callable[..., list[tuple[int, int, int, str]]] | None = None,
         trusted_on: Sequence[str] = (),
         into: Rule | None = None,
+        pieces: Rule | None = None,
+        library: str | None = None,
     ) -> None:
         self.name = name or rule.__name__
         self.rule = rule
-        self.reference = reference
+        self.library = library
+        self.reference = reference if library is None else self._where_possible(reference)
         self.samples = samples
         self.variadic = variadic
         self.is_view = is_view
         self.takes_numbers = takes_numbers
         self.bounds = bounds
         self.into = into
+        self.pieces = pieces
         parameters = list(inspect.signature(rule).parameters.values())
         if n_inputs is None:
             n_inputs = sum(p.kind is p.POSITIONAL_ONLY for p in parameters)
@@ -153,6 +162,24 @@ class Op:
 
     def __repr__(self) -> str:
         return f"<operation {self.name}{self.__signature__}>"
+
+    def _where_possible(self, reference: Rule) -> Rule:
+        """The reference on the arrays' device, or on the host where its library is missing."""
+        missing: set[str] = set()
+
+        def run(xp: Any, *arrays: Any, **attrs: Any) -> Any:
+            if xp is np:
+                return reference(xp, *arrays, **attrs)
+            if not missing:
+                try:
+                    return reference(xp, *arrays, **attrs)
+                except ImportError as error:
+                    missing.add(str(error))
+            self.runs["gpu", "host"] += 1
+            result = reference(np, *map(to_numpy, arrays), **attrs)
+            return tuple(map(xp.asarray, result)) if type(result) is tuple else xp.asarray(result)
+
+        return run
 
     @property
     def gradients(self) -> tuple[Gradient | str, ...]:
