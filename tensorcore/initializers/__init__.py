@@ -83,7 +83,8 @@ _registry = Registry(
 
 
 def get(identifier: Any) -> Any:
-    """The initializer named by a string, made from a configuration, or given as class, object or function.
+    """The initializer named by a string, made from a configuration, or given as class, object or
+    function.
 
     >>> get("zeros")((2,)).tolist()
     [0.0, 0.0]

@@ -30,7 +30,7 @@ class Initializer:
 
 
 class RandomInitializer(Initializer):
-    """Base of initializers with a seed: with a seed every call gives the same values, without it new ones."""
+    """Base of initializers with a seed: with one, every call gives the same values."""
 
     def __init__(self, seed: int | None = None) -> None:
         self.seed = seed

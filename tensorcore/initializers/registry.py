@@ -65,7 +65,8 @@ class Registry:
     def _from_dict(self, description: dict[str, Any]) -> Any:
         if "class_name" not in description:
             raise InvalidArgumentError(
-                f'{self.kind}: a configuration needs "class_name" and "config", received {description!r}'
+                f'{self.kind}: a configuration needs "class_name" and "config", received '
+                f"{description!r}"
             )
         thing = self.named(description["class_name"])
         return thing.from_config(description.get("config") or {})

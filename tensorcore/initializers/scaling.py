@@ -1,4 +1,4 @@
-"""Initializers that keep the size of signals: their variance depends on the number of inputs and outputs."""
+"""Initializers that keep the size of signals: their variance depends on inputs and outputs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ class VarianceScaling(RandomInitializer):
 
     Args:
         scale: positive number.
-        mode: n is the number of inputs ("fan_in"), of outputs ("fan_out"), or their mean ("fan_avg").
+        mode: n is the number of inputs ("fan_in"), of outputs ("fan_out"), or their mean
+            ("fan_avg").
         distribution: "truncated_normal", "untruncated_normal" or "uniform".
         seed: int, or None for the global stream.
     """

@@ -3,6 +3,7 @@
 There is no logic here: each name is defined in the rooms below.
 """
 
+from tensorcore.initializers import Initializer
 from tensorcore.keras import (
     activations,
     backend,
@@ -16,7 +17,6 @@ from tensorcore.keras import (
     optimizers,
     utils,
 )
-from tensorcore.initializers import Initializer
 from tensorcore.layers import Input, Layer
 from tensorcore.losses import Loss
 from tensorcore.metrics import Metric

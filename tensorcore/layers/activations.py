@@ -39,15 +39,17 @@ def linear(x: Any) -> Any:
 def relu(
     x: Any, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0
 ) -> Any:
-    """Rectified linear unit: x from `threshold` on, limited to `max_value`; negative_slope (x - threshold) below.
+    """Rectified linear unit: x from `threshold` on, limited to `max_value`; negative_slope (x -
+    threshold) below.
 
     >>> relu([-1.0, 0.5, 9.0], max_value=6.0).tolist()
     [0.0, 0.5, 6.0]
     """
-    if not negative_slope and max_value is None and not threshold:
-        return nn.relu(x)
-    below = multiply(negative_slope, subtract(x, threshold))
-    y = where(greater_equal(x, threshold), x, below)
+    if negative_slope or threshold:
+        below = multiply(negative_slope, subtract(x, threshold))
+        y = where(greater_equal(x, threshold), x, below)
+    else:
+        y = nn.relu(x)
     return y if max_value is None else minimum(y, max_value)
 
 
@@ -78,7 +80,8 @@ _registry = Registry(
 
 
 def get(identifier: Any) -> Any:
-    """The activation function named by a string, or the function or layer itself; `linear` for None.
+    """The activation function named by a string, or the function or layer itself; `linear` for
+    None.
 
     >>> get("relu")([-1.0, 2.0]).tolist()
     [0.0, 2.0]

@@ -17,7 +17,7 @@ from tensorcore.layers.naming import to_snake_case, unique_name
 from tensorcore.layers.structure import leaves, map_structure
 from tensorcore.ops.creation import zeros
 from tensorcore.ops.transfer import astype
-from tensorcore.tensor import as_tensor
+from tensorcore.tensor import Tensor, as_tensor
 from tensorcore.variable import Variable
 
 Shape = tuple[Any, ...]
@@ -49,15 +49,16 @@ class Layer:
         name: unique in its model; made from the class name if None.
         trainable: whether optimizers may change the weights.
         dtype: dtype of weights and computation; floating-point inputs are converted to it.
-        input_shape: shape of one sample, for the first layer of a Sequential model (as does `input_dim`).
+        input_shape: shape of one sample, for the first layer of a Sequential model (as does
+            `input_dim`).
 
-    A subclass sets its options in `__init__`, makes its weights in `build(input_shape)` with `add_weight`, and
-    computes in `call(inputs)`, which may also take `training` and further arguments.  Layers and variables kept
-    in attributes, lists and dicts belong to the layer.
+    A subclass sets its options in `__init__`, makes its weights in `build(input_shape)` with
+    `add_weight`, and computes in `call(inputs)`, which may also take `training` and further
+    arguments.  Layers and variables kept in attributes, lists and dicts belong to the layer.
 
         class Scale(Layer):
             def build(self, input_shape):
-                self.factor = self.add_weight(shape=(input_shape[-1],), initializer="ones", name="factor")
+                self.factor = self.add_weight((input_shape[-1],), "ones", name="factor")
 
             def call(self, inputs):
                 return inputs * self.factor
@@ -107,8 +108,8 @@ class Layer:
     def __setattr__(self, name: str, value: Any) -> None:
         if not self._ready and isinstance(value, (Layer, Variable)):
             raise TrainingError(
-                f"{type(self).__name__}: call super().__init__() at the start of __init__, before layers and "
-                "variables are made attributes"
+                f"{type(self).__name__}: call super().__init__() at the start of __init__, before "
+                "layers and variables are made attributes"
             )
         object.__setattr__(self, name, value)
 
@@ -161,7 +162,8 @@ class Layer:
 
         Args:
             shape: its shape; () if None.
-            initializer: name, object or function of (shape, dtype); "glorot_uniform" for floats and "zeros"
+            initializer: name, object or function of (shape, dtype); "glorot_uniform" for floats
+                and "zeros"
                 for other dtypes if None.
             dtype: that of the layer if None.
             trainable: whether optimizers may change it.
@@ -215,7 +217,7 @@ class Layer:
 
     @property
     def weights(self) -> list[Variable]:
-        """All variables: the layer's own trainable ones, the other own ones, then those of its layers."""
+        """All variables: own trainable ones, other own ones, then those of the layers inside."""
         layers = self._scan()
         found = {id(v): v for v in self._own_trainable + self._own_fixed}
         for layer in layers:
@@ -255,7 +257,8 @@ class Layer:
         """Number of elements of all weights."""
         if not self.built:
             raise TrainingError(
-                f"{self._who()} has no weights yet; call it on data or call build(input_shape) first"
+                f"{self._who()} has no weights yet; call it on data or call build(input_shape) "
+                "first"
             )
         return sum(variable.size for variable in self.weights)
 
@@ -270,7 +273,8 @@ class Layer:
         received = [np.shape(value) for value in weights]
         if expected != received:
             raise ShapeError(
-                f"{self._who()}.set_weights: expected arrays of shapes {expected}, received {received}"
+                f"{self._who()}.set_weights: expected arrays of shapes {expected}, received "
+                f"{received}"
             )
         for variable, value in zip(variables, weights, strict=True):
             variable.assign(np.asarray(value).astype(variable.dtype, copy=False))
@@ -284,7 +288,7 @@ class Layer:
 
     @property
     def losses(self) -> list[Any]:
-        """What `add_loss` collected in this layer and the layers inside since the last call of the model."""
+        """What `add_loss` collected here and in the layers inside since the last training step."""
         if not context.added_loss:  # walking over all layers takes longer than a small layer's step
             return []
         return [loss for layer in self._flatten_layers() for loss in layer._losses]
@@ -308,6 +312,8 @@ class Layer:
 
     def _first_call(self, inputs: Any, args: Any, kwargs: Any) -> Any:
         """Build and call; the layers inside that are built on the way are named after this one."""
+        if self.input_spec is not None:
+            self._check_input(inputs.shape)
         before = context.path
         context.path = (*before, self.name)
         try:
@@ -350,10 +356,12 @@ class Layer:
     def _as_input(self, value: Any) -> Any:
         if isinstance(value, Layer):
             raise TrainingError(
-                f"{self._who()} was called on {value!r}: models made by calling layers on keras.Input() are not "
-                "there yet; use keras.Sequential or a subclass of keras.Model"
+                f"{self._who()} was called on {value!r}: models made by calling layers on "
+                "keras.Input() are not there yet; use keras.Sequential or a subclass of "
+                "keras.Model"
             )
-        tensor = as_tensor(value, device=None if hasattr(value, "device") else self.device)
+        # Host values go to the weights; tensors stay where they are.
+        tensor = value if isinstance(value, Tensor) else as_tensor(value, device=self.device)
         if tensor.dtype != self.dtype and dtypes.is_float(tensor.dtype):
             tensor = astype(tensor, self.dtype)
         return tensor
@@ -410,5 +418,6 @@ def not_there_yet(layer: Any, **options: Any) -> None:
     for name, value in options.items():
         if value is not None:
             raise InvalidArgumentError(
-                f"{type(layer).__name__}: {name}={value!r} is not there yet; leave it out, or use None"
+                f"{type(layer).__name__}: {name}={value!r} is not there yet; leave it out, or use "
+                "None"
             )

@@ -1,4 +1,4 @@
-"""What layers tell the layers inside them: whether this is training, and the path of their names."""
+"""What layers tell the layers inside them: whether this is training, and the path of names."""
 
 from __future__ import annotations
 

@@ -32,7 +32,8 @@ class Conv2D(Layer):
         kernel_regularizer, bias_regularizer, activity_regularizer: must be None for now.
         kernel_constraint, bias_constraint: must be None for now.
 
-    Input: shape (batch, height, width, channels).  Output: shape (batch, new height, new width, filters).
+    Input: shape (batch, height, width, channels).  Output: shape (batch, new height, new width,
+        filters).
     """
 
     def __init__(
@@ -67,8 +68,8 @@ class Conv2D(Layer):
         )
         if filters <= 0 or groups <= 0 or filters % groups:
             raise InvalidArgumentError(
-                f"Conv2D: filters must be a positive multiple of groups, received filters={filters} and "
-                f"groups={groups}"
+                "Conv2D: filters must be a positive multiple of groups, received "
+                f"filters={filters} and groups={groups}"
             )
         self.filters = int(filters)
         self.kernel_size = pair(self, "kernel_size", kernel_size)
@@ -86,8 +87,8 @@ class Conv2D(Layer):
         channels = known_last(self, input_shape)
         if channels % self.groups:
             raise ShapeError(
-                f'Conv2D "{self.name}": the channels of its input must be a multiple of groups={self.groups}, '
-                f"received shape {tuple(input_shape)}"
+                f'Conv2D "{self.name}": the channels of its input must be a multiple of '
+                f"groups={self.groups}, received shape {tuple(input_shape)}"
             )
         shape = (*self.kernel_size, channels // self.groups, self.filters)
         self.kernel = self.add_weight(shape, self.kernel_initializer, name="kernel")
@@ -137,7 +138,8 @@ def pair(layer: Layer, argument: str, value: Any) -> tuple[int, int]:
     values = (value, value) if isinstance(value, int) else tuple(value)
     if len(values) != 2 or not all(isinstance(v, int) and v > 0 for v in values):
         raise InvalidArgumentError(
-            f"{type(layer).__name__}: {argument} must be a positive int or a pair of them, received {value!r}"
+            f"{type(layer).__name__}: {argument} must be a positive int or a pair of them, "
+            f"received {value!r}"
         )
     return values
 
@@ -164,8 +166,9 @@ def window_shape(
             )
             if size <= 0:
                 raise ShapeError(
-                    f'{type(layer).__name__} "{layer.name}": a window of {window} does not fit into its input '
-                    f"of shape {tuple(shape)}; use a smaller window or padding='same'"
+                    f'{type(layer).__name__} "{layer.name}": a window of {window} does not fit '
+                    f"into its input of shape {tuple(shape)}; use a smaller window or "
+                    "padding='same'"
                 )
         sizes.append(size)
     return tuple(sizes)

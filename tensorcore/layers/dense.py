@@ -95,7 +95,7 @@ def known_last(layer: Layer, shape: Any) -> int:
     """The size of the last dimension, which weights are made for."""
     if shape[-1] is None:
         raise InvalidArgumentError(
-            f'{type(layer).__name__} "{layer.name}": the last dimension of its input must be known, '
-            f"received shape {tuple(shape)}"
+            f'{type(layer).__name__} "{layer.name}": the last dimension of its input must be '
+            f"known, received shape {tuple(shape)}"
         )
     return int(shape[-1])

@@ -11,7 +11,8 @@ from tensorcore.random import Generator
 
 
 class Dropout(Layer):
-    """In training sets each input to 0 with probability `rate` and scales the others by 1 / (1 - rate).
+    """In training sets each input to 0 with probability `rate` and scales the others by 1 / (1 -
+    rate).
 
     Args:
         rate: from 0 to 1.

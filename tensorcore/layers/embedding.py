@@ -44,7 +44,8 @@ class Embedding(Layer):
         super().__init__(**kwargs)
         if input_dim <= 0 or output_dim <= 0:
             raise InvalidArgumentError(
-                f"Embedding: input_dim and output_dim must be positive, received {input_dim} and {output_dim}"
+                f"Embedding: input_dim and output_dim must be positive, received {input_dim} and "
+                f"{output_dim}"
             )
         not_there_yet(
             self,

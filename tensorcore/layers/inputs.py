@@ -55,7 +55,7 @@ class InputLayer(Layer):
         return {"batch_shape": self.batch_shape, "dtype": self.dtype.name, "name": self.name}
 
 
-def Input(  # noqa: N802 - the name that Keras gave it
+def Input(
     shape: Sequence[int | None] | int | None = None,
     batch_size: int | None = None,
     dtype: Any = None,

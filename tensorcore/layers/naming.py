@@ -1,4 +1,4 @@
-"""Names of layers, models, metrics and optimizers: the class name in snake case, numbered when repeated."""
+"""Names of layers, models and so on: the class name in snake case, numbered when repeated."""
 
 from __future__ import annotations
 

@@ -20,7 +20,8 @@ class MaxPooling2D(Layer):
         padding: "valid" or "same".
         data_format: only "channels_last".
 
-    Input: shape (batch, height, width, channels).  Output: shape (batch, new height, new width, channels).
+    Input: shape (batch, height, width, channels).  Output: shape (batch, new height, new width,
+        channels).
     """
 
     def __init__(

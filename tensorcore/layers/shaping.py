@@ -37,6 +37,7 @@ def check_channels_last(layer: Layer, data_format: str | None) -> None:
     """Refuse images that have their channels first."""
     if data_format not in (None, "channels_last"):
         raise InvalidArgumentError(
-            f"{type(layer).__name__}: data_format={data_format!r} is not there; images have shape (batch, height, "
-            "width, channels). Move the channels of your data with tc.moveaxis(images, 1, -1)"
+            f"{type(layer).__name__}: data_format={data_format!r} is not there; images have shape "
+            "(batch, height, width, channels). Move the channels of your data with "
+            "tc.moveaxis(images, 1, -1)"
         )

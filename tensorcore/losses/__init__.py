@@ -41,7 +41,8 @@ __all__ = [
     "sparse_categorical_crossentropy",
 ]
 
-# A class under its own spelling, a function under the name with underscores: the key is the same for both,
+# A class under its own spelling, a function under the name with underscores: the key is the same
+# for both,
 # and programs that ask by string want the function.
 registry = Registry(
     "loss",

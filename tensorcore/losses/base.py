@@ -32,7 +32,8 @@ class Loss:
         }.get(reduction, reduction)
         if reduction not in REDUCTIONS:
             raise InvalidArgumentError(
-                f"{type(self).__name__}: reduction must be one of {REDUCTIONS}, received {reduction!r}"
+                f"{type(self).__name__}: reduction must be one of {REDUCTIONS}, received "
+                f"{reduction!r}"
             )
         self.name = name or to_snake_case(type(self).__name__)
         self.reduction = reduction

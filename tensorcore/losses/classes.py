@@ -48,7 +48,7 @@ class BinaryCrossentropy(LossFunction):
 
 
 class CategoricalCrossentropy(LossFunction):
-    """Cross-entropy of one-hot labels; see `functions.categorical_crossentropy` for the arguments."""
+    """Cross-entropy of one-hot labels; see `functions.categorical_crossentropy` for arguments."""
 
     def __init__(
         self,
@@ -63,7 +63,8 @@ class CategoricalCrossentropy(LossFunction):
 
 
 class SparseCategoricalCrossentropy(LossFunction):
-    """Cross-entropy of integer labels; see `functions.sparse_categorical_crossentropy` for the arguments.
+    """Cross-entropy of integer labels; see `functions.sparse_categorical_crossentropy` for the
+    arguments.
 
     >>> loss = SparseCategoricalCrossentropy(from_logits=True)
     >>> round(float(loss([1], [[0.0, 0.0]])), 4)

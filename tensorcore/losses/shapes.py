@@ -32,7 +32,8 @@ def as_float_pair(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
 def same_rank(first: Any, second: Any) -> tuple[Any, Any]:
     """Without the last dimension of size 1 that one of the two has and the other has not.
 
-    A vector that meets a column becomes a column, so that (N,) and (N, 1) never broadcast to (N, N).
+    A vector that meets a column becomes a column, so that (N,) and (N, 1) never broadcast to (N,
+    N).
     """
     difference = len(first.shape) - len(second.shape)
     if difference == 1 and first.shape[-1] == 1:
@@ -50,13 +51,13 @@ def check_same_shape(name: str, y_true: Any, y_pred: Any, hint: str = "") -> Non
     """Refuse labels whose shape is not that of the predictions."""
     if tuple(y_true.shape) != tuple(y_pred.shape):
         raise ShapeError(
-            f"{name}: expected labels of the predictions' shape {tuple(y_pred.shape)}, received labels of shape "
-            f"{tuple(y_true.shape)}.{hint}"
+            f"{name}: expected labels of the predictions' shape {tuple(y_pred.shape)}, received "
+            f"labels of shape {tuple(y_true.shape)}.{hint}"
         )
 
 
 def weighted(values: Any, sample_weight: Any) -> Any:
-    """The values multiplied by weights of their shape, or of the shape of their leading dimensions."""
+    """The values multiplied by weights of their shape, or of their leading dimensions."""
     if sample_weight is None:
         return values
     weight = as_tensor(sample_weight, device=values.device)
@@ -71,7 +72,8 @@ def weighted(values: Any, sample_weight: Any) -> Any:
     )
     if not fits:
         raise ShapeError(
-            f"sample_weight: expected one weight a sample, shape {tuple(values.shape[:1])}, or one a value, shape "
-            f"{tuple(values.shape)}; received shape {tuple(as_tensor(sample_weight).shape)}"
+            f"sample_weight: expected one weight a sample, shape {tuple(values.shape[:1])}, or one "
+            f"a value, shape {tuple(values.shape)}; received shape "
+            f"{tuple(as_tensor(sample_weight).shape)}"
         )
     return multiply(values, weight)

@@ -57,7 +57,8 @@ _registry = Registry(
 
 
 def get(identifier: Any) -> Any:
-    """The metric named by a string, made from a configuration, or given as class, object or function.
+    """The metric named by a string, made from a configuration, or given as class, object or
+    function.
 
     >>> get("mse").name
     'mean_squared_error'

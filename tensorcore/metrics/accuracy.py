@@ -60,8 +60,8 @@ def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> Any:
         y_true = squeeze(y_true, -1)
     if tuple(y_true.shape) != tuple(y_pred.shape[:-1]):
         raise ShapeError(
-            f"sparse_categorical_accuracy: for predictions of shape {tuple(y_pred.shape)} expected labels of shape "
-            f"{tuple(y_pred.shape[:-1])}, received {tuple(y_true.shape)}"
+            f"sparse_categorical_accuracy: for predictions of shape {tuple(y_pred.shape)} expected "
+            f"labels of shape {tuple(y_pred.shape[:-1])}, received {tuple(y_true.shape)}"
         )
     return astype(equal(argmax(y_pred, axis=-1), y_true), dtypes.float32)
 

@@ -125,7 +125,8 @@ class Mean(Metric):
 
         Args:
             values: number or tensor.
-            sample_weight: factors, of the values' shape or that of their leading dimensions; ones if None.
+            sample_weight: factors, of the values' shape or that of their leading dimensions; ones
+                if None.
         """
         values = as_tensor(values)
         if sample_weight is None:

@@ -25,8 +25,8 @@ def get(identifier: Any) -> Any:
     found = _registry.get(identifier)
     if found is not None and not hasattr(found, "apply_gradients"):
         raise ArgumentTypeError(
-            f'optimizer: expected a name such as "adam" or an object such as keras.optimizers.Adam(), '
-            f"received {identifier!r}"
+            'optimizer: expected a name such as "adam" or an object such as '
+            f"keras.optimizers.Adam(), received {identifier!r}"
         )
     return found
 

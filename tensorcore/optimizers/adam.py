@@ -13,8 +13,8 @@ from tensorcore.optimizers.base import Optimizer
 class Adam(Optimizer):
     """Gradient descent with running means of the gradient and of its square (Kingma and Ba, 2014).
 
-    m' = m + (1 - beta_1)(g - m), v' = v + (1 - beta_2)(g**2 - v),
-    w' = w - a m' / (sqrt(v') + epsilon) with a = learning_rate sqrt(1 - beta_2**t) / (1 - beta_1**t).
+    m' = m + (1 - beta_1)(g - m), v' = v + (1 - beta_2)(g**2 - v), w' = w - a m' / (sqrt(v') +
+    epsilon) with a = learning_rate sqrt(1 - beta_2**t) / (1 - beta_1**t).
 
     Args:
         learning_rate: a float, a schedule, or a function without arguments.

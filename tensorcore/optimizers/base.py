@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tensorcore.errors import ArgumentTypeError, InvalidArgumentError, TrainingError
+from tensorcore.errors import ArgumentTypeError, InvalidArgumentError, ShapeError, TrainingError
 from tensorcore.layers.naming import to_snake_case, unique_name
 from tensorcore.optimizers import clipping
 from tensorcore.optimizers.flat import FlatGroup
@@ -28,8 +28,8 @@ class Optimizer:
         name: shown in messages.
         weight_decay, use_ema, loss_scale_factor, gradient_accumulation_steps: not there yet.
 
-    A subclass names its state, its update operation (see `tensorcore/ops/updates.py`) and the numbers that the
-    operation takes after weight, state and gradient:
+    A subclass names its state, its update operation (see `tensorcore/ops/updates.py`) and the
+    numbers that the operation takes after weight, state and gradient:
 
         class Momentum(Optimizer):
             state_names = ("velocity",)
@@ -64,8 +64,8 @@ class Optimizer:
         given = [argument for argument, value in limits.items() if value is not None]
         if len(given) > 1:
             raise InvalidArgumentError(
-                f"{type(self).__name__}: only one of clipnorm, clipvalue and global_clipnorm can be used, "
-                f"received {' and '.join(given)}"
+                f"{type(self).__name__}: only one of clipnorm, clipvalue and global_clipnorm can "
+                f"be used, received {' and '.join(given)}"
             )
         if given and limits[given[0]] <= 0:
             raise InvalidArgumentError(
@@ -86,7 +86,8 @@ class Optimizer:
         self._places: dict[int, tuple[FlatGroup, int]] = {}  # serial of a variable -> where it is
         self.built = False
 
-    # To be overridden ---------------------------------------------------------------------------------
+    # To be overridden
+    # ---------------------------------------------------------------------------------
 
     def scalars(self, learning_rate: float, step: int) -> tuple[Any, ...]:
         """The numbers that the update takes after the gradient; `step` counts from 1."""
@@ -115,7 +116,8 @@ class Optimizer:
             config["learning_rate"] = schedules.deserialize(config["learning_rate"])
         return cls(**config)
 
-    # Learning rate ------------------------------------------------------------------------------------
+    # Learning rate
+    # ------------------------------------------------------------------------------------
 
     @property
     def learning_rate(self) -> Any:
@@ -133,14 +135,15 @@ class Optimizer:
             return
         if self._schedule is not None:
             raise TrainingError(
-                f"{type(self).__name__}: its learning rate follows a schedule and cannot be set; make the optimizer "
-                "with a float instead"
+                f"{type(self).__name__}: its learning rate follows a schedule and cannot be set; "
+                "make the optimizer with a float instead"
             )
         try:
             number = float(value)
         except (TypeError, ValueError):
             raise ArgumentTypeError(
-                f"{type(self).__name__}: learning_rate must be a number or a schedule, received {value!r}"
+                f"{type(self).__name__}: learning_rate must be a number or a schedule, received "
+                f"{value!r}"
             ) from None
         if self._learning_rate is None:
             self._learning_rate = Variable(
@@ -158,11 +161,12 @@ class Optimizer:
             return self._schedule(self.iterations)
         return self._schedule()
 
-    # State --------------------------------------------------------------------------------------------
+    # State
+    # --------------------------------------------------------------------------------------------
 
     @property
     def variables(self) -> list[Variable]:
-        """Step count, learning rate (unless a schedule gives it), and the state of each parameter in turn."""
+        """Step count, learning rate (without a schedule), and the state of each parameter."""
         found = [self.iterations]
         if self._learning_rate is not None:
             found.append(self._learning_rate)
@@ -171,7 +175,7 @@ class Optimizer:
         return found
 
     def build(self, variables: Iterable[Variable]) -> None:
-        """Take over `variables`: move them into flat buffers and make their state.  Known ones are kept."""
+        """Take over `variables`: move them into flat buffers, make their state; keep known ones."""
         fresh: dict[Any, list[Variable]] = {}
         for variable in variables:
             if variable.serial not in self._places:
@@ -183,7 +187,8 @@ class Optimizer:
                 self._places[variable.serial] = (group, index)
         self.built = True
 
-    # Steps --------------------------------------------------------------------------------------------
+    # Steps
+    # --------------------------------------------------------------------------------------------
 
     def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Variable]]) -> Any:
         """One step with pairs of gradient and variable; returns the number of steps so far."""
@@ -215,6 +220,12 @@ class Optimizer:
             gradients, variables = self._without_missing(gradients, variables)
         if not variables:
             return
+        for gradient, variable in zip(gradients, variables, strict=True):
+            if tuple(gradient.shape) != variable.shape:
+                raise ShapeError(
+                    f"{type(self).__name__}: expected a gradient of shape {variable.shape} for "
+                    f"{variable.path}, received shape {tuple(gradient.shape)}"
+                )
         self.build(variables)
         gradients = self._clip(gradients)
         step = int(self.iterations) + 1
@@ -249,9 +260,9 @@ class Optimizer:
         missing = [v.path for g, v in zip(gradients, variables, strict=True) if g is None]
         if len(missing) == len(variables):
             raise InvalidArgumentError(
-                f"{type(self).__name__}: no gradient for any variable: {', '.join(missing)}. The loss does not "
-                "depend on them: compute it inside `with tc.GradientTape() as tape:` from the model's output, "
-                "without .numpy(), argmax or rounding in between."
+                f"{type(self).__name__}: no gradient for any variable: {', '.join(missing)}. The "
+                "loss does not depend on them: compute it inside `with tc.GradientTape() as "
+                "tape:` from the model's output, without .numpy(), argmax or rounding in between."
             )
         warnings.warn(
             f"Gradients do not exist for variables {missing} when minimizing the loss.",

@@ -1,4 +1,4 @@
-"""Parameters of one dtype and device side by side in one buffer, so that one kernel updates them all."""
+"""Parameters of one dtype and device in one buffer, so that one kernel updates them all."""
 
 from __future__ import annotations
 
@@ -6,20 +6,25 @@ from collections.abc import Sequence
 from typing import Any
 
 from tensorcore.ops.creation import zeros
-from tensorcore.ops.shaping import concat, reshape
+from tensorcore.ops.joining import concatenate
+from tensorcore.ops.shaping import reshape
+from tensorcore.ops.transfer import astype
 from tensorcore.ops.updates import variable_update
 from tensorcore.variable import Variable
 
 
 class FlatGroup:
-    """Variables that live in slices of one buffer, and their optimizer state in buffers of the same layout.
+    """Variables that live in slices of one buffer, and their optimizer state in buffers of the
+    same layout.
 
-    The variables stay readable and assignable: each owns its slice.  A variable that something else has moved
+    The variables stay readable and assignable: each owns its slice.  A variable that something
+        else has moved
     away meanwhile (another optimizer of the same model) is taken back before an update.
 
     Args:
         variables: of one dtype and one device.
-        state_names: names of the values that the optimizer keeps for each parameter; they start at 0.
+        state_names: names of the values that the optimizer keeps for each parameter; they start at
+            0.
     """
 
     def __init__(self, variables: Sequence[Variable], state_names: Sequence[str]) -> None:
@@ -65,7 +70,12 @@ class FlatGroup:
 
     def gather(self, gradients: Sequence[Any]) -> Any:
         """The gradients in the layout of the buffer."""
-        return concat([reshape(gradient, (-1,)) for gradient in gradients])
+        rows = [g if len(g.shape) == 1 else reshape(g, (-1,)) for g in gradients]
+        return self._fitting(rows[0] if len(rows) == 1 else concatenate(rows))
+
+    def _fitting(self, gradient: Any) -> Any:
+        dtype = self.weights.dtype
+        return gradient if gradient.dtype == dtype else astype(gradient, dtype)
 
     def update(self, op: Any, gradients: Sequence[Any], scalars: Sequence[Any]) -> None:
         """One step for all variables of the group."""
@@ -74,7 +84,8 @@ class FlatGroup:
         parts = list(self.variables)
         for states in self._states or ():
             parts += states
-        # Whoever holds an old value of a part gets a copy, as the part's own memory is about to change.
+        # Whoever holds an old value of a part gets a copy, as the part's own memory is about to
+        # change.
         for part in parts:
             part.begin_write()
         flats = [self.weights, *self.state]
@@ -86,7 +97,7 @@ class FlatGroup:
         """The same step for one variable alone."""
         self.adopt()
         targets = [self.variables[index], *self.states[index]]
-        variable_update(op, targets, [*targets, gradient, *scalars])
+        variable_update(op, targets, [*targets, self._fitting(gradient), *scalars])
 
 
 def _views(flat: Variable, variables: Sequence[Variable]) -> list[Any]:

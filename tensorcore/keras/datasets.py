@@ -1,0 +1,4 @@
+"""`keras.datasets`: modules with a `load_data()`."""
+
+from tensorcore.datasets import *  # noqa: F403
+from tensorcore.datasets import __all__ as __all__

@@ -1,0 +1,5 @@
+"""`keras.models`: Sequential and Model."""
+
+from tensorcore.training import Model, Sequential
+
+__all__ = ["Model", "Sequential"]

@@ -1,0 +1,215 @@
+"""Data cut into batches: arrays of the host, or anything that yields batches itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from tensorcore import random
+from tensorcore.device import Device
+from tensorcore.errors import ArgumentTypeError, InvalidArgumentError, ShapeError
+from tensorcore.layers.structure import leaves, map_structure
+from tensorcore.tensor import as_tensor
+
+
+def host(structure: Any) -> Any:
+    """Arrays, tensors, tables and lists of numbers as NumPy arrays, in the same nesting."""
+    if structure is None:
+        return None
+    if isinstance(structure, Mapping):
+        return {key: host(value) for key, value in structure.items()}
+    if isinstance(structure, (list, tuple)) and any(hasattr(part, "shape") for part in structure):
+        if all(np.ndim(part) == 0 for part in structure):
+            return np.asarray(structure)
+        return type(structure)([host(part) for part in structure])
+    return np.asarray(structure)
+
+
+def unpack(data: Any) -> tuple[Any, Any, Any]:
+    """x, y and sample_weight of a batch; what is missing is None."""
+    if not isinstance(data, tuple):
+        return data, None, None
+    if len(data) > 3:
+        raise InvalidArgumentError(
+            f"a batch must be x, (x, y) or (x, y, sample_weight), received a tuple of {len(data)}"
+        )
+    return (*data, None, None)[:3]  # type: ignore[return-value]
+
+
+def pack(x: Any, y: Any, sample_weight: Any) -> Any:
+    """The same the other way round: the tuple that `train_step` gets."""
+    if sample_weight is not None:
+        return x, y, sample_weight
+    return (x, y) if y is not None else (x,)
+
+
+def batch_length(x: Any) -> int:
+    """Number of samples of a batch."""
+    return int(next(leaves(x)).shape[0])
+
+
+class Placement:
+    """Brings host arrays to a device, floating-point ones in the dtype of the model."""
+
+    def __init__(self, device: Device, dtype: np.dtype) -> None:
+        self.device = device
+        self.dtype = dtype
+
+    def __call__(self, value: Any) -> Any:
+        if value is None:
+            return None
+        if isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.dtype != self.dtype:
+            value = value.astype(self.dtype)
+        tensor = as_tensor(value, device=self.device)
+        return tensor if tensor.device is self.device else tensor.to(self.device)
+
+
+class ArrayBatches:
+    """Batches of arrays that have one row a sample.
+
+    Args:
+        x, y, sample_weight: arrays or nested lists or dicts of them; y and sample_weight may be
+            None.
+        batch_size: rows a batch; the last one may be smaller.
+        shuffle: take the rows in a new random order at each pass.
+    """
+
+    def __init__(
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        batch_size: int = 32,
+        shuffle: bool = False,
+    ) -> None:
+        if (
+            isinstance(batch_size, bool)
+            or not isinstance(batch_size, (int, np.integer))
+            or batch_size <= 0
+        ):
+            raise InvalidArgumentError(
+                f"batch_size must be a positive int, received {batch_size!r}"
+            )
+        self.data = (host(x), host(y), host(sample_weight))
+        self.batch_size = int(batch_size)
+        self.shuffle = shuffle
+        self.samples = _count_samples(self.data)
+        self.steps = -(-self.samples // self.batch_size)
+
+    def split(
+        self, share: float, batch_size: int | None = None
+    ) -> tuple[ArrayBatches, ArrayBatches]:
+        """The first rows for training, and the last `share` of the rows for validation."""
+        if not 0 < share < 1:
+            raise InvalidArgumentError(
+                f"validation_split must be between 0 and 1, received {share!r}"
+            )
+        border = int(self.samples * (1 - share))
+        if border in (0, self.samples):
+            raise InvalidArgumentError(
+                f"validation_split={share} leaves no samples on one side; there are {self.samples}"
+            )
+        first = self._part(slice(0, border), self.batch_size, self.shuffle)
+        return first, self._part(slice(border, None), batch_size or self.batch_size, False)
+
+    def _part(self, rows: slice, batch_size: int, shuffle: bool) -> ArrayBatches:
+        data = [None if d is None else map_structure(lambda a: a[rows], d) for d in self.data]
+        return ArrayBatches(*data, batch_size=batch_size, shuffle=shuffle)
+
+    def batches(self, place: Placement) -> Iterator[Any]:
+        """One pass, as (x, y, sample_weight) with None for what there is not."""
+        order = random.permutation(self.samples, device="cpu").numpy() if self.shuffle else None
+        for start in range(0, self.samples, self.batch_size):
+            rows: Any = slice(start, start + self.batch_size)
+            if order is not None:
+                rows = order[rows]
+            yield tuple(None if d is None else _rows(d, rows, place) for d in self.data)
+
+
+class IterableBatches:
+    """Batches from a generator, a list or a data set: x, (x, y) or (x, y, sample_weight) each."""
+
+    def __init__(self, source: Iterable[Any]) -> None:
+        self.source = source
+        self.is_iterator = hasattr(source, "__next__")
+        self.steps = len(source) if hasattr(source, "__len__") else None
+
+    def batches(self, place: Placement) -> Iterator[Any]:
+        """One pass; an iterator is continued where it stopped."""
+        for data in self.source:
+            if isinstance(data, list) and len(data) in (2, 3) and hasattr(data[0], "shape"):
+                data = tuple(data)
+            yield tuple(
+                None if part is None else map_structure(place, part) for part in unpack(data)
+            )
+
+
+Batches = ArrayBatches | IterableBatches
+
+
+def batches_of(
+    x: Any,
+    y: Any = None,
+    sample_weight: Any = None,
+    batch_size: int | None = None,
+    shuffle: bool = False,
+) -> Batches:
+    """Batches of whatever `fit`, `evaluate` and `predict` were given."""
+    if x is None:
+        raise ArgumentTypeError("x is missing: expected arrays, or an iterable of batches (x, y)")
+    if not _is_iterable_of_batches(x):
+        return ArrayBatches(x, y, sample_weight, 32 if batch_size is None else batch_size, shuffle)
+    if y is not None or sample_weight is not None:
+        raise InvalidArgumentError(
+            f"x is a {type(x).__name__}, which yields batches (x, y) itself; y and sample_weight "
+            "must be left out"
+        )
+    return IterableBatches(x)
+
+
+def _is_iterable_of_batches(x: Any) -> bool:
+    if hasattr(x, "shape") or isinstance(x, (Mapping, str)) or hasattr(x, "iloc"):
+        return False
+    if isinstance(x, (list, tuple)):
+        return bool(x) and all(isinstance(part, tuple) and len(part) in (2, 3) for part in x)
+    return hasattr(x, "__iter__")
+
+
+def _count_samples(data: tuple[Any, Any, Any]) -> int:
+    counts: dict[str, int] = {}
+    for name, part in zip(("x", "y", "sample_weight"), data, strict=True):
+        for number, array in enumerate(leaves(part) if part is not None else ()):
+            if not np.ndim(array):
+                raise ShapeError(f"{name} must have one row a sample, received a single value")
+            counts[name if not number else f"{name}[{number}]"] = len(array)
+    if len(set(counts.values())) > 1:
+        listing = ", ".join(f"{name} has {count}" for name, count in counts.items())
+        raise ShapeError(f"the arrays must have the same number of samples, but {listing}")
+    samples = next(iter(counts.values()), 0)
+    if not samples:
+        raise InvalidArgumentError("there are no samples: x is empty")
+    return samples
+
+
+def _rows(structure: Any, rows: Any, place: Placement) -> Any:
+    if isinstance(structure, np.ndarray):
+        # `take` gathers rows about twice as fast as indexing does.
+        return place(structure[rows] if isinstance(rows, slice) else structure.take(rows, axis=0))
+    return map_structure(lambda array: _rows(array, rows, place), structure)
+
+
+def class_weights(y: Any, weights: Mapping[int, float], sample_weight: Any = None) -> np.ndarray:
+    """One weight a sample: that of its class, times the sample's own."""
+    labels = np.asarray(y)
+    if labels.ndim > 1 and labels.shape[-1] > 1:
+        labels = labels.argmax(axis=-1)
+    labels = labels.reshape(len(labels), -1)[:, 0].astype(np.int64)
+    present = np.unique(labels)
+    missing = [int(label) for label in present if int(label) not in weights]
+    if missing:
+        raise InvalidArgumentError(f"class_weight: no weight for the classes {missing}")
+    table = np.asarray([weights[int(label)] for label in present], np.float32)
+    result = table[np.searchsorted(present, labels)]
+    return result if sample_weight is None else result * np.asarray(sample_weight, np.float32)

@@ -1,0 +1,76 @@
+"""Values of metrics as numbers, read from the device only when somebody looks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+
+def as_number(value: Any) -> Any:
+    """A Python float for a scalar, an array for anything else; waits for the device."""
+    array = np.asarray(value)
+    return float(array) if array.ndim == 0 and array.dtype.kind in "fiub" else array
+
+
+def as_numbers(results: Mapping[str, Any]) -> dict[str, Any]:
+    """All values as numbers."""
+    return {name: as_number(value) for name, value in results.items()}
+
+
+class MetricResults(Mapping[str, Any]):
+    """The results of metrics, computed when one of them is asked for.
+
+    What a training step returns: a step whose results nobody reads computes and copies nothing.
+    """
+
+    def __init__(self, metrics: list[Any]) -> None:
+        self._metrics = metrics
+        self._found: dict[str, Any] | None = None
+
+    def _values(self) -> dict[str, Any]:
+        if self._found is None:
+            self._found = {}
+            for metric in self._metrics:
+                result = metric.result()
+                self._found.update(result if isinstance(result, dict) else {metric.name: result})
+        return self._found
+
+    def __getitem__(self, name: str) -> Any:
+        return self._values()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values())
+
+    def __len__(self) -> int:
+        return len(self._values())
+
+    def __repr__(self) -> str:
+        return repr(self._values())
+
+
+class Logs(Mapping[str, Any]):
+    """What callbacks get at the end of a batch: numbers, read from the device at the first look."""
+
+    def __init__(self, results: Mapping[str, Any]) -> None:
+        self._results = results
+        self._numbers: dict[str, Any] | None = None
+
+    def numbers(self) -> dict[str, Any]:
+        """The numbers themselves."""
+        if self._numbers is None:
+            self._numbers = as_numbers(self._results)
+        return self._numbers
+
+    def __getitem__(self, name: str) -> Any:
+        return self.numbers()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.numbers())
+
+    def __len__(self) -> int:
+        return len(self.numbers())
+
+    def __repr__(self) -> str:
+        return repr(self.numbers())

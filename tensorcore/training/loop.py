@@ -1,0 +1,261 @@
+"""The loops of `fit`, `evaluate` and `predict`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import nullcontext
+from typing import Any
+
+import numpy as np
+
+from tensorcore.errors import InvalidArgumentError, TrainingError
+from tensorcore.layers.structure import leaves, map_structure
+from tensorcore.progress import Progress
+from tensorcore.training import batches as data
+from tensorcore.training.callbacks import CallbackList
+from tensorcore.training.history import History
+from tensorcore.training.logs import Logs, as_numbers
+
+# `predict` without a batch size takes as many rows at once as fit into this, but never fewer than
+# 32.
+PREDICT_BYTES = 2**20
+PREDICT_SILENT_S = 0.5
+
+
+def fit(
+    model: Any,
+    source: data.Batches,
+    *,
+    epochs: int,
+    initial_epoch: int,
+    verbose: Any,
+    callbacks: Any,
+    validation: data.Batches | None,
+    steps_per_epoch: int | None,
+    validation_steps: int | None,
+    validation_freq: Any,
+) -> History:
+    """Train for epochs `initial_epoch` to `epochs` - 1."""
+    steps = steps_per_epoch or source.steps
+    history = History()
+    given = callbacks if isinstance(callbacks, CallbackList) else None
+    hooks = given or CallbackList(
+        [*_as_list(callbacks), history], model, epochs=epochs, steps=steps, verbose=verbose
+    )
+    history.set_model(model)
+    model.stop_training = False
+    model.history = history
+    feed = Feed(model, source, steps_per_epoch)
+    logs: dict[str, Any] = {}
+    hooks.call("on_train_begin", {})
+    for epoch in range(initial_epoch, epochs):
+        if feed.exhausted:
+            break
+        model.reset_metrics()
+        hooks.call("on_epoch_begin", epoch, {})
+        with _bar(verbose, steps, f"Epoch {epoch + 1}/{epochs}") as bar:
+            logs = _train_epoch(model, feed, hooks, bar)
+            if validation is not None and _validates(epoch, validation_freq):
+                found = evaluate(
+                    model, validation, verbose=0, callbacks=hooks, steps=validation_steps
+                )
+                logs.update({f"val_{name}": value for name, value in found.items()})
+            if bar is not None:
+                bar.finish(logs)
+        hooks.call("on_epoch_end", epoch, logs)
+        if model.stop_training:
+            break
+    hooks.call("on_train_end", logs)
+    return history
+
+
+def _train_epoch(
+    model: Any, feed: Feed, hooks: CallbackList, bar: Progress | None
+) -> dict[str, Any]:
+    """One pass of training; returns the metrics as numbers, which waits for the device."""
+    begins, ends = hooks.wants("on_train_batch_begin"), hooks.wants("on_train_batch_end")
+    results: Any = {}
+    step = 0
+    try:
+        for step, batch in enumerate(feed.epoch()):
+            if begins:
+                hooks.call("on_train_batch_begin", step, {})
+            results = model.train_step(data.pack(*batch))
+            if step == 0:
+                model._keep_trainable_weights()
+            logs = Logs(results)
+            if ends:
+                hooks.call("on_train_batch_end", step, logs)
+            if bar is not None:
+                bar.advance(metrics=logs.numbers)
+            if model.stop_training:
+                break
+    finally:
+        model._drop_trainable_weights()
+    if not results and not step:
+        raise InvalidArgumentError(
+            "fit: the data has no batch left; a generator can be used up only once"
+        )
+    return as_numbers(model._metrics_or(results))
+
+
+def evaluate(
+    model: Any, source: data.Batches, *, verbose: Any, callbacks: Any, steps: int | None
+) -> dict[str, Any]:
+    """The metrics over the data, as numbers."""
+    hooks = callbacks
+    if not isinstance(callbacks, CallbackList):
+        hooks = CallbackList(callbacks, model, steps=steps or source.steps, verbose=verbose)
+    begins, ends = hooks.wants("on_test_batch_begin"), hooks.wants("on_test_batch_end")
+    model.reset_metrics()
+    hooks.call("on_test_begin", {})
+    results: Any = {}
+    feed = Feed(model, source, steps)
+    with _bar(verbose, steps or source.steps, "Evaluate") as bar:
+        for step, batch in enumerate(feed.epoch()):
+            if begins:
+                hooks.call("on_test_batch_begin", step, {})
+            results = model.test_step(data.pack(*batch))
+            logs = Logs(results)
+            if ends:
+                hooks.call("on_test_batch_end", step, logs)
+            if bar is not None:
+                bar.advance(metrics=logs.numbers)
+        found = as_numbers(model._metrics_or(results))
+        if bar is not None:
+            bar.finish(found)
+    hooks.call("on_test_end", found)
+    return found
+
+
+def predict(
+    model: Any,
+    x: Any,
+    *,
+    batch_size: int | None,
+    verbose: Any,
+    steps: int | None,
+    callbacks: Any,
+) -> Any:
+    """The outputs for all rows, as NumPy arrays."""
+    source = data.batches_of(x, batch_size=batch_size)
+    if batch_size is None and isinstance(source, data.ArrayBatches):
+        nbytes = sum(array.nbytes for array in leaves(source.data[0]))
+        rows = max(32, PREDICT_BYTES * source.samples // max(nbytes, 1))
+        source.batch_size = int(rows)
+        source.steps = -(-source.samples // source.batch_size)
+    hooks = CallbackList(callbacks, model, steps=steps or source.steps, verbose=verbose)
+    quiet_until = time.monotonic() + (PREDICT_SILENT_S if verbose == "auto" else 0.0)
+    outputs = []
+    bar: Progress | None = None
+    hooks.call("on_predict_begin", {})
+    try:
+        for step, batch in enumerate(Feed(model, source, steps).epoch()):
+            hooks.call("on_predict_batch_begin", step, {})
+            outputs.append(model.predict_step(data.pack(*batch)))
+            hooks.call("on_predict_batch_end", step, {"outputs": outputs[-1]})
+            if bar is not None:
+                bar.advance()
+            elif verbose and time.monotonic() >= quiet_until:
+                bar = Progress(
+                    steps or source.steps, "Predict", live=None if verbose != 2 else False
+                )
+                bar.advance(step + 1)
+    except BaseException:
+        if bar is not None:
+            bar.stop()
+        raise
+    if bar is not None:
+        bar.finish()
+    hooks.call("on_predict_end", {})
+    if not outputs:
+        raise InvalidArgumentError("predict: the data has no batch")
+    return _joined(outputs)
+
+
+def _joined(outputs: list[Any]) -> Any:
+    """The outputs of all batches one after the other, in the structure of one."""
+    parts = [list(leaves(output)) for output in outputs]
+    joined = iter(
+        [
+            np.concatenate([np.asarray(part, copy=False) for part in column])
+            for column in zip(*parts)
+        ]
+    )
+    return map_structure(lambda _: next(joined), outputs[0])
+
+
+class Feed:
+    """The batches of one epoch after the other, on the model's device.
+
+    With a number of steps an epoch the passes over the data follow each other without regard to
+    epochs.
+    """
+
+    def __init__(self, model: Any, source: data.Batches, steps: int | None) -> None:
+        if steps is not None and (not isinstance(steps, (int, np.integer)) or steps <= 0):
+            raise InvalidArgumentError(
+                f"the number of steps must be a positive int, received {steps!r}"
+            )
+        self.model = model
+        self.source = source
+        self.steps = steps
+        self.exhausted = False
+        self._running: Iterator[Any] | None = None
+
+    def _start(self) -> Iterator[Any]:
+        return self.source.batches(data.Placement(self.model.device, self.model.dtype))
+
+    def epoch(self) -> Iterator[Any]:
+        """The batches of the next epoch."""
+        if self.steps is None:
+            yield from self._start()
+            self.exhausted = getattr(self.source, "is_iterator", False)
+            return
+        for _ in range(self.steps):
+            batch = self._next()
+            if batch is None:
+                self.exhausted = True
+                return
+            yield batch
+
+    def _next(self) -> Any:
+        for _ in range(2):
+            if self._running is None:
+                self._running = self._start()
+            batch = next(self._running, None)
+            if batch is not None:
+                return batch
+            self._running = None
+        return None
+
+
+def _bar(verbose: Any, steps: int | None, description: str) -> Any:
+    if verbose not in (0, 1, 2, "auto", "0", "1", "2", True, False):
+        raise InvalidArgumentError(f'verbose must be "auto", 0, 1 or 2, received {verbose!r}')
+    if verbose in (0, "0"):
+        return nullcontext()
+    return Progress(steps, description, live=False if verbose in (2, "2") else None)
+
+
+def _validates(epoch: int, frequency: Any) -> bool:
+    if isinstance(frequency, int):
+        return (epoch + 1) % frequency == 0
+    return epoch + 1 in frequency
+
+
+def _as_list(callbacks: Any) -> list[Any]:
+    if callbacks is None:
+        return []
+    return list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks]
+
+
+def check_compiled(model: Any, method: str) -> None:
+    """Refuse to train a model of which nobody said how."""
+    if not model.compiled:
+        raise TrainingError(
+            f'{method}: the model "{model.name}" is not compiled. Call '
+            'model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", '
+            'metrics=["accuracy"]) first.'
+        )

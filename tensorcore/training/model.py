@@ -1,0 +1,464 @@
+"""The model: a layer that can be compiled, trained, evaluated and asked for predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tensorcore.autodiff import GradientTape
+from tensorcore.errors import InvalidArgumentError, TrainingError
+from tensorcore.layers.base import Layer
+from tensorcore.layers.inputs import InputLayer
+from tensorcore.layers.structure import map_structure
+from tensorcore.metrics import Mean, Metric
+from tensorcore.ops.creation import zeros
+from tensorcore.training import batches as data
+from tensorcore.training import loop
+from tensorcore.training.compile import Compiled
+from tensorcore.training.logs import MetricResults, as_numbers
+from tensorcore.variable import Variable
+
+
+class Model(Layer):
+    """A layer with training: subclass it with layers in `__init__` and the computation in `call`.
+
+    >>> from tensorcore.layers import Dense
+    >>> class Net(Model):
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.dense = Dense(1)
+    ...     def call(self, x):
+    ...         return self.dense(x)
+    >>> Net()([[1.0, 2.0]]).shape
+    (1, 1)
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        if args or "inputs" in kwargs or "outputs" in kwargs:
+            raise TrainingError(
+                "Model(inputs, outputs) is not there yet; use keras.Sequential, or subclass "
+                "keras.Model and write call(self, x)"
+            )
+        super().__init__(**kwargs)
+        self.compiled = False
+        self.stop_training = False
+        self.history: Any = None
+        self.optimizer: Any = None
+        self._compiled: Compiled | None = None
+        self._loss_tracker = Mean(name="loss")
+        self._kept_trainable: list[Variable] | None = None
+
+    # Structure
+    # ----------------------------------------------------------------------------------------
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers directly inside the model."""
+        return [layer for layer in self._scan() if not isinstance(layer, InputLayer)]
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+        """The layer of this name, or with this number."""
+        layers = self.layers
+        if (name is None) == (index is None):
+            raise InvalidArgumentError("get_layer: expected either a name or an index")
+        if index is not None:
+            if not -len(layers) <= index < len(layers):
+                raise InvalidArgumentError(
+                    f"get_layer: the model has {len(layers)} layers, received index {index}"
+                )
+            return layers[index]
+        for layer in layers:
+            if layer.name == name:
+                return layer
+        raise InvalidArgumentError(
+            f'get_layer: there is no layer "{name}"; there are {[layer.name for layer in layers]}'
+        )
+
+    def build(self, input_shape: Any) -> None:
+        """Make the weights by running the model on zeros of this shape; None is any size."""
+        if self.built or type(self).call is Model.call:
+            return
+        is_list = isinstance(input_shape, (list, dict))
+        if isinstance(input_shape, list) and not any(
+            isinstance(s, (list, tuple)) for s in input_shape
+        ):
+            is_list = False
+        if is_list:
+            inputs = map_shapes(self._zeros, input_shape)
+        else:
+            inputs = self._zeros(tuple(input_shape))
+        self._note_build(input_shape)
+        self(inputs, training=False)
+
+    def _zeros(self, shape: Any) -> Any:
+        return zeros(
+            tuple(1 if n is None else n for n in shape), dtype=self.dtype, device=self.device
+        )
+
+    def _first_call(self, inputs: Any, args: Any, kwargs: Any) -> Any:
+        # A model without a `build` of its own is built by its call; to run it once more would be
+        # of no use.
+        if type(self).build is Model.build:
+            self._note_build(map_structure(lambda x: (None, *x.shape[1:]), inputs))
+        return super()._first_call(inputs, args, kwargs)
+
+    @property
+    def trainable_weights(self) -> list[Variable]:
+        """The variables that optimizers may change."""
+        if self._kept_trainable is not None:
+            return self._kept_trainable
+        return Layer.trainable_weights.fget(self)  # type: ignore[attr-defined]
+
+    def _keep_trainable_weights(self) -> None:
+        """Within an epoch the list does not change, and need not be collected at each step."""
+        self._kept_trainable = None
+        self._kept_trainable = self.trainable_weights
+
+    def _drop_trainable_weights(self) -> None:
+        self._kept_trainable = None
+
+    def summary(
+        self,
+        line_length: int | None = None,
+        positions: Any = None,
+        print_fn: Any = None,
+        expand_nested: bool = False,
+        show_trainable: bool = False,
+    ) -> None:
+        """Print a table of the layers, their output shapes and numbers of parameters."""
+        from tensorcore.training.summary import print_summary
+
+        print_summary(self, line_length, positions, print_fn, expand_nested, show_trainable)
+
+    # Compiling
+    # ----------------------------------------------------------------------------------------
+
+    def compile(
+        self,
+        optimizer: Any = None,
+        loss: Any = None,
+        metrics: Any = None,
+        loss_weights: Any = None,
+        weighted_metrics: Any = None,
+        run_eagerly: bool = False,
+        steps_per_execution: int = 1,
+        jit_compile: Any = "auto",
+        auto_scale_loss: bool = True,
+    ) -> None:
+        """Say how the model is trained.
+
+        Args:
+            optimizer: name such as "adam", or object.
+            loss: name such as "sparse_categorical_crossentropy", function (y_true, y_pred), or
+                object.
+            metrics: list of names such as "accuracy", functions and objects.
+            loss_weights: must be None for now.
+            weighted_metrics: the same, with sample weights taken into account.
+            run_eagerly: run each step op by op, for looking into it.
+            steps_per_execution, jit_compile, auto_scale_loss: accepted; they change nothing here.
+
+        Raises:
+            InvalidArgumentError: a name is unknown; the message lists the known ones.
+        """
+        if loss_weights is not None:
+            raise InvalidArgumentError("compile: loss_weights is not there yet; leave it out")
+        self._compiled = Compiled(optimizer, loss, metrics, weighted_metrics)
+        self.optimizer = self._compiled.optimizer
+        self.run_eagerly = run_eagerly
+        self.compiled = True
+
+    @property
+    def loss(self) -> Any:
+        """The loss that was given to `compile`."""
+        return None if self._compiled is None else self._compiled.given_loss
+
+    @property
+    def metrics(self) -> list[Metric]:
+        """The mean loss, metrics kept in attributes, and the compiled metrics."""
+        own = [value for value in self.__dict__.values() if isinstance(value, Metric)]
+        own = [metric for metric in own if metric is not self._loss_tracker]
+        for layer in self.layers:
+            own += [value for value in layer.__dict__.values() if isinstance(value, Metric)]
+        compiled = [] if self._compiled is None else self._compiled.metrics
+        tracker = [] if self._compiled is None else [self._loss_tracker]
+        return [*tracker, *own, *compiled]
+
+    @property
+    def metrics_names(self) -> list[str]:
+        """The names of the metrics."""
+        return [metric.name for metric in self.metrics]
+
+    def reset_metrics(self) -> None:
+        """Start all metrics anew."""
+        for metric in self.metrics:
+            metric.reset_state()
+
+    def get_metrics_result(self) -> Mapping[str, Any]:
+        """The values of all metrics so far, computed when looked at."""
+        return MetricResults(self.metrics)
+
+    def _metrics_or(self, results: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The metrics over the epoch if they are what the step returned, else its last results."""
+        found = self.get_metrics_result()
+        return found if set(found) == set(results) else results
+
+    # One step
+    # -----------------------------------------------------------------------------------------
+
+    def train_step(self, data_batch: Any) -> Mapping[str, Any]:
+        """One step of training on x, (x, y) or (x, y, sample_weight); returns the metrics."""
+        x, y, sample_weight = data.unpack(data_batch)
+        if self._compiled is None or self.optimizer is None:
+            raise TrainingError(
+                'fit: the model has no optimizer; give one to compile, for example optimizer="adam"'
+            )
+        with GradientTape() as tape:
+            y_pred = self(x, training=True)
+            loss = self.compute_loss(
+                x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=True
+            )
+        self._track_loss(loss, x)
+        variables = self.trainable_weights
+        if not variables:
+            raise TrainingError("fit: the model has no trainable weights")
+        gradients = tape.gradient(loss, variables)
+        self.optimizer.apply(gradients, variables)
+        return self.compute_metrics(x, y, y_pred, sample_weight)
+
+    def test_step(self, data_batch: Any) -> Mapping[str, Any]:
+        """One step of evaluation; returns the metrics."""
+        x, y, sample_weight = data.unpack(data_batch)
+        y_pred = self(x, training=False)
+        loss = self.compute_loss(
+            x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=False
+        )
+        self._track_loss(loss, x)
+        return self.compute_metrics(x, y, y_pred, sample_weight)
+
+    def predict_step(self, data_batch: Any) -> Any:
+        """The outputs for a batch."""
+        return self(data.unpack(data_batch)[0], training=False)
+
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Any:
+        """The scalar to be minimised: the compiled loss plus what layers gave to `add_loss`."""
+        function = None if self._compiled is None else self._compiled.loss
+        total = None
+        if function is not None:
+            if y is None:
+                raise TrainingError(
+                    "fit: the loss needs labels, but the data has none: give y, or batches (x, y)"
+                )
+            total = function(y, y_pred, sample_weight)
+            if total.shape:
+                raise TrainingError(
+                    f"the loss must be one number, received shape {tuple(total.shape)}: "
+                    'reduction="none" is for training steps of your own'
+                )
+        for extra in self.losses:
+            total = extra if total is None else total + extra
+        if total is None:
+            raise TrainingError(
+                'fit: the model has no loss; give one to compile, for example loss="mse", call '
+                "add_loss in a layer, or override compute_loss"
+            )
+        return total
+
+    def compute_metrics(
+        self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
+    ) -> Mapping[str, Any]:
+        """Take a batch into account in the compiled metrics, and return all metrics."""
+        if self._compiled is not None:
+            self._compiled.update_metrics(y, y_pred, sample_weight)
+        return self.get_metrics_result()
+
+    def _track_loss(self, loss: Any, x: Any) -> None:
+        # The mean over samples: the last batch may be smaller than the others.
+        self._loss_tracker.update_state(loss, sample_weight=data.batch_length(x))
+        self.clear_losses()
+
+    # Training
+    # -----------------------------------------------------------------------------------------
+
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: Any = "auto",
+        callbacks: Any = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool = True,
+        class_weight: Mapping[int, float] | None = None,
+        sample_weight: Any = None,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: Any = 1,
+    ) -> Any:
+        """Train the model.
+
+        Args:
+            x: arrays with one row a sample, or an iterable of batches (x, y) or (x, y,
+                sample_weight).
+            y: labels, one row a sample.
+            batch_size: samples a step; 32 if None.
+            epochs: number of passes over the data (counted from 0, also those before
+                `initial_epoch`).
+            verbose: 0 silent, 1 or "auto" a progress bar, 2 one line an epoch.
+            callbacks: list of callbacks.
+            validation_split: this share of the last rows is not trained on, but validated with.
+            validation_data: (x, y), (x, y, sample_weight) or an iterable of batches, for
+                validation.
+            shuffle: take the rows in a new random order in each epoch.
+            class_weight: class -> factor of the loss of its samples.
+            sample_weight: factor of the loss of each sample.
+            initial_epoch: where to go on after an interruption.
+            steps_per_epoch: steps an epoch; None means one pass over the data.
+            validation_steps: the same for validation.
+            validation_batch_size: `batch_size` if None.
+            validation_freq: validate every so many epochs, or in the epochs of this list (counted
+                from 1).
+
+        Returns:
+            A History, whose `.history` has the metrics of each epoch.
+        """
+        loop.check_compiled(self, "fit")
+        if not isinstance(epochs, int) or epochs < 0:
+            raise InvalidArgumentError(f"fit: epochs must be an int from 0 on, received {epochs!r}")
+        if class_weight is not None:
+            if y is None:
+                raise InvalidArgumentError("fit: class_weight needs arrays x and y")
+            sample_weight = data.class_weights(y, class_weight, sample_weight)
+        source = data.batches_of(x, y, sample_weight, batch_size, shuffle)
+        validation = None
+        if validation_data is not None:
+            validation = _validation_batches(validation_data, validation_batch_size or batch_size)
+        elif validation_split:
+            if not isinstance(source, data.ArrayBatches):
+                raise InvalidArgumentError(
+                    "fit: validation_split needs arrays; use validation_data"
+                )
+            source, validation = source.split(validation_split, validation_batch_size)
+        return loop.fit(
+            self,
+            source,
+            epochs=epochs,
+            initial_epoch=initial_epoch,
+            verbose=verbose,
+            callbacks=callbacks,
+            validation=validation,
+            steps_per_epoch=steps_per_epoch,
+            validation_steps=validation_steps,
+            validation_freq=validation_freq,
+        )
+
+    def evaluate(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        verbose: Any = "auto",
+        sample_weight: Any = None,
+        steps: int | None = None,
+        callbacks: Any = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """The loss and the metrics on data: a list, one number, or a dict with `return_dict`."""
+        loop.check_compiled(self, "evaluate")
+        source = data.batches_of(x, y, sample_weight, batch_size)
+        found = loop.evaluate(self, source, verbose=verbose, callbacks=callbacks, steps=steps)
+        return found if return_dict else _as_list_or_number(found)
+
+    def predict(
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: Any = "auto",
+        steps: int | None = None,
+        callbacks: Any = None,
+    ) -> Any:
+        """The outputs for all rows of x, as NumPy array.
+
+        Args:
+            x: arrays with one row a sample, or an iterable of batches.
+            batch_size: rows at once; None lets the size of a row decide.
+            verbose: 0 silent, 1 a progress bar, "auto" a bar if it takes longer than half a second.
+            steps: batches; None means all.
+            callbacks: list of callbacks.
+        """
+        return loop.predict(
+            self, x, batch_size=batch_size, verbose=verbose, steps=steps, callbacks=callbacks
+        )
+
+    # Single batches
+    # -----------------------------------------------------------------------------------
+
+    def train_on_batch(
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        class_weight: Mapping[int, float] | None = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """One step of training; returns the metrics since they were reset."""
+        loop.check_compiled(self, "train_on_batch")
+        if class_weight is not None:
+            sample_weight = data.class_weights(y, class_weight, sample_weight)
+        found = as_numbers(self.train_step(self._placed(x, y, sample_weight)))
+        return found if return_dict else _as_list_or_number(found)
+
+    def test_on_batch(
+        self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
+    ) -> Any:
+        """One step of evaluation; returns the metrics since they were reset."""
+        loop.check_compiled(self, "test_on_batch")
+        found = as_numbers(self.test_step(self._placed(x, y, sample_weight)))
+        return found if return_dict else _as_list_or_number(found)
+
+    def predict_on_batch(self, x: Any) -> Any:
+        """The outputs for one batch, as NumPy array."""
+        outputs = self.predict_step(self._placed(x, None, None))
+        return map_structure(lambda output: output.numpy(), outputs)
+
+    def _placed(self, x: Any, y: Any, sample_weight: Any) -> Any:
+        place = data.Placement(self.device, self.dtype)
+        parts = [
+            None if part is None else map_structure(place, data.host(part))
+            for part in (x, y, sample_weight)
+        ]
+        return data.pack(*parts)
+
+
+def _validation_batches(given: Any, batch_size: int | None) -> data.Batches:
+    if (
+        isinstance(given, (list, tuple))
+        and len(given) in (2, 3)
+        and not isinstance(given[0], tuple)
+    ):
+        return data.batches_of(*given, batch_size=batch_size)
+    return data.batches_of(given)
+
+
+def _as_list_or_number(found: dict[str, Any]) -> Any:
+    values = list(found.values())
+    return values[0] if len(values) == 1 else values
+
+
+def map_shapes(function: Any, shapes: Any) -> Any:
+    """`function` applied to each tuple in nested lists and dicts."""
+    if isinstance(shapes, dict):
+        return {name: map_shapes(function, shape) for name, shape in shapes.items()}
+    return (
+        [map_shapes(function, s) for s in shapes] if isinstance(shapes, list) else function(shapes)
+    )

@@ -1,0 +1,187 @@
+"""Layers one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from tensorcore.errors import ArgumentTypeError, InvalidArgumentError, ShapeError
+from tensorcore.layers.base import Layer
+from tensorcore.layers.context import context
+from tensorcore.layers.inputs import InputLayer
+from tensorcore.layers.structure import map_structure
+from tensorcore.ops.shaping import expand_dims, squeeze
+from tensorcore.training.model import Model
+
+
+class Sequential(Model):
+    """A model whose layers follow each other.
+
+    Args:
+        layers: list of layers; a first element `keras.Input(shape=...)`, or `input_shape=` of the
+            first layer,
+            makes the weights at once, otherwise they are made at the first call.
+        trainable: whether optimizers may change the weights.
+        name: of the model.
+
+    >>> from tensorcore.layers import Dense
+    >>> model = Sequential([Dense(4, activation="relu", input_shape=(3,)), Dense(2)])
+    >>> model.count_params()
+    26
+    """
+
+    def __init__(
+        self, layers: Iterable[Any] | None = None, trainable: bool = True, name: str | None = None
+    ) -> None:
+        super().__init__(name=name, trainable=trainable)
+        self._stack: list[Layer] = []
+        self._input_layer: InputLayer | None = None
+        self._declared_shape: Any = None  # of the input, where the program stated it
+        if layers is None:
+            return
+        for layer in [layers] if isinstance(layers, Layer) else layers:
+            self._append(layer)
+        self._build_if_known()
+
+    def _scan(self) -> list[Layer]:
+        return list(dict.fromkeys(self._stack))
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers in order, without the input."""
+        return list(self._stack)
+
+    def add(self, layer: Any) -> None:
+        """Put a layer at the end."""
+        self._append(layer)
+        self._build_if_known()
+
+    def pop(self) -> Layer:
+        """Take the last layer away."""
+        if not self._stack:
+            raise InvalidArgumentError(f'Sequential "{self.name}": there is no layer to take away')
+        layer = self._stack.pop()
+        if not self._stack:
+            self.built = False
+        return layer
+
+    def _append(self, layer: Any) -> None:
+        if not isinstance(layer, Layer):
+            hint = ""
+            if isinstance(layer, type) and issubclass(layer, Layer):
+                hint = f"; make an object: {layer.__name__}(...)"
+            raise ArgumentTypeError(
+                "Sequential: expected layers such as keras.layers.Dense(10), received "
+                f"{layer!r}{hint}"
+            )
+        if isinstance(layer, InputLayer):
+            if self._stack or self._input_layer is not None:
+                raise InvalidArgumentError(
+                    f'Sequential "{self.name}": the input must be the first element and there can '
+                    "be only one"
+                )
+            self._input_layer = layer
+            self._declared_shape = layer.batch_shape
+            return
+        if any(layer is not other and layer.name == other.name for other in self._stack):
+            raise InvalidArgumentError(
+                f'Sequential "{self.name}": all layers need different names, received two named '
+                f'"{layer.name}"'
+            )
+        if not self._stack and self._declared_shape is None:
+            self._declared_shape = layer._batch_shape
+            if isinstance(layer, Sequential):
+                self._declared_shape = layer._declared_shape
+            elif isinstance(layer, Model) and layer.built:
+                self._declared_shape = layer._build_shape
+        self._stack.append(layer)
+        self.built = False
+
+    def _build_if_known(self) -> None:
+        if self._declared_shape is not None and self._stack:
+            self.build(self._declared_shape)
+
+    def build(self, input_shape: Any = None) -> None:
+        """Make the weights of all layers for inputs of this shape; the first entry is the batch."""
+        shape = self._declared_shape if input_shape is None else tuple(input_shape)
+        if shape is None:
+            raise InvalidArgumentError(
+                f'Sequential "{self.name}".build: expected the shape of the input, for example '
+                "(None, 784)"
+            )
+        if self._declared_shape is None and not self.built:
+            self._declared_shape = shape
+        for layer in self._stack:
+            if not layer.built:
+                layer.build(shape)
+            shape = layer.compute_output_shape(shape)
+
+    def _first_call(self, inputs: Any, args: Any, kwargs: Any) -> Any:
+        """Let each layer build itself for what arrives; other shapes may follow later."""
+        if not self._stack:
+            raise InvalidArgumentError(
+                f'Sequential "{self.name}" has no layers; add some with model.add(...)'
+            )
+        before = context.path
+        context.path = (*before, self.name)
+        try:
+            y = self._run(inputs, args, kwargs)
+        finally:
+            context.path = before
+        self._note_build(map_structure(lambda x: (None, *x.shape[1:]), inputs))
+        return y
+
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        """The output of the last layer."""
+        if self._declared_shape is not None and inputs.shape[1:] != self._declared_shape[1:]:
+            inputs = self._fitted(inputs)
+        for layer in self._stack:
+            inputs = layer(inputs)
+        return inputs
+
+    def _fitted(self, inputs: Any) -> Any:
+        """Inputs with the last dimension of size 1 that is missing or too many; else the error."""
+        expected, received = self._declared_shape, tuple(inputs.shape)
+        if len(received) == len(expected) - 1 and expected[-1] == 1:
+            inputs = expand_dims(inputs, -1)
+        elif len(received) == len(expected) + 1 and received[-1] == 1:
+            inputs = squeeze(inputs, -1)
+        shape = tuple(inputs.shape)
+        fits = len(shape) == len(expected) and all(
+            a == b or None in (a, b) for a, b in zip(shape[1:], expected[1:], strict=True)
+        )
+        if fits:
+            return inputs
+        hint = ""
+        if received == tuple(expected[1:]):
+            hint = "; for a single sample add the dimension of the batch: x[None]"
+        raise ShapeError(
+            f'Sequential "{self.name}": expected inputs of shape {tuple(expected)}, received shape '
+            f"{received}{hint}"
+        )
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        for layer in self._stack:
+            input_shape = layer.compute_output_shape(input_shape)
+        return input_shape
+
+    @property
+    def input_shape(self) -> Any:
+        """The shape of the input, the batch as None."""
+        return self._build_shape if self._declared_shape is None else self._declared_shape
+
+    @property
+    def output_shape(self) -> Any:
+        """The shape of the output, the batch as None."""
+        return self.compute_output_shape(self.input_shape)
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "trainable": self._trainable,
+            "layers": [
+                {"class_name": type(layer).__name__, "config": layer.get_config()}
+                for layer in self._stack
+            ],
+            "build_input_shape": self.input_shape,
+        }

@@ -1,0 +1,143 @@
+"""The table of a model's layers, as Keras 3 prints it."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from collections.abc import Iterable
+from typing import Any
+
+from tensorcore.errors import InvalidArgumentError
+from tensorcore.layers.structure import leaves
+
+UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
+WIDTH = 88  # columns, where the terminal has as many
+SHARES = (0.45, 0.80, 1.0)  # where the columns end
+GREEN, CYAN, BLUE, RED = 34, 45, 33, 9
+
+
+def readable_size(nbytes: float) -> str:
+    """Bytes for people.
+
+    >>> readable_size(407080)
+    '397.54 KB'
+    """
+    for unit in UNITS[:-1]:
+        if nbytes < 1024:
+            return f"{nbytes:.2f} {unit}"
+        nbytes /= 1024
+    return f"{nbytes:.2f} {UNITS[-1]}"
+
+
+def print_summary(
+    model: Any,
+    line_length: int | None = None,
+    positions: Any = None,
+    print_fn: Any = None,
+    expand_nested: bool = False,
+    show_trainable: bool = False,
+) -> None:
+    """Print the table to stdout, or give it to `print_fn` as one text.
+
+    Args:
+        model: the model.
+        line_length: width in columns.
+        positions: where each column ends, as shares of the width.
+        print_fn: called with the text instead of printing.
+        expand_nested: show the layers of models inside the model.
+        show_trainable: one more column, Y or N.
+    """
+    from rich.console import Console
+
+    table = _table(model, line_length, positions, expand_nested, show_trainable)
+    if print_fn is None:
+        console = Console(highlight=False)
+    else:
+        console = Console(highlight=False, force_terminal=False, color_system=None)
+        console.begin_capture()
+    console.print(f'[bold]Model: "{_escaped(model.name)}"[/]')
+    console.print(table)
+    for name, variables in _groups(model):
+        count = sum(math.prod(variable.shape) for variable in variables)
+        nbytes = sum(math.prod(v.shape) * v.dtype.itemsize for v in variables)
+        console.print(f"[bold] {name} params: [/]{_number(f'{count:,}')} ({readable_size(nbytes)})")
+    if print_fn is not None:
+        print_fn(console.end_capture())
+
+
+def _table(
+    model: Any, line_length: int | None, positions: Any, expand_nested: bool, show_trainable: bool
+) -> Any:
+    from rich.table import Column, Table
+
+    header = ["Layer (type)", "Output Shape", "Param #"]
+    justify = ["left", "left", "right"]
+    width = WIDTH
+    positions = list(positions or SHARES)
+    if show_trainable:
+        width += 12
+        positions = [share * 0.90 for share in positions] + [1.0]
+        header.append("Trainable")
+        justify.append("center")
+    width = line_length or min(width, shutil.get_terminal_size().columns - 4)
+    columns = []
+    start = 0
+    for name, share, side in zip(header, positions, justify, strict=True):
+        end = int(share * width)
+        if end - start < 4:
+            raise InvalidArgumentError(f"summary: {width} columns are too few for the table")
+        columns.append(Column(name, justify=side, width=end - start))
+        start = end
+    table = Table(*columns, width=width, show_lines=True)
+    for layer, depth in _rows(model.layers, expand_nested):
+        table.add_row(*_fields(layer, depth, show_trainable))
+    return table
+
+
+def _rows(layers: Iterable[Any], expand_nested: bool, depth: int = 0) -> Iterable[tuple[Any, int]]:
+    for layer in layers:
+        yield layer, depth
+        if expand_nested and hasattr(layer, "layers"):
+            yield from _rows(layer.layers, expand_nested, depth + 1)
+
+
+def _fields(layer: Any, depth: int, show_trainable: bool) -> list[str]:
+    prefix = "   " * depth + "└ " if depth else ""
+    name = f"{_escaped(prefix + layer.name)} ([color({BLUE})]{_escaped(type(layer).__name__)}[/])"
+    params = _number(f"{layer.count_params():,}") if layer.built else f"{_number(0)} (unbuilt)"
+    fields = [name, _shape_text(layer), params]
+    if show_trainable:
+        word, color = ("Y", GREEN) if layer.trainable else ("N", RED)
+        fields.append(f"[bold][color({color})]{word}[/][/]" if layer.weights else "[bold]-[/]")
+    return fields
+
+
+def _shape_text(layer: Any) -> str:
+    if not layer.built or layer._build_shape is None:
+        return "?"
+    shape = layer.compute_output_shape(layer._build_shape)
+    if isinstance(shape, tuple) and not any(isinstance(part, (tuple, list)) for part in shape):
+        return f"({', '.join(_number(size) for size in shape)})"
+    return _escaped(str(list(leaves(shape))))
+
+
+def _groups(model: Any) -> list[tuple[str, list[Any]]]:
+    groups = [
+        ("Trainable", model.trainable_weights),
+        ("Non-trainable", model.non_trainable_weights),
+    ]
+    optimizer = model.optimizer if model.compiled else None
+    if optimizer is not None and optimizer.built:
+        groups.append(("Optimizer", optimizer.variables))
+    total = [variable for _, variables in groups for variable in variables]
+    return [("Total", total), *groups]
+
+
+def _number(value: Any) -> str:
+    return f"[color({CYAN if value is None else GREEN})]{value}[/]"
+
+
+def _escaped(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)
