@@ -235,7 +235,7 @@ def test_numbers_from_the_host(device):
 
     @tc.function
     def f(x):
-        (rate,) = mode.graph.host_numbers(lambda: (next(numbers),), 1)
+        (rate,) = mode.graph.host_numbers(lambda: (next(numbers),), 1, x.dtype)
         updates.variable_update(updates.sgd_update, [v], [v, x, rate])
         return x
 

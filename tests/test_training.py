@@ -120,7 +120,7 @@ def test_steps_per_epoch_on_arrays_goes_on_where_it_stopped(device):
             return {"loss": tc.asarray(0.0)}
 
     model = Recorder()
-    model.compile()
+    model.compile(run_eagerly=True)
     model.fit(X, batch_size=2, epochs=2, steps_per_epoch=2, shuffle=False, verbose=0)
     assert seen == [[1.0, 2.0], [3.0, 4.0], [5.0], [1.0, 2.0]]
 
@@ -139,7 +139,7 @@ def test_shuffling_takes_every_row_once_an_epoch_and_follows_the_seed(device):
         seen.clear()
         tc.random.set_seed(4)
         model = Recorder()
-        model.compile()
+        model.compile(run_eagerly=True)
         model.fit(np.arange(50.0)[:, None], np.arange(50), batch_size=8, epochs=2, verbose=0)
         xs = [value for part, _ in seen for value in part]
         ys = [value for _, part in seen for value in part]

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from tensorcore.device import Device, default_device
-from tensorcore.errors import TracingError
 from tensorcore.graph.graph import Graph
 from tensorcore.graph.plan import Plan
-from tensorcore.graph.symbol import Symbol
 from tensorcore.mode import mode
 from tensorcore.tensor import Tensor, as_tensor
 from tensorcore.variable import Variable
@@ -71,6 +69,14 @@ def signature_of(structure: Any) -> Any:
     return (type(structure), structure)
 
 
+class Call(NamedTuple):
+    """The arguments of one call."""
+
+    key: Any
+    structure: Any
+    tensors: list[Tensor]
+
+
 class Traced:
     """One trace of a function: its plan, and the structure of what it returns."""
 
@@ -102,22 +108,25 @@ class TracedFunction:
         # Within another trace the function is part of it; under a tape each operation is recorded.
         if mode.graph is not None or mode.tapes:
             return self._function(*args, **kwargs)
-        tensors: list[Tensor] = []
-        structure = flatten((args, kwargs), tensors)
-        return self.trace(structure, tensors)(tensors)
+        return self.run(self.prepare(*args, **kwargs))
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else functools.partial(self, instance)
 
-    def trace(self, structure: Any, tensors: list[Tensor]) -> Traced:
-        """The trace for arguments of this kind, made now if there is none."""
+    def prepare(self, *args: Any, **kwargs: Any) -> Call:
+        """The arguments taken apart: tensors, the rest, and a key for their kind."""
+        tensors: list[Tensor] = []
+        structure = flatten((args, kwargs), tensors)
         kinds = tuple((t.shape, t.dtype, t.device) for t in tensors)
-        key = (signature_of(structure), kinds)
-        if key not in self._traces:
-            if any(isinstance(tensor, Symbol) for tensor in tensors):
-                raise TracingError("a symbol of another trace was kept and passed on")
-            self._traces[key] = Traced(self._function, structure, tensors)
-        return self._traces[key]
+        return Call((signature_of(structure), kinds), structure, tensors)
+
+    def run(self, call: Call) -> Any:
+        """Run the trace for arguments of this kind, which is made now if there is none."""
+        traced = self._traces.get(call.key)
+        if traced is None:
+            traced = Traced(self._function, call.structure, call.tensors)
+            self._traces[call.key] = traced
+        return traced(call.tensors)
 
     @property
     def trace_count(self) -> int:

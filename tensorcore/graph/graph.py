@@ -49,6 +49,7 @@ class Graph:
         self.arguments: list[Symbol] = []
         self.blocks: dict[Any, int] = {}  # random stream -> blocks that one run takes
         self.host_actions: list[tuple[Callable[[], Any], tuple[Symbol, ...]]] = []
+        self.changed: list[Variable] = []  # variables that change because others are written to
         self._constants: dict[int, Symbol] = {}
         self._current: dict[Variable, Symbol] = {}  # what a variable's value is at this point
         self._kept: list[Any] = []  # keeps the ids of constants from being used again
@@ -110,22 +111,20 @@ class Graph:
         key = Symbol(spec, device, source=Source("key", (generator, 0)))
         return key, Symbol(spec, device, source=Source("counter", (generator, start)))
 
-    def host_numbers(self, function: Callable[[], Sequence[float]], count: int) -> list[Symbol]:
-        """Numbers that `function` gives before each run: a learning rate, a step count.
+    def host_numbers(
+        self, function: Callable[[], Sequence[float]], count: int, dtype: np.dtype
+    ) -> list[Symbol]:
+        """Numbers that `function` gives before each run, such as a learning rate, as 0-d tensors.
 
-        Their dtype is that of the tensors they meet, so they count as float32 here.
+        Several functions are called in the order of the program.
         """
-        spec = NoData((), np.dtype(np.float32))
+        spec = NoData((), dtype)
         device = default_device()
         symbols = tuple(
             Symbol(spec, device, source=Source("host", (function, i))) for i in range(count)
         )
         self.host_actions.append((function, symbols))
         return list(symbols)
-
-    def on_host(self, function: Callable[[], Any]) -> None:
-        """Call `function` before each run, in the order of the program (to count steps, say)."""
-        self.host_actions.append((function, ()))
 
     # Nodes --------------------------------------------------------------------------------------
 
@@ -206,8 +205,15 @@ class Graph:
         self.nodes.append(Node(None, (symbol,), {}, (variable,)))
         self._current[variable] = symbol
 
-    def update(self, op: Op, variables: Sequence[Variable], inputs: Sequence[Any]) -> None:
-        """An operation whose results are written over the variables."""
+    def update(
+        self,
+        op: Op,
+        variables: Sequence[Variable],
+        inputs: Sequence[Any],
+        parts: Sequence[Variable] = (),
+    ) -> None:
+        """An operation whose results are written over the variables; `parts` are their slices."""
+        self.changed.extend(parts)
         symbols, device = self._settle(op, inputs)
         symbols = self._common_dtype(op, symbols)
         specs = [value.data if isinstance(value, Symbol) else value for value in symbols]

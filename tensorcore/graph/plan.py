@@ -38,7 +38,8 @@ class Plan:
         self.device = device
         self.nodes, self.outputs = share(graph.nodes, outputs)
         self.nodes = prune(self.nodes, self.outputs)
-        self.variables = list(dict.fromkeys(v for node in self.nodes for v in node.writes))
+        written = [variable for node in self.nodes for variable in node.writes]
+        self.variables = list(dict.fromkeys([*written, *graph.changed]))
         self._build()
 
     def _build(self) -> None:
@@ -203,7 +204,7 @@ class Plan:
             copyto(place, tensor.data)
         for function, symbols in self.graph.host_actions:
             numbers = function()
-            for symbol, number in zip(symbols, numbers or (), strict=True):
+            for symbol, number in zip(symbols, numbers, strict=True):
                 self._array(symbol)[...] = number
         for generator, blocks, places in self._streams:
             key, counter = generator.take_blocks(blocks)

@@ -51,15 +51,25 @@ def adam_update(w, m, v, g, step_size, beta_1, beta_2, epsilon):
     return w - step_size * new_m / (scalar.sqrt(new_v) + epsilon), new_m, new_v
 
 
-def variable_update(op: Any, variables: Sequence[Variable], inputs: Sequence[Any]) -> None:
-    """Run an update whose results become the values of `variables`, writing over their memory."""
+def variable_update(
+    op: Any,
+    variables: Sequence[Variable],
+    inputs: Sequence[Any],
+    parts: Sequence[Variable] = (),
+) -> None:
+    """Run an update whose results become the values of `variables`, writing over their memory.
+
+    `parts` are variables that live in slices of that memory, so that their values change too.
+    """
     if mode.graph is not None:
-        mode.graph.update(op, variables, inputs)
+        mode.graph.update(op, variables, inputs, parts)
         return
     tensors, device = settle(op, inputs)
     arrays = common_dtype(op, tensors)
     del tensors  # so that only the variables hold their values, and nothing has to be copied
+    for part in parts:
+        part.begin_write()
     out = tuple(variable.begin_write() for variable in variables)
     run(op, device, arrays, {}, out=out if len(out) > 1 else out[0])
-    for variable in variables:
+    for variable in (*variables, *parts):
         variable.end_write()

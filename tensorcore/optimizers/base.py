@@ -11,6 +11,7 @@ import numpy as np
 
 from tensorcore.errors import ArgumentTypeError, InvalidArgumentError, ShapeError, TrainingError
 from tensorcore.layers.naming import to_snake_case, unique_name
+from tensorcore.mode import mode
 from tensorcore.optimizers import clipping
 from tensorcore.optimizers.flat import FlatGroup
 from tensorcore.optimizers.schedules import LearningRateSchedule
@@ -228,10 +229,19 @@ class Optimizer:
                 )
         self.build(variables)
         gradients = self._clip(gradients)
-        step = int(self.iterations) + 1
-        scalars = self.scalars(float(self.learning_rate), step)
-        self._update(gradients, variables, scalars)
+        self._update(gradients, variables, self._next_scalars(variables[0].dtype))
+
+    def _next_scalars(self, dtype: np.dtype) -> Sequence[Any]:
+        """The numbers of this step, after which it counts; in a traced step taken at each run."""
+        if mode.graph is None:
+            return self._count_step()
+        count = len(self.scalars(float(self.learning_rate), 1))
+        return mode.graph.host_numbers(self._count_step, count, dtype)
+
+    def _count_step(self) -> tuple[Any, ...]:
+        numbers = self.scalars(float(self.learning_rate), int(self.iterations) + 1)
         self.iterations.write(_count_one)
+        return numbers
 
     def _update(
         self, gradients: list[Any], variables: list[Variable], scalars: Sequence[Any]

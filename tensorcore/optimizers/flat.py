@@ -45,8 +45,8 @@ class FlatGroup:
     def adopt(self) -> None:
         """Bring variables that live elsewhere into the buffer."""
         for variable, piece in zip(self.variables, self._slices[0], strict=True):
-            if variable.value.data is not piece:
-                values = variable.value.data
+            if variable.storage is not piece:
+                values = variable.storage
                 self.weights.write(lambda _, piece=piece, values=values: _fill(piece, values))
                 del values  # or the variable would see a holder of its old value
                 variable.move_storage(piece)
@@ -84,14 +84,8 @@ class FlatGroup:
         parts = list(self.variables)
         for states in self._states or ():
             parts += states
-        # Whoever holds an old value of a part gets a copy, as the part's own memory is about to
-        # change.
-        for part in parts:
-            part.begin_write()
         flats = [self.weights, *self.state]
-        variable_update(op, flats, [*flats, gradient, *scalars])
-        for part in parts:
-            part.end_write()
+        variable_update(op, flats, [*flats, gradient, *scalars], parts)
 
     def update_one(self, index: int, op: Any, gradient: Any, scalars: Sequence[Any]) -> None:
         """The same step for one variable alone."""

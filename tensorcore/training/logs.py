@@ -20,22 +20,21 @@ def as_numbers(results: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class MetricResults(Mapping[str, Any]):
-    """The results of metrics, computed when one of them is asked for.
+    """The results of metrics at the moment when somebody asks for them.
 
-    What a training step returns: a step whose results nobody reads computes and copies nothing.
+    What a training step returns: a step whose results nobody reads computes and copies nothing,
+    and a traced step may return the same object at every run.
     """
 
     def __init__(self, metrics: list[Any]) -> None:
         self._metrics = metrics
-        self._found: dict[str, Any] | None = None
 
     def _values(self) -> dict[str, Any]:
-        if self._found is None:
-            self._found = {}
-            for metric in self._metrics:
-                result = metric.result()
-                self._found.update(result if isinstance(result, dict) else {metric.name: result})
-        return self._found
+        values: dict[str, Any] = {}
+        for metric in self._metrics:
+            result = metric.result()
+            values.update(result if isinstance(result, dict) else {metric.name: result})
+        return values
 
     def __getitem__(self, name: str) -> Any:
         return self._values()[name]
@@ -45,6 +44,9 @@ class MetricResults(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return len(self._values())
+
+    def items(self) -> Any:
+        return self._values().items()
 
     def __repr__(self) -> str:
         return repr(self._values())

@@ -77,13 +77,15 @@ def _train_epoch(
     begins, ends = hooks.wants("on_train_batch_begin"), hooks.wants("on_train_batch_end")
     results: Any = {}
     step = 0
+    train_step = model.step("train_step")
     try:
         for step, batch in enumerate(feed.epoch()):
             if begins:
                 hooks.call("on_train_batch_begin", step, {})
-            results = model.train_step(data.pack(*batch))
+            results = train_step(data.pack(*batch))
             if step == 0:
                 model._keep_trainable_weights()
+                train_step = model.step("train_step")  # the first batch may have made the weights
             logs = Logs(results)
             if ends:
                 hooks.call("on_train_batch_end", step, logs)
@@ -112,11 +114,12 @@ def evaluate(
     hooks.call("on_test_begin", {})
     results: Any = {}
     feed = Feed(model, source, steps)
+    test_step = model.step("test_step")
     with _bar(verbose, steps or source.steps, "Evaluate") as bar:
         for step, batch in enumerate(feed.epoch()):
             if begins:
                 hooks.call("on_test_batch_begin", step, {})
-            results = model.test_step(data.pack(*batch))
+            results = test_step(data.pack(*batch))
             logs = Logs(results)
             if ends:
                 hooks.call("on_test_batch_end", step, logs)
@@ -148,12 +151,13 @@ def predict(
     hooks = CallbackList(callbacks, model, steps=steps or source.steps, verbose=verbose)
     quiet_until = time.monotonic() + (PREDICT_SILENT_S if verbose == "auto" else 0.0)
     outputs = []
+    predict_step = model.step("predict_step")
     bar: Progress | None = None
     hooks.call("on_predict_begin", {})
     try:
         for step, batch in enumerate(Feed(model, source, steps).epoch()):
             hooks.call("on_predict_batch_begin", step, {})
-            outputs.append(model.predict_step(data.pack(*batch)))
+            outputs.append(predict_step(data.pack(*batch)))
             hooks.call("on_predict_batch_end", step, {"outputs": outputs[-1]})
             if bar is not None:
                 bar.advance()

@@ -16,6 +16,7 @@ from tensorcore.training import batches as data
 from tensorcore.training import loop
 from tensorcore.training.compile import Compiled
 from tensorcore.training.logs import MetricResults, as_numbers
+from tensorcore.training.step import Step
 from tensorcore.variable import Variable
 
 
@@ -41,12 +42,15 @@ class Model(Layer):
             )
         super().__init__(**kwargs)
         self.compiled = False
+        self.run_eagerly = False
         self.stop_training = False
         self.history: Any = None
         self.optimizer: Any = None
         self._compiled: Compiled | None = None
         self._loss_tracker = Mean(name="loss")
         self._kept_trainable: list[Variable] | None = None
+        self._steps: dict[str, Step] = {}
+        self._steps_are_for: Any = None
 
     # Structure
     # ----------------------------------------------------------------------------------------
@@ -400,6 +404,17 @@ class Model(Layer):
             self, x, batch_size=batch_size, verbose=verbose, steps=steps, callbacks=callbacks
         )
 
+    def step(self, name: str) -> Step:
+        """`train_step`, `test_step` or `predict_step`, traced where that is possible."""
+        trainable = tuple(variable.serial for variable in self.trainable_weights)
+        made_for = (self._compiled, self.run_eagerly, trainable)
+        if self._steps_are_for != made_for:
+            self._steps_are_for = made_for
+            self._steps = {}
+        if name not in self._steps:
+            self._steps[name] = Step(getattr(self, name), self.run_eagerly)
+        return self._steps[name]
+
     # Single batches
     # -----------------------------------------------------------------------------------
 
@@ -415,7 +430,7 @@ class Model(Layer):
         loop.check_compiled(self, "train_on_batch")
         if class_weight is not None:
             sample_weight = data.class_weights(y, class_weight, sample_weight)
-        found = as_numbers(self.train_step(self._placed(x, y, sample_weight)))
+        found = as_numbers(self.step("train_step")(self._placed(x, y, sample_weight)))
         return found if return_dict else _as_list_or_number(found)
 
     def test_on_batch(
@@ -423,12 +438,12 @@ class Model(Layer):
     ) -> Any:
         """One step of evaluation; returns the metrics since they were reset."""
         loop.check_compiled(self, "test_on_batch")
-        found = as_numbers(self.test_step(self._placed(x, y, sample_weight)))
+        found = as_numbers(self.step("test_step")(self._placed(x, y, sample_weight)))
         return found if return_dict else _as_list_or_number(found)
 
     def predict_on_batch(self, x: Any) -> Any:
         """The outputs for one batch, as NumPy array."""
-        outputs = self.predict_step(self._placed(x, None, None))
+        outputs = self.step("predict_step")(self._placed(x, None, None))
         return map_structure(lambda output: output.numpy(), outputs)
 
     def _placed(self, x: Any, y: Any, sample_weight: Any) -> Any:
