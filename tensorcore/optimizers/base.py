@@ -235,7 +235,7 @@ class Optimizer:
         """The numbers of this step, after which it counts; in a traced step taken at each run."""
         if mode.graph is None:
             return self._count_step()
-        count = len(self.scalars(float(self.learning_rate), 1))
+        count = len(self.scalars(1.0, 1))
         return mode.graph.host_numbers(self._count_step, count, dtype)
 
     def _count_step(self) -> tuple[Any, ...]:
