@@ -46,6 +46,37 @@ _NO_GRADIENT = {
 }
 
 
+# Where NumPy does not do what the standard says -----------------------------------------------
+
+
+def _power(x1: Any, x2: Any) -> Any:
+    # NumPy takes the square root for one exponent 0.5, which is NaN for -inf and -0.0 for -0.0.
+    if np.ndim(x2) == 0 and x2 == 0.5 and np.result_type(x1, x2).kind == "f":
+        root = np.sqrt(x1 + x1.dtype.type(0))
+        return np.where(np.isneginf(x1), x1.dtype.type(np.inf), root)
+    return np.power(x1, x2)
+
+
+def _complex_expm1(xp: Any, x: Any) -> Any:
+    y = xp.asarray(xp.where(xp.isfinite(x.real), xp.expm1(x), xp.exp(x) - x.dtype.type(1)))
+    y.real += 0  # -0.0 becomes 0.0
+    return y
+
+
+def _complex_tanh(xp: Any, x: Any) -> Any:
+    y = xp.asarray(xp.tanh(x))
+    at_end = xp.isinf(x.real) & xp.isfinite(x.imag)
+    y.imag[at_end] = xp.copysign(y.imag[at_end] * 0, x.imag[at_end])
+    return y
+
+
+NUMPY_FUNCTIONS: dict[str, Callable[..., Any]] = {"power": _power}
+COMPLEX_FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "expm1": _complex_expm1,
+    "tanh": _complex_tanh,
+}
+
+
 class Elementwise(Op):
     """An operation that treats each element alike; see `elementwise`."""
 
@@ -88,12 +119,15 @@ class Elementwise(Op):
         )
         # NumPy's function may be called straight away for these dtypes: nothing to check, nothing
         # to convert.
-        self._ufunc = getattr(np, numpy) if numpy and takes != "select" and outputs == 1 else None
+        self._ufunc = None
+        if numpy and takes != "select" and outputs == 1:
+            self._ufunc = NUMPY_FUNCTIONS.get(numpy) or getattr(np, numpy)
         self._direct = {
             dtype
             for dtype in dtypes.ALL
             if dtypes.KIND[dtype] in TAKES.get(takes, TAKES["any"])[0]
             and self.compute_dtype(dtype) == dtype
+            and not (dtypes.KIND[dtype] == "complex" and numpy in COMPLEX_FUNCTIONS)
         }
 
     def _make_rule(
@@ -109,7 +143,7 @@ class Elementwise(Op):
             return spec if self.n_outputs == 1 else (spec,) * self.n_outputs
 
         rule.__name__ = rule.__qualname__ = name
-        rule.__doc__ = doc
+        rule.__doc__ = _full_doc(doc, names, self.takes, self.computes)
         rule.__module__ = module
         rule.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         return rule
@@ -188,6 +222,10 @@ class Elementwise(Op):
     def _reference(self, xp: Any, *arrays: Any) -> Any:
         if self.numpy is not None:
             self._refuse(arrays)
+            if self.numpy in COMPLEX_FUNCTIONS and arrays[-1].dtype.kind == "c":
+                return COMPLEX_FUNCTIONS[self.numpy](xp, *arrays)
+            if xp is np and self.numpy in NUMPY_FUNCTIONS:
+                return NUMPY_FUNCTIONS[self.numpy](*arrays)
             return getattr(xp, self.numpy)(*arrays)
         self._refuse(arrays)
         dtype = arrays[-1].dtype
@@ -313,6 +351,35 @@ class Elementwise(Op):
         return tuple(
             _draw(rng, shape, domain) for shape, domain in zip(shapes, domains, strict=True)
         )
+
+
+RESULTS = {
+    "same": "in the dtype in which the inputs meet",
+    "float": "in the inputs' floating-point dtype; float32 for integers",
+    "bool": "boolean",
+    "real": "real, of the precision of the inputs",
+}
+
+
+def _full_doc(doc: str | None, inputs: Sequence[str], takes: str, computes: str) -> str | None:
+    """The docstring with the sections that are the same for all element-wise operations."""
+    if doc is None:
+        return None
+    text, example, rest = doc.rstrip().partition("    >>> ")
+    kinds = "any dtype (the first one boolean)" if takes == "select" else TAKES[takes][1]
+    several = len(inputs) > 1
+    args = f"{', '.join(inputs)}: tensor{'s' if several else ''} of {kinds}"
+    if several:
+        args += ", whose shapes broadcast; some of them may be numbers"
+    errors = "        DTypeError: another dtype.\n"
+    if several:
+        errors = "        ShapeError: the shapes do not broadcast.\n" + errors
+    sections = (
+        f"    Args:\n        {args}.\n\n"
+        f"    Returns:\n        A tensor of the common shape, {RESULTS[computes]}.\n\n"
+        f"    Raises:\n{errors}"
+    )
+    return f"{text.rstrip()}\n\n{sections}\n{example}{rest}\n    "
 
 
 def _draw(rng: np.random.Generator, shape: tuple[int, ...], domain: Any) -> Any:
