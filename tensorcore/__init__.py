@@ -12,7 +12,20 @@ from typing import Any
 
 from tensorcore import errors, random
 from tensorcore import ops as ops
-from tensorcore.autodiff import GradientTape, grad, gradcheck, value_and_grad
+from tensorcore.autodiff import (
+    GradientTape,
+    checkpoint,
+    custom_gradient,
+    grad,
+    gradcheck,
+    hessian,
+    hvp,
+    jacobian,
+    jvp,
+    stop_gradient,
+    value_and_grad,
+    vjp,
+)
 from tensorcore.device import (
     Device,
     default_device,
@@ -41,6 +54,8 @@ from tensorcore.dtypes import (
 )
 from tensorcore.errors import TensorcoreError
 from tensorcore.graph import function
+from tensorcore.info import API_VERSION as __array_api_version__
+from tensorcore.info import array_namespace_info as __array_namespace_info__
 from tensorcore.ops.arithmetic import (
     abs,
     add,
@@ -55,6 +70,8 @@ from tensorcore.ops.arithmetic import (
     minimum,
     multiply,
     negative,
+    nextafter,
+    positive,
     pow,
     reciprocal,
     remainder,
@@ -64,12 +81,25 @@ from tensorcore.ops.arithmetic import (
     subtract,
     trunc,
 )
+from tensorcore.ops.assignment import written
+from tensorcore.ops.choosing import (
+    take,
+    take_along_axis,
+)
+from tensorcore.ops.complex_numbers import (
+    angle,
+    conj,
+    imag,
+    make_complex,
+    real,
+)
 from tensorcore.ops.creation import (
     arange,
     asarray,
     empty,
     empty_like,
     eye,
+    from_dlpack,
     full,
     full_like,
     linspace,
@@ -77,6 +107,17 @@ from tensorcore.ops.creation import (
     ones_like,
     zeros,
     zeros_like,
+)
+from tensorcore.ops.data_types import (
+    can_cast,
+    finfo,
+    iinfo,
+    isdtype,
+    result_type,
+)
+from tensorcore.ops.diagonals import (
+    tril,
+    triu,
 )
 from tensorcore.ops.exponential import (
     exp,
@@ -90,8 +131,19 @@ from tensorcore.ops.exponential import (
     rsqrt,
     sqrt,
 )
-from tensorcore.ops.indexing import add_along_axis, scatter_add, take, take_along_axis
+from tensorcore.ops.indexing import (
+    add_along_axis,
+    scatter_add,
+)
 from tensorcore.ops.indexing import where_true as nonzero
+from tensorcore.ops.joining import (
+    concat,
+    cut,
+    pad,
+    split,
+    stack,
+    unstack,
+)
 from tensorcore.ops.linear import einsum, matmul, outer, tensordot, vecdot
 from tensorcore.ops.logical import (
     bitwise_and,
@@ -113,14 +165,23 @@ from tensorcore.ops.logical import (
     logical_or,
     logical_xor,
     not_equal,
+    signbit,
     where,
+)
+from tensorcore.ops.matrices import kron
+from tensorcore.ops.order import (
+    flip,
+    roll,
 )
 from tensorcore.ops.reductions import (
     all,
     any,
     argmax,
     argmin,
+    count_nonzero,
+    cumulative_prod,
     cumulative_sum,
+    diff,
     logsumexp,
     max,
     mean,
@@ -130,26 +191,52 @@ from tensorcore.ops.reductions import (
     sum,
     var,
 )
+from tensorcore.ops.repetition import (
+    meshgrid,
+    repeat,
+    tile,
+)
+from tensorcore.ops.sets import (
+    isin,
+    unique_all,
+    unique_counts,
+    unique_inverse,
+    unique_values,
+)
 from tensorcore.ops.shaping import (
     broadcast_arrays,
+    broadcast_shapes,
     broadcast_to,
-    concat,
-    cut,
     expand_dims,
-    flip,
     matrix_transpose,
     moveaxis,
-    pad,
     permute_dims,
     reshape,
-    roll,
-    split,
     squeeze,
-    stack,
     sum_to,
-    tile,
     transpose,
-    unstack,
+)
+from tensorcore.ops.sorting import (
+    argsort,
+    searchsorted,
+    sort,
+    topk,
+)
+from tensorcore.ops.statistics import (
+    bincount,
+    convolve,
+    histogram,
+    interp,
+    median,
+    nanmax,
+    nanmean,
+    nanmin,
+    nanprod,
+    nanstd,
+    nansum,
+    nanvar,
+    percentile,
+    quantile,
 )
 from tensorcore.ops.transfer import astype
 from tensorcore.ops.trigonometric import (
@@ -171,7 +258,7 @@ from tensorcore.ops.trigonometric import (
 from tensorcore.tensor import Tensor
 from tensorcore.variable import Variable
 
-from tensorcore import nn  # isort: skip
+from tensorcore import fft, linalg, nn  # isort: skip
 
 __version__ = "0.1.0"
 

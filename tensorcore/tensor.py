@@ -28,8 +28,8 @@ class Tensor:
         device: where the data is.
         data: the NumPy or CuPy array itself.
 
-    Tensors are made by `tc.asarray`, `tc.zeros`, `tc.random.normal`...  Their memory is never written
-    to: `x[i] = v` gives the object x a new array, and tapes see the write.
+    Tensors are made by `tc.asarray`, `tc.zeros`, `tc.random.normal`...  Their memory is never
+    written to: `x[i] = v` gives the object x a new array, and tapes see the write.
 
     >>> import tensorcore as tc
     >>> x = tc.asarray([[1.0, 2.0], [3.0, 4.0]], device="cpu")
@@ -127,10 +127,20 @@ class Tensor:
     def __dlpack_device__(self) -> tuple[Any, int]:
         return self.data.__dlpack_device__()
 
-    def __dlpack__(self, **options: Any) -> Any:
+    def __dlpack__(
+        self,
+        /,
+        *,
+        stream: Any = None,
+        max_version: tuple[int, int] | None = None,
+        dl_device: tuple[Any, int] | None = None,
+        copy: bool | None = None,
+    ) -> Any:
         # A variable's memory is written to; what is given away must not change.
         data = self.device.copy(self.data) if self.is_shared else self.data
-        return self.device.run(data.__dlpack__, **options)
+        return self.device.run(
+            data.__dlpack__, stream=stream, max_version=max_version, dl_device=dl_device, copy=copy
+        )
 
     @property
     def __cuda_array_interface__(self) -> dict[str, Any]:
@@ -244,7 +254,7 @@ def _tensor_of_values(value: Any, dtype: Any, device: Device | None) -> Tensor:
             return Tensor(array, where)
         where = device or default_device()
         return Tensor(where.asarray(array), where)
-    host = _host_array(_from_python(value), dtype)
+    host = _host_array(_from_python(value, dtype), dtype)
     where = device or default_device()
     return Tensor(host if where is CPU else where.asarray(host), where)
 
@@ -264,8 +274,10 @@ def _host_array(array: np.ndarray, dtype: Any = None) -> np.ndarray:
     return array
 
 
-def _from_python(value: Any) -> np.ndarray:
-    """An array of Python numbers, in the default dtypes; whatever carries a dtype keeps it."""
+def _from_python(value: Any, dtype: Any) -> np.ndarray:
+    """An array of Python numbers, in the default dtypes; whatever carries a dtype keeps it, and so
+    do the digits of numbers that become another `dtype`.
+    """
     if isinstance(value, (list, tuple)) and any(
         isinstance(leaf, Tensor) for leaf in _leaves(value)
     ):
@@ -276,7 +288,7 @@ def _from_python(value: Any) -> np.ndarray:
         raise InvalidArgumentError(
             f"cannot make a tensor of {type(value).__name__}: {error}"
         ) from None
-    if hasattr(value, "dtype") or _has_dtype(value):
+    if dtype is not None or hasattr(value, "dtype") or _has_dtype(value):
         return array
     if array.dtype == np.int64:
         limits = np.iinfo(np.int32)

@@ -67,7 +67,7 @@ CASES = [
         "where: condition must be boolean, received int32",
     ),
     case(
-        lambda: tc.take(tc.asarray(X), tc.asarray([0.5])),
+        lambda: tc.take(tc.asarray(X), tc.asarray([0.5]), axis=0),
         TypeError,
         "take: indices must have an integer dtype, received float32; convert with "
         "tc.astype(indices, tc.int32)",

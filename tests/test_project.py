@@ -27,7 +27,7 @@ FLOORS = [
     {"keras", "tf", "__main__"},
     {"training", "datasets", "data", "progress"},
     {"layers", "optimizers", "losses", "metrics", "initializers"},
-    {"nn"},
+    {"nn", "linalg", "fft", "info"},
     {"random"},
     {"autodiff", "graph"},
     {"ops"},

@@ -12,6 +12,7 @@ from tensorcore import dtypes
 from tensorcore.autodiff.tape import GradientTape
 from tensorcore.errors import GradientError
 from tensorcore.ops.arithmetic import multiply
+from tensorcore.ops.complex_numbers import conj, real
 from tensorcore.ops.reductions import sum
 from tensorcore.tensor import Tensor, as_tensor
 
@@ -79,12 +80,7 @@ def _check_once(
 ) -> float:
     result = function(*tensors)
     weights = _random_like(rng, result)
-    directions = [
-        as_tensor(rng.normal(size=t.shape).astype(t.dtype), device=t.device)
-        if dtypes.is_inexact(t.dtype)
-        else None
-        for t in tensors
-    ]
+    directions = [_random(rng, t) if dtypes.is_inexact(t.dtype) else None for t in tensors]
 
     def value_at(t: float) -> float:
         moved = [
@@ -96,9 +92,7 @@ def _check_once(
         tape.watch(*_checked(tensors))
         total = _weighted_sum(function(*tensors), weights)
     gradients = iter(tape.gradient(total, _checked(tensors), unconnected_gradients="zero"))
-    analytic = math.fsum(
-        float(sum(multiply(next(gradients), u))) for u in directions if u is not None
-    )
+    analytic = math.fsum(_product(next(gradients), u) for u in directions if u is not None)
     numeric = (value_at(step) - value_at(-step)) / (2 * step)
     error = abs(analytic - numeric) / max(1.0, abs(numeric))
     if not error <= tolerance:
@@ -120,14 +114,25 @@ def _outputs(result: Any) -> list[Any]:
 
 
 def _random_like(rng: Any, result: Any) -> list[Any]:
-    return [
-        as_tensor(rng.normal(size=o.shape).astype(o.dtype), device=o.device)
-        for o in _outputs(result)
-    ]
+    return [_random(rng, output) for output in _outputs(result)]
+
+
+def _random(rng: Any, like: Any) -> Any:
+    values = rng.normal(size=like.shape)
+    if dtypes.KIND[like.dtype] == "complex":
+        values = values + 1j * rng.normal(size=like.shape)
+    return as_tensor(np.asarray(values).astype(like.dtype), device=like.device)
+
+
+def _product(gradient: Any, direction: Any) -> float:
+    """How much the value changes along a direction: the real part of conj(gradient) * direction."""
+    return float(real(sum(multiply(conj(gradient), direction))))
 
 
 def _weighted_sum(result: Any, weights: list[Any]) -> Any:
-    parts = [sum(multiply(output, w)) for output, w in zip(_outputs(result), weights, strict=True)]
+    parts = [
+        real(sum(multiply(output, w))) for output, w in zip(_outputs(result), weights, strict=True)
+    ]
     total = parts[0]
     for part in parts[1:]:
         total = total + part

@@ -40,7 +40,7 @@ def value_and_grad(
                 f"grad: argnums={argnums}, but the function was called with {len(args)} positional "
                 f"argument(s)"
             )
-        chosen = [_differentiable(args[position]) for position in positions]
+        chosen = [differentiable(args[position]) for position in positions]
         args_list = list(args)
         for position, value in zip(positions, chosen, strict=True):
             args_list[position] = value
@@ -77,13 +77,14 @@ def grad(function: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Call
     return gradient
 
 
-def _differentiable(value: Any) -> Any:
+def differentiable(value: Any) -> Any:
+    """`value` as what a tape can watch: tensors and variables, also in lists, tuples and dicts."""
     if isinstance(value, dict):
-        return {key: _differentiable(part) for key, part in value.items()}
+        return {key: differentiable(part) for key, part in value.items()}
     if isinstance(value, (list, tuple)) and any(
         isinstance(v, (Tensor, Variable, list, tuple, dict)) for v in value
     ):
-        return type(value)(_differentiable(part) for part in value)
+        return type(value)(differentiable(part) for part in value)
     if isinstance(value, Variable):
         return value
     tensor = as_tensor(value)

@@ -53,14 +53,24 @@ def divide(x1, x2):
     return x1 / x2
 
 
-@elementwise(numpy="floor_divide", takes="real", domain=[(-2.5, 2.5), AWAY_FROM_ZERO])
+def _no_slope(g: Any) -> Any:
+    from tensorcore.ops.creation import zeros_like
+
+    return zeros_like(g)
+
+
+@elementwise(takes="real", domain=[(-2.5, 2.5), AWAY_FROM_ZERO], gradient=(_no_slope, _no_slope))
 def floor_divide(x1, x2):
-    """Quotient rounded towards minus infinity, floor(x1 / x2).
+    """Quotient rounded towards minus infinity, floor(x1 / x2); where one is infinite, x1 / x2.
 
     >>> tc.floor_divide(tc.asarray([7, -7]), 2).tolist()
     [3, -4]
     """
-    return scalar.floor_divide(x1, x2)
+    # NumPy gives NaN for inf // 2 and -1 for -1 // inf; the standard wants inf and -0.  The
+    # division is by 1 elsewhere, since an integer division by 0 is a trap.
+    infinite = scalar.logical_or(scalar.isinf(x1), scalar.isinf(x2))
+    quotient = x1 / scalar.select(infinite, x2, 1)
+    return scalar.select(infinite, quotient, scalar.floor_divide(x1, x2))
 
 
 @elementwise(numpy="remainder", takes="real", domain=[(-2.5, 2.5), AWAY_FROM_ZERO])

@@ -9,7 +9,7 @@ import numpy as np
 from tensorcore import dtypes
 from tensorcore.device import Device, default_device
 from tensorcore.device import device as device_named
-from tensorcore.errors import InvalidArgumentError
+from tensorcore.errors import ArgumentTypeError, InvalidArgumentError
 from tensorcore.ops.shapes import as_shape
 from tensorcore.tensor import Tensor, as_tensor, wrap
 
@@ -19,17 +19,17 @@ def _place(device: str | Device | None) -> Device:
 
 
 def asarray(
-    value: Any,
+    obj: Any,
     /,
     *,
     dtype: Any = None,
     device: str | Device | None = None,
     copy: bool | None = None,
 ) -> Tensor:
-    """A tensor of `value`.
+    """A tensor of `obj`.
 
     Args:
-        value: a number, nested lists of numbers, an array of NumPy or CuPy, a tensor or a variable.
+        obj: a number, nested lists of numbers, an array of NumPy or CuPy, a tensor or a variable.
         dtype: the dtype of the result; None keeps that of arrays, and takes float32 or int32 for
             Python's numbers.
         device: where it goes; None leaves tensors where they are and puts host values on the
@@ -41,17 +41,63 @@ def asarray(
     (dtype('int32'), dtype('float32'))
     """
     where = None if device is None else device_named(device)
-    tensor = as_tensor(value, dtype=dtype, device=where)
+    tensor = as_tensor(obj, dtype=dtype, device=where)
     if where is not None:
         tensor = tensor.to(where)
-    shared = tensor.data is value or tensor.is_shared or tensor is value
+    shared = tensor is obj or tensor.data is obj or tensor.is_shared
     if copy is False and not shared:
         raise InvalidArgumentError(
             "asarray: copy=False, but the value has to be copied or converted"
         )
-    if tensor.is_shared or (copy and shared):
-        tensor = Tensor(tensor.device.copy(tensor.data), tensor.device)
+    if (tensor.is_shared and copy is not False) or (copy and shared):
+        return _copied(tensor)
     return tensor
+
+
+def _copied(tensor: Tensor) -> Tensor:
+    """The same values in memory of their own; tapes see it."""
+    from tensorcore.ops.transfer import convert
+
+    return convert(tensor, tensor.dtype)
+
+
+def from_dlpack(x: Any, /, *, device: str | Device | None = None, copy: bool | None = None) -> Any:
+    """A tensor of an array of any library that speaks DLPack, without a copy where it can be.
+
+    Args:
+        x: object with `__dlpack__` and `__dlpack_device__`.
+        device: where the tensor goes; None leaves it where the array is.
+        copy: True copies always, None only to change the device, False refuses to copy.
+
+    >>> tc.from_dlpack(np.asarray([1.0, 2.0])).tolist()
+    [1.0, 2.0]
+    """
+    if not hasattr(x, "__dlpack__") or not hasattr(x, "__dlpack_device__"):
+        raise ArgumentTypeError(
+            f"from_dlpack: expected an array that has __dlpack__, received {type(x).__name__}; "
+            "for other values use tc.asarray"
+        )
+    kind, index = x.__dlpack_device__()
+    if int(kind) not in _DLPACK_KINDS:
+        raise InvalidArgumentError(
+            f"from_dlpack: x is on a device of DLPack type {int(kind)}; expected the CPU or CUDA"
+        )
+    place = device_named(_DLPACK_KINDS[int(kind)].format(index))
+    target = place if device is None else device_named(device)
+    if copy is False and target is not place:
+        raise InvalidArgumentError(
+            f"from_dlpack: copy=False, but x is on {place} and has to be copied to {target}"
+        )
+    tensor = wrap(place.run(place.xp.from_dlpack, x), place)
+    if tensor.dtype not in dtypes.KIND:
+        raise dtypes.DTypeError(f"from_dlpack: a tensor cannot hold dtype {tensor.dtype}")
+    if target is not place:
+        return tensor.to(target)
+    return _copied(tensor) if copy else tensor
+
+
+# DLPack's numbers: 1 host memory, 2 CUDA memory, 3 pinned host memory.
+_DLPACK_KINDS = {1: "cpu", 2: "gpu:{}", 3: "cpu"}
 
 
 def full(

@@ -170,12 +170,29 @@ def tensordot(x1: Any, x2: Any, /, *, axes: Any = 2) -> Any:
 
 
 def vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
-    """Sum of products along a dimension.
+    """Sum of products along a dimension, of conj(x1) and x2 if they are complex.
+
+    Args:
+        x1: tensor.
+        x2: tensor of the same size along `axis`; the other dimensions broadcast.
+        axis: the dimension, counted from the end.
 
     >>> float(tc.vecdot(tc.asarray([1.0, 2.0]), tc.asarray([3.0, 4.0])))
     11.0
     """
-    return sum(multiply(x1, x2), axis=axis)
+    from tensorcore.ops.complex_numbers import conj
+
+    x1, x2 = as_tensor(x1), as_tensor(x2)
+    sizes = [x.shape[axis_index("vecdot", axis, x.ndim)] for x in (x1, x2)]
+    if sizes[0] != sizes[1]:
+        raise ShapeError(
+            f"vecdot: x1 and x2 must have the same size along axis {axis}, received shapes "
+            f"{x1.shape} and {x2.shape}"
+        )
+    if dtypes.KIND[x1.dtype] == "complex":
+        x1 = conj(x1)
+    products = multiply(x1, x2)
+    return sum(products, axis=axis, dtype=products.dtype)
 
 
 def outer(x1: Any, x2: Any, /) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tensorcore.errors import DTypeError, ShapeError
 from tensorcore.ops import arithmetic, linear, logical, reductions, shaping, transfer
 from tensorcore.ops.indexing import index_tensor
 from tensorcore.tensor import Tensor
@@ -51,6 +52,26 @@ def _reflected(operation: Any) -> Any:
     return method
 
 
+def _in_place(name: str, operation: Any) -> Any:
+    """x += y: a new tensor under the same name, of the same dtype and shape."""
+
+    def method(self: Any, other: Any) -> Any:
+        result = operation(self, other)
+        if result.dtype != self.dtype:
+            raise DTypeError(
+                f"in-place {name}: the result has dtype {result.dtype.name}, the tensor "
+                f"{self.dtype.name}; write x = x <operator> y, or convert first"
+            )
+        if result.shape != self.shape:
+            raise ShapeError(
+                f"in-place {name}: the result has shape {result.shape}, the tensor {self.shape}; "
+                "write x = x <operator> y"
+            )
+        return result
+
+    return method
+
+
 def _unary(operation: Any) -> Any:
     def method(self: Any) -> Any:
         return operation(self)
@@ -85,9 +106,9 @@ def _transpose(self: Any, *axes: Any) -> Any:
     return shaping.transpose(self, (axes[0] if len(axes) == 1 else axes) if axes else None)
 
 
-def _astype(self: Any, dtype: Any) -> Any:
+def _astype(self: Any, dtype: Any, copy: bool = True) -> Any:
     """The values converted to another dtype."""
-    return transfer.astype(self, dtype)
+    return transfer.astype(self, dtype, copy=copy)
 
 
 def _flatten(self: Any) -> Any:
@@ -111,7 +132,7 @@ def install(cls: type) -> None:
     for name in REDUCTIONS:
         setattr(cls, name, _reduction(getattr(reductions, name)))
     attributes = {
-        "__pos__": lambda self: self,
+        "__pos__": _unary(arithmetic.positive),
         "__getitem__": index_tensor,
         "reshape": _reshape,
         "transpose": _transpose,
@@ -124,5 +145,7 @@ def install(cls: type) -> None:
         setattr(cls, name, value)
 
 
+for _name, _operation in BINARY.items():
+    setattr(Tensor, f"__i{_name}__", _in_place(_name, _operation))
 install(Tensor)
 install(Variable)

@@ -12,7 +12,7 @@ from tensorcore import dtypes
 from tensorcore.errors import DTypeError, InvalidArgumentError
 from tensorcore.ops.arithmetic import divide, multiply, square, subtract
 from tensorcore.ops.exponential import exp, sqrt
-from tensorcore.ops.logical import equal, where
+from tensorcore.ops.logical import equal, not_equal, where
 from tensorcore.ops.record import Spec, check_inexact, op
 from tensorcore.ops.shapes import axes_tuple, axis_index, reduced
 from tensorcore.ops.transfer import astype
@@ -90,8 +90,16 @@ def _sum_reference(name: str) -> Any:
     return reference
 
 
+def _sum_into(xp: Any, out: Any, x: Any, axis: Any, dtype: Any, keepdims: bool) -> None:
+    if x.dtype == out.dtype and out.dtype == dtypes.accumulator(out.dtype):
+        xp.sum(x, axis=_axis(axis), dtype=out.dtype, keepdims=keepdims, out=out)
+    else:
+        out[...] = _sum_reference("sum")(xp, x, axis, dtype, keepdims)
+
+
 @op(
     reference=_sum_reference("sum"),
+    into=_sum_into,
     trusted_on=("cpu",),
     gradient=(lambda g, x_shape, axis, keepdims: _spread(g, x_shape, axis, keepdims),),
     samples=_samples,
@@ -111,6 +119,13 @@ def sum(x, /, *, axis=None, dtype=None, keepdims=False):
     return _same("sum", x, axis, keepdims, _sum_dtype(x.dtype, dtype))
 
 
+def _mean_into(xp: Any, out: Any, x: Any, axis: Any, keepdims: bool) -> None:
+    if x.dtype in (dtypes.float32, dtypes.float64):
+        xp.mean(x, axis=_axis(axis), keepdims=keepdims, out=out)
+    else:
+        out[...] = _mean_reference(xp, x, axis, keepdims)
+
+
 def _mean_reference(xp: Any, x: Any, axis: Any, keepdims: bool) -> Any:
     result = dtypes.floating(x.dtype)
     return xp.mean(x, axis=_axis(axis), dtype=dtypes.accumulator(result), keepdims=keepdims).astype(
@@ -120,6 +135,7 @@ def _mean_reference(xp: Any, x: Any, axis: Any, keepdims: bool) -> Any:
 
 @op(
     reference=_mean_reference,
+    into=_mean_into,
     trusted_on=("cpu",),
     gradient=(
         lambda g, x_shape, axis, keepdims: _spread(
@@ -378,7 +394,8 @@ def _cumulative_reference(xp: Any, x: Any, axis: Any, dtype: Any, include_initia
 
 
 def _cumulative_gradient(g: Any, x_shape: tuple[int, ...], axis: Any, include_initial: bool) -> Any:
-    from tensorcore.ops.shaping import cut, flip
+    from tensorcore.ops.joining import cut
+    from tensorcore.ops.order import flip
 
     place = 0 if axis is None else axis_index("cumulative_sum", axis, len(x_shape))
     if include_initial:
@@ -413,3 +430,103 @@ def cumulative_sum(x, /, *, axis=None, dtype=None, include_initial=False):
     size = x.shape[place]
     size = size + 1 if include_initial and size is not None else size
     return Spec((*x.shape[:place], size, *x.shape[place + 1 :]), _sum_dtype(x.dtype, dtype))
+
+
+def _products_reference(xp: Any, x: Any, axis: Any, dtype: Any, include_initial: bool) -> Any:
+    place = _running_axis("cumulative_prod", x, axis)
+    result = _sum_dtype(x.dtype, dtype)
+    products = xp.cumprod(x.astype(dtypes.accumulator(result)), axis=place).astype(result)
+    if include_initial:
+        shape = (*x.shape[:place], 1, *x.shape[place + 1 :])
+        products = xp.concatenate([xp.ones(shape, result), products], axis=place)
+    return products
+
+
+def _products_gradient(g: Any, x: Any, axis: Any, include_initial: bool) -> Any:
+    from tensorcore.ops.joining import cut
+    from tensorcore.ops.order import flip
+
+    place = _running_axis("cumulative_prod", x, axis)
+    if include_initial:
+        g = cut(g, axis=place, start=1, stop=x.shape[place] + 1)
+
+    def sum_from_here(values: Any) -> Any:
+        return flip(cumulative_sum(flip(values, axis=place), axis=place), axis=place)
+
+    # In front of the first zero dividing by x is right, and behind it all slopes are 0; the slope
+    # of the first zero itself is the products without it.
+    zero = equal(x, 0)
+    zeros = cumulative_sum(astype(zero, dtypes.int32), axis=place)
+    first = where(zero, equal(zeros, 1), False)
+    safe = where(zero, 1, x)
+    in_front = divide(sum_from_here(multiply(g, cumulative_prod(x, axis=place))), safe)
+    without = sum_from_here(multiply(g, cumulative_prod(where(first, 1, x), axis=place)))
+    return where(first, without, where(equal(zeros, 0), in_front, 0))
+
+
+@op(
+    reference=_products_reference,
+    gradient=(_products_gradient,),
+    samples=lambda rng: [
+        ((rng.uniform(0.5, 2.0, (5,)),), {}),
+        ((rng.uniform(0.5, 2.0, (2, 4)),), {"axis": 1}),
+        ((rng.uniform(0.5, 2.0, (3, 2)),), {"axis": 0, "include_initial": True}),
+    ],
+)
+def cumulative_prod(x, /, *, axis=None, dtype=None, include_initial=False):
+    """Running products along a dimension.
+
+    Args:
+        x: tensor; `axis` may be left out if it has one dimension.
+        axis: the dimension along which to multiply.
+        dtype: dtype of the result, as in `prod`.
+        include_initial: put a one in front, so that the dimension grows by 1.
+
+    >>> tc.cumulative_prod(tc.asarray([1, 2, 3])).tolist()
+    [1, 2, 6]
+    """
+    if x.dtype == dtypes.bool:
+        raise DTypeError("cumulative_prod: x must have a numeric dtype, received bool")
+    place = _running_axis("cumulative_prod", x, axis)
+    size = x.shape[place]
+    size = size + 1 if include_initial and size is not None else size
+    return Spec((*x.shape[:place], size, *x.shape[place + 1 :]), _sum_dtype(x.dtype, dtype))
+
+
+def count_nonzero(x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
+    """Number of elements that are not zero, int64.
+
+    >>> tc.count_nonzero(tc.asarray([0, 3, 0, 5])).item()
+    2
+    """
+    return sum(not_equal(x, 0), axis=axis, keepdims=keepdims, dtype=dtypes.int64)
+
+
+def diff(x: Any, /, *, axis: int = -1, n: int = 1, prepend: Any = None, append: Any = None) -> Any:
+    """The differences between neighbours along a dimension, n times.
+
+    Args:
+        x: tensor of a numeric dtype.
+        axis: the dimension, whose size shrinks by n.
+        n: how often to take differences.
+        prepend: tensor put in front of x first.
+        append: tensor put behind x first.
+
+    >>> tc.diff(tc.asarray([1, 4, 9])).tolist()
+    [3, 5]
+    """
+    from tensorcore.ops.joining import concat, cut
+
+    x = as_tensor(x)
+    place = axis_index("diff", axis, x.ndim)
+    if n < 0:
+        raise InvalidArgumentError(f"diff: n must not be negative, received {n}")
+    parts = [part for part in (prepend, x, append) if part is not None]
+    x = concat(parts, axis=place) if len(parts) > 1 else x
+    for _ in range(n):
+        size = x.shape[place]
+        if size == 0:
+            break
+        later = cut(x, axis=place, start=1, stop=size)
+        x = subtract(later, cut(x, axis=place, start=0, stop=size - 1))
+    return x

@@ -7,7 +7,12 @@ import operator
 from collections.abc import Sequence
 from typing import Any
 
-from tensorcore.errors import ArgumentTypeError, InvalidArgumentError, ShapeError
+from tensorcore.errors import (
+    ArgumentTypeError,
+    InvalidArgumentError,
+    OutOfRangeError,
+    ShapeError,
+)
 
 Shape = tuple[Any, ...]
 
@@ -59,7 +64,7 @@ def axis_index(op_name: str, axis: Any, ndim: int) -> int:
     except TypeError:
         raise ArgumentTypeError(f"{op_name}: axis must be an int, received {axis!r}") from None
     if not -ndim <= index < ndim:
-        raise InvalidArgumentError(
+        raise OutOfRangeError(
             f"{op_name}: axis {index} is out of range for {ndim} dimension(s); "
             + (
                 f"expected {-ndim} to {ndim - 1}"

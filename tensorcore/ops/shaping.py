@@ -1,28 +1,40 @@
-"""Operations that arrange elements anew and compute nothing."""
+"""Shapes: the same elements under another shape, repeated, or with their dimensions moved."""
 
 from __future__ import annotations
 
 import math
-import operator
 from typing import Any
 
-from tensorcore.errors import ArgumentTypeError, InvalidArgumentError, ShapeError
+from tensorcore import dtypes
+from tensorcore.errors import InvalidArgumentError, ShapeError
 from tensorcore.ops.record import Spec, op
-from tensorcore.ops.reductions import sum as sum_
 from tensorcore.ops.shapes import (
     as_shape,
     axes_tuple,
-    axis_index,
     broadcast,
     element_count,
-    same_rank,
 )
 
 # Shape --------------------------------------------------------------------------------------------
 
 
+def _reshaped(xp: Any, x: Any, shape: tuple[int, ...], copy: Any) -> Any:
+    result = xp.reshape(x, shape)
+    if copy is None or x.size == 0:
+        return result
+    shared = xp.may_share_memory(result, x)
+    if copy and shared:
+        return xp.array(result, copy=True)
+    if copy is False and not shared:
+        raise InvalidArgumentError(
+            f"reshape: copy=False, but a tensor of shape {x.shape} that is not contiguous has to "
+            "be copied; leave copy out"
+        )
+    return result
+
+
 @op(
-    reference=lambda xp, x, shape: xp.reshape(x, as_shape("reshape", shape)),
+    reference=lambda xp, x, shape, copy: _reshaped(xp, x, as_shape("reshape", shape), copy),
     gradient=(lambda g, x_shape: reshape(g, x_shape),),
     samples=lambda rng: [
         ((rng.normal(size=(2, 6)),), {"shape": (3, -1)}),
@@ -32,12 +44,13 @@ from tensorcore.ops.shapes import (
     is_view=True,
     trusted_on=("cpu",),
 )
-def reshape(x, /, shape):
+def reshape(x, /, shape, *, copy=None):
     """The same elements, in row-major order, under another shape.
 
     Args:
         x: tensor of any dtype.
         shape: the new shape; one size may be -1 and is then computed.
+        copy: True copies always, None where needed; False refuses what needs a copy.
 
     Raises:
         ShapeError: the number of elements differs.
@@ -160,7 +173,7 @@ def _expand_reference(xp: Any, x: Any, axis: Any) -> Any:
     is_view=True,
     trusted_on=("cpu",),
 )
-def expand_dims(x, /, axis=0):
+def expand_dims(x, /, axis):
     """A dimension of size 1 inserted so that it stands at `axis` of the result.
 
     >>> tc.expand_dims(tc.zeros((2, 3)), axis=-1).shape
@@ -239,16 +252,32 @@ def broadcast_to(x, /, shape):
     return Spec(wanted, x.dtype)
 
 
-def _sum_to_reference(xp: Any, x: Any, shape: tuple[int, ...]) -> Any:
+def _sum_to_axes(x: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
     lead = x.ndim - len(shape)
-    axes = tuple(range(lead)) + tuple(
+    stretched = (
         index + lead for index, size in enumerate(shape) if size == 1 and x.shape[index + lead] != 1
     )
-    return xp.sum(x, axis=axes, keepdims=True, dtype=x.dtype).reshape(shape)
+    return (*range(lead), *stretched)
+
+
+def _sum_to_reference(xp: Any, x: Any, shape: tuple[int, ...]) -> Any:
+    total = dtypes.accumulator(x.dtype)
+    sums = xp.sum(x, axis=_sum_to_axes(x, shape), keepdims=True, dtype=total)
+    return sums.reshape(shape).astype(x.dtype, copy=False)
+
+
+def _sum_to_into(xp: Any, out: Any, x: Any, shape: tuple[int, ...]) -> None:
+    if dtypes.accumulator(x.dtype) != x.dtype:
+        out[...] = _sum_to_reference(xp, x, shape)
+        return
+    axes = _sum_to_axes(x, shape)
+    kept = tuple(1 if axis in axes else size for axis, size in enumerate(x.shape))
+    xp.sum(x, axis=axes, keepdims=True, dtype=x.dtype, out=out.reshape(kept))
 
 
 @op(
     reference=_sum_to_reference,
+    into=_sum_to_into,
     gradient=(lambda g, x_shape: broadcast_to(g, x_shape),),
     samples=lambda rng: [
         ((rng.normal(size=(2, 3, 4)),), {"shape": (3, 1)}),
@@ -268,7 +297,7 @@ def sum_to(x, /, *, shape):
     return Spec(wanted, x.dtype)
 
 
-def broadcast_arrays(*arrays: Any) -> list[Any]:
+def broadcast_arrays(*arrays: Any) -> tuple[Any, ...]:
     """Each tensor broadcast to the shape they have in common.
 
     >>> [t.shape for t in tc.broadcast_arrays(tc.zeros((3, 1)), tc.zeros(2))]
@@ -277,295 +306,14 @@ def broadcast_arrays(*arrays: Any) -> list[Any]:
     shape = broadcast(
         "broadcast_arrays", {f"arrays[{i}]": tuple(a.shape) for i, a in enumerate(arrays)}
     )
-    return [broadcast_to(array, shape) for array in arrays]
+    return tuple(broadcast_to(array, shape) for array in arrays)
 
 
-@op(
-    reference=lambda xp, x, repetitions: xp.tile(x, as_shape("tile", repetitions)),
-    gradient=(lambda g, x_shape, repetitions: _tile_back(g, x_shape, repetitions),),
-    samples=lambda rng: [
-        ((rng.normal(size=(2, 3)),), {"repetitions": (2, 1)}),
-        ((rng.normal(size=(3,)),), {"repetitions": (2, 2)}),
-        ((rng.normal(size=(2, 3)),), {"repetitions": 2}),
-    ],
-)
-def tile(x, /, repetitions):
-    """The tensor laid side by side `repetitions` times along each dimension.
+def broadcast_shapes(*shapes: Any) -> tuple[Any, ...]:
+    """The shape in which tensors of the given shapes meet; None stands for an unknown size.
 
-    >>> tc.tile(tc.asarray([1, 2]), 2).tolist()
-    [1, 2, 1, 2]
+    >>> tc.broadcast_shapes((3, 1), (2,))
+    (3, 2)
     """
-    own, counts = _tile_aligned(tuple(x.shape), repetitions)
-    return Spec(
-        tuple(None if n is None else n * c for n, c in zip(own, counts, strict=True)), x.dtype
-    )
-
-
-def _tile_aligned(
-    shape: tuple[Any, ...], repetitions: Any
-) -> tuple[tuple[Any, ...], tuple[int, ...]]:
-    counts = as_shape("tile", repetitions)
-    if min(counts, default=0) < 0:
-        raise InvalidArgumentError(
-            f"tile: repetitions must not be negative, received {repetitions}"
-        )
-    ndim = max(len(shape), len(counts))
-    return (1,) * (ndim - len(shape)) + shape, (1,) * (ndim - len(counts)) + counts
-
-
-def _tile_back(g: Any, x_shape: tuple[int, ...], repetitions: Any) -> Any:
-    own, counts = _tile_aligned(x_shape, repetitions)
-    split_shape = tuple(size for pair in zip(counts, own, strict=True) for size in pair)
-    return reshape(sum_(reshape(g, split_shape), axis=tuple(range(0, 2 * len(own), 2))), x_shape)
-
-
-# Joining and splitting ----------------------------------------------------------------------------
-
-
-def _part(g: Any, i: int, shapes: Any, axis: int) -> Any:
-    axis = axis_index("concat", axis, len(shapes[0]))
-    start = sum(shape[axis] for shape in shapes[:i])
-    return cut(g, axis=axis, start=start, stop=start + shapes[i][axis])
-
-
-@op(
-    reference=lambda xp, arrays, axis: xp.concatenate(arrays, axis=axis),
-    gradient=(_part,),
-    samples=lambda rng: [
-        (([rng.normal(size=(2, 3)), rng.normal(size=(4, 3))],), {}),
-        (
-            ([rng.normal(size=(2, 3)), rng.normal(size=(2, 0)), rng.normal(size=(2, 1))],),
-            {"axis": -1},
-        ),
-    ],
-    promote=("arrays",),
-    variadic=True,
-)
-def concat(arrays, /, *, axis=0):
-    """Tensors joined along an existing dimension.
-
-    Args:
-        arrays: tensors whose shapes differ along `axis` only.
-        axis: the dimension to join along; None joins the flattened tensors.
-
-    >>> tc.concat([tc.asarray([1, 2]), tc.asarray([3])]).tolist()
-    [1, 2, 3]
-    """
-    if not arrays:
-        raise InvalidArgumentError("concat: expected at least one tensor, received none")
-    shapes = [tuple(array.shape) for array in arrays]
-    ndim = same_rank("concat", [f"arrays[{i}]" for i in range(len(arrays))], shapes)
-    place = axis_index("concat", axis, ndim)
-    others = {shape[:place] + shape[place + 1 :] for shape in shapes}
-    if len(others) > 1 and not any(None in rest for rest in others):
-        raise ShapeError(
-            f"concat: shapes may differ along axis {axis} only, received "
-            + ", ".join(map(str, shapes))
-        )
-    sizes = [shape[place] for shape in shapes]
-    total = None if None in sizes else sum(sizes)
-    return Spec((*shapes[0][:place], total, *shapes[0][place + 1 :]), arrays[0].dtype)
-
-
-@op(
-    reference=lambda xp, arrays, axis: xp.stack(arrays, axis=axis),
-    gradient=(lambda g, i, axis, shapes: take_one(g, i, axis, len(shapes[0]) + 1),),
-    samples=lambda rng: [
-        (([rng.normal(size=(2, 3)), rng.normal(size=(2, 3))],), {}),
-        (([rng.normal(size=(2,)), rng.normal(size=(2,))],), {"axis": -1}),
-    ],
-    promote=("arrays",),
-    variadic=True,
-)
-def stack(arrays, /, *, axis=0):
-    """Tensors of one shape joined along a new dimension.
-
-    >>> tc.stack([tc.asarray([1, 2]), tc.asarray([3, 4])]).tolist()
-    [[1, 2], [3, 4]]
-    """
-    if not arrays:
-        raise InvalidArgumentError("stack: expected at least one tensor, received none")
-    shapes = [tuple(array.shape) for array in arrays]
-    if len(set(shapes)) > 1 and not any(None in shape for shape in shapes):
-        raise ShapeError(
-            f"stack: expected tensors of one shape, received {', '.join(map(str, shapes))}"
-        )
-    place = axis_index("stack", axis, len(shapes[0]) + 1)
-    return Spec((*shapes[0][:place], len(arrays), *shapes[0][place:]), arrays[0].dtype)
-
-
-def _cut_reference(xp: Any, x: Any, axis: int, start: int, stop: int) -> Any:
-    return x[(slice(None),) * (axis % x.ndim) + (slice(start, stop),)]
-
-
-def _cut_back(g: Any, x_shape: tuple[int, ...], axis: int, start: int, stop: int) -> Any:
-    axis = axis % len(x_shape)
-    width = [(0, 0)] * len(x_shape)
-    width[axis] = (start, x_shape[axis] - stop)
-    return pad(g, width)
-
-
-@op(
-    reference=_cut_reference,
-    gradient=(_cut_back,),
-    samples=lambda rng: [((rng.normal(size=(4, 3)),), {"axis": 0, "start": 1, "stop": 3})],
-    is_view=True,
-)
-def cut(x, /, *, axis, start, stop):
-    """The slice [start, stop) along one dimension; 0 <= start <= stop <= size.
-
-    >>> tc.cut(tc.arange(5), axis=0, start=1, stop=3).tolist()
-    [1, 2]
-    """
-    place = axis_index("cut", axis, len(x.shape))
-    size = x.shape[place]
-    if not 0 <= start <= stop or (size is not None and stop > size):
-        raise InvalidArgumentError(
-            f"cut: [{start}, {stop}) does not lie within axis {axis} of size {size}"
-        )
-    return Spec((*x.shape[:place], stop - start, *x.shape[place + 1 :]), x.dtype)
-
-
-def take_one(x: Any, index: int, axis: int, ndim: int) -> Any:
-    """The `index`-th slice along a dimension, without that dimension."""
-    place = axis_index("stack", axis, ndim)
-    return squeeze(cut(x, axis=place, start=index, stop=index + 1), axis=place)
-
-
-def split(x: Any, /, indices_or_sections: Any, *, axis: int = 0) -> list[Any]:
-    """The tensor cut into parts along a dimension.
-
-    Args:
-        x: tensor of any dtype.
-        indices_or_sections: the number of equal parts, or the places at which to cut.
-        axis: the dimension to cut.
-
-    >>> [part.tolist() for part in tc.split(tc.arange(4), 2)]
-    [[0, 1], [2, 3]]
-    """
-    place = axis_index("split", axis, len(x.shape))
-    size = x.shape[place]
-    if isinstance(indices_or_sections, (tuple, list)):
-        ends = [min(operator.index(end), size) for end in indices_or_sections]
-    else:
-        sections = operator.index(indices_or_sections)
-        if sections < 1 or size % sections:
-            raise InvalidArgumentError(
-                f"split: axis {axis} of size {size} cannot be cut into {sections} equal parts"
-            )
-        ends = [size // sections * i for i in range(1, sections)]
-    starts = [0, *ends]
-    return [
-        cut(x, axis=place, start=start, stop=max(start, stop))
-        for start, stop in zip(starts, [*ends, size], strict=True)
-    ]
-
-
-def unstack(x: Any, /, *, axis: int = 0) -> tuple[Any, ...]:
-    """The slices along a dimension, each without that dimension.
-
-    >>> [part.tolist() for part in tc.unstack(tc.asarray([[1, 2], [3, 4]]))]
-    [[1, 2], [3, 4]]
-    """
-    place = axis_index("unstack", axis, len(x.shape))
-    return tuple(take_one(x, i, place, len(x.shape)) for i in range(x.shape[place]))
-
-
-# Padding, order -----------------------------------------------------------------------------------
-
-
-def _pad_width(x: Any, pad_width: Any) -> list[tuple[int, int]]:
-    ndim = len(x.shape)
-    if isinstance(pad_width, int):
-        return [(pad_width, pad_width)] * ndim
-    width = [(pair, pair) if isinstance(pair, int) else tuple(pair) for pair in pad_width]
-    if len(width) != ndim or any(len(pair) != 2 or min(pair) < 0 for pair in width):
-        raise InvalidArgumentError(
-            f"pad: pad_width needs a pair of non-negative ints for each of {ndim} dimension(s), "
-            f"received {pad_width}"
-        )
-    return width  # type: ignore[return-value]
-
-
-def _pad_reference(xp: Any, x: Any, pad_width: Any, constant_value: Any) -> Any:
-    return xp.pad(x, _pad_width(x, pad_width), mode="constant", constant_values=constant_value)
-
-
-def _pad_back(g: Any, x_shape: tuple[int, ...], pad_width: Any) -> Any:
-    for axis, (before, _) in enumerate(_pad_width(g, pad_width)):
-        g = cut(g, axis=axis, start=before, stop=before + x_shape[axis])
-    return g
-
-
-@op(
-    reference=_pad_reference,
-    gradient=(_pad_back,),
-    samples=lambda rng: [
-        ((rng.normal(size=(2, 3)),), {"pad_width": [(1, 0), (0, 2)]}),
-        ((rng.normal(size=(2,)),), {"pad_width": 1, "constant_value": 3.0}),
-    ],
-)
-def pad(x, /, pad_width, *, constant_value=0):
-    """The tensor with a border of one value.
-
-    Args:
-        x: tensor of any dtype.
-        pad_width: cells before and after, a pair for each dimension; one int for all.
-        constant_value: what the border holds.
-
-    >>> tc.pad(tc.asarray([1, 2]), [(1, 0)]).tolist()
-    [0, 1, 2]
-    """
-    width = _pad_width(x, pad_width)
-    sizes = zip(x.shape, width, strict=True)
-    return Spec(
-        tuple(None if n is None else n + before + after for n, (before, after) in sizes), x.dtype
-    )
-
-
-@op(
-    reference=lambda xp, x, axis: xp.flip(x, axes_tuple("flip", axis, x.ndim)),
-    gradient=(lambda g, axis: flip(g, axis=axis),),
-    samples=lambda rng: [
-        ((rng.normal(size=(2, 3)),), {}),
-        ((rng.normal(size=(2, 3)),), {"axis": -1}),
-    ],
-    is_view=True,
-)
-def flip(x, /, *, axis=None):
-    """The elements in reverse order along the named dimensions, or along all.
-
-    >>> tc.flip(tc.arange(3)).tolist()
-    [2, 1, 0]
-    """
-    axes_tuple("flip", axis, len(x.shape))
-    return Spec(tuple(x.shape), x.dtype)
-
-
-def _negated(shift: Any) -> Any:
-    return tuple(-s for s in shift) if isinstance(shift, (tuple, list)) else -shift
-
-
-@op(
-    reference=lambda xp, x, shift, axis: xp.roll(x, shift, axis=axis),
-    gradient=(lambda g, shift, axis: roll(g, _negated(shift), axis=axis),),
-    samples=lambda rng: [
-        ((rng.normal(size=(2, 5)),), {"shift": 2, "axis": 1}),
-        ((rng.normal(size=(2, 5)),), {"shift": 3}),
-        ((rng.normal(size=(2, 5)),), {"shift": (1, -1), "axis": (0, 1)}),
-    ],
-)
-def roll(x, /, shift, *, axis=None):
-    """The elements moved on by `shift` places; what leaves at the end comes back in front.
-
-    >>> tc.roll(tc.arange(4), 1).tolist()
-    [3, 0, 1, 2]
-    """
-    if axis is not None:
-        axes = axes_tuple("roll", axis, len(x.shape))
-        if isinstance(shift, (tuple, list)) and len(shift) != len(axes):
-            raise InvalidArgumentError(f"roll: {len(shift)} shifts, but {len(axes)} axes")
-    for part in shift if isinstance(shift, (tuple, list)) else (shift,):
-        if not isinstance(part, int):
-            raise ArgumentTypeError(f"roll: shift must be an int, received {part!r}")
-    return Spec(tuple(x.shape), x.dtype)
+    named = {f"shapes[{i}]": as_shape("broadcast_shapes", s) for i, s in enumerate(shapes)}
+    return broadcast("broadcast_shapes", named)

@@ -1,0 +1,98 @@
+"""The standard's `take` and `take_along_axis`: negative indices count from the end.
+
+The operations below them refuse negative indices, as an embedding must: an id of -1 is a bug.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tensorcore import dtypes
+from tensorcore.errors import DTypeError, InvalidArgumentError, ShapeError
+from tensorcore.ops import indexing, scalar
+from tensorcore.ops.elementwise import elementwise
+from tensorcore.ops.shapes import axis_index, broadcast
+from tensorcore.ops.shaping import broadcast_to
+from tensorcore.ops.transfer import convert
+from tensorcore.tensor import as_tensor
+
+
+@elementwise(takes="integer", domain=[(-3, 3), (3, 4)])
+def counted_from_front(index, size):
+    """Negative indices down to -size, which count from the end, as indices from the front.
+
+    >>> tc.ops.choosing.counted_from_front(tc.asarray([0, -1]), 3).tolist()
+    [0, 2]
+    """
+    from_end = scalar.logical_and(index < 0, -size <= index)
+    return scalar.select(from_end, index + size, index)
+
+
+def _indices(op_name: str, indices: Any, x: Any, size: int) -> Any:
+    indices = as_tensor(indices, device=x.device)
+    if not dtypes.is_integer(indices.dtype):
+        raise DTypeError(
+            f"{op_name}: indices must have an integer dtype, received {indices.dtype.name}; "
+            "convert with tc.astype(indices, tc.int32)"
+        )
+    if indices.dtype in dtypes.UNSIGNED:
+        return indices
+    if indices.dtype != dtypes.int64:
+        indices = convert(indices, dtypes.int64)  # the size may not fit their own dtype
+    return counted_from_front(indices, size)
+
+
+def take(x: Any, indices: Any, /, *, axis: int | None = None) -> Any:
+    """Slices of x chosen by number along a dimension.
+
+    Args:
+        x: tensor.
+        indices: integers, each from -size to size - 1 of the dimension; of any shape.
+        axis: the dimension to choose along; may be left out if x has only one.
+
+    Returns:
+        Shape x.shape[:axis] + indices.shape + x.shape[axis + 1:].
+
+    Raises:
+        OutOfRangeError: an index is out of range.
+
+    >>> tc.take(tc.asarray([10, 20, 30]), tc.asarray([2, 0, -1])).tolist()
+    [30, 10, 30]
+    """
+    x = as_tensor(x)
+    if axis is None:
+        if x.ndim != 1:
+            raise InvalidArgumentError(f"take: axis is needed for a tensor of {x.ndim} dimensions")
+        axis = 0
+    place = axis_index("take", axis, x.ndim)
+    return indexing.take(x, _indices("take", indices, x, x.shape[place]), axis=place)
+
+
+def take_along_axis(x: Any, indices: Any, /, *, axis: int = -1) -> Any:
+    """Elements chosen along a dimension, row by row: result[i, j] = x[i, indices[i, j]].
+
+    Args:
+        x: tensor.
+        indices: integers with as many dimensions as x, each from -size to size - 1; the other
+            dimensions broadcast against those of x.
+        axis: the dimension to choose along.
+
+    >>> tc.take_along_axis(tc.asarray([[1, 2], [3, 4]]), tc.asarray([[1], [-2]])).tolist()
+    [[2], [3]]
+    """
+    x = as_tensor(x)
+    place = axis_index("take_along_axis", axis, x.ndim)
+    indices = _indices("take_along_axis", indices, x, x.shape[place])
+    if indices.ndim != x.ndim:
+        raise ShapeError(
+            f"take_along_axis: x and indices must have the same number of dimensions, received "
+            f"shapes {x.shape} and {indices.shape}"
+        )
+    rest = [list(t.shape) for t in (x, indices)]
+    sizes = [shape.pop(place) for shape in rest]
+    met = list(broadcast("take_along_axis", {"x": tuple(rest[0]), "indices": tuple(rest[1])}))
+    x, indices = (
+        t if tuple(shape) == tuple(met) else broadcast_to(t, (*met[:place], size, *met[place:]))
+        for t, shape, size in zip((x, indices), rest, sizes, strict=True)
+    )
+    return indexing.take_along_axis(x, indices, axis=place)
