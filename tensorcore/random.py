@@ -211,57 +211,13 @@ def set_seed(seed: int) -> None:
     _global.seed(seed)
 
 
-def bits(shape: Any, *, device: str | Device | None = None) -> Tensor:
-    """Uniform random uint32 words from the global generator."""
-    return _global.bits(shape, device=device)
-
-
-def uniform(
-    shape: Any = (),
-    low: float = 0.0,
-    high: float = 1.0,
-    *,
-    dtype: Any = "float32",
-    device: Any = None,
-) -> Tensor:
-    """Uniform numbers in [low, high) from the global generator."""
-    return _global.uniform(shape, low, high, dtype=dtype, device=device)
-
-
-def normal(
-    shape: Any = (),
-    mean: float = 0.0,
-    stddev: float = 1.0,
-    *,
-    dtype: Any = "float32",
-    device: Any = None,
-) -> Tensor:
-    """Normal numbers from the global generator."""
-    return _global.normal(shape, mean, stddev, dtype=dtype, device=device)
-
-
-def truncated_normal(
-    shape: Any = (),
-    mean: float = 0.0,
-    stddev: float = 1.0,
-    *,
-    dtype: Any = "float32",
-    device: Any = None,
-) -> Tensor:
-    """Normal numbers within two standard deviations of the mean, from the global generator."""
-    return _global.truncated_normal(shape, mean, stddev, dtype=dtype, device=device)
-
-
-def integers(
-    low: int, high: int, shape: Any = (), *, dtype: Any = "int32", device: Any = None
-) -> Tensor:
-    """Uniform integers from `low` to `high` - 1 from the global generator."""
-    return _global.integers(low, high, shape, dtype=dtype, device=device)
-
-
-def permutation(n: int, *, device: Any = None) -> Tensor:
-    """The numbers 0 to n - 1 in random order, from the global generator."""
-    return _global.permutation(n, device=device)
+# The distributions of the global stream; `help(tc.random.normal)` shows the method's text.
+bits = _global.bits
+uniform = _global.uniform
+normal = _global.normal
+truncated_normal = _global.truncated_normal
+integers = _global.integers
+permutation = _global.permutation
 
 
 def shuffle(x: Any, /, *, axis: int = 0) -> Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 
@@ -242,3 +244,51 @@ def test_numbers_from_the_host(device):
     f(tc.ones(1))
     f(tc.ones(1))
     assert v.numpy().tolist() == [0.25]
+
+
+def test_threads_take_turns(device):
+    f = tc.function(lambda x: tc.sum(tc.exp(x) * x))
+    inputs = [tc.full((64,), float(i)) for i in range(4)]
+    expected = [float(f(x)) for x in inputs]
+    wrong = []
+
+    def work(number):
+        with device:
+            for _ in range(50):
+                if float(f(inputs[number])) != expected[number]:
+                    wrong.append(number)
+
+    workers = [threading.Thread(target=work, args=(i,)) for i in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert wrong == []
+
+
+def test_buffers_serve_several_results(device):
+    def chain(x):
+        for _ in range(20):
+            x = tc.exp(-x)
+        return x, tc.reshape(x, (-1,)) + 1.0
+
+    f = tc.function(chain)
+    x = tc.ones((100, 100))
+    for actual, expected in zip(f(x), chain(x), strict=True):
+        np.testing.assert_allclose(actual.numpy(), expected.numpy(), rtol=1e-6)
+    plan = next(iter(f._traces.values())).plan
+    assert plan.nbytes < 6 * x.nbytes  # 41 results; one argument and two outputs among the buffers
+
+
+def test_a_buffer_is_kept_while_a_view_of_it_is_read(device):
+    def f(x):
+        y = tc.exp(x)
+        view = tc.transpose(y)
+        for _ in range(5):
+            x = tc.exp(-x)
+        return x + tc.transpose(view)
+
+    x = tc.asarray(np.linspace(0.0, 1.0, 64, dtype=np.float32).reshape(8, 8))
+    traced = tc.function(f)
+    for _ in range(2):
+        np.testing.assert_allclose(traced(x).numpy(), f(x).numpy(), rtol=1e-6)

@@ -5,6 +5,7 @@ Nothing is allocated, looked up or checked again while a plan runs, except what 
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -13,14 +14,14 @@ import numpy as np
 
 from tensorcore.device import CPU, Device, address, check_range
 from tensorcore.graph.graph import Graph, Node, base_of
+from tensorcore.graph.memory import Buffers, owner
 from tensorcore.graph.passes import prune, share
-from tensorcore.graph.symbol import NoData, Symbol
+from tensorcore.graph.symbol import Symbol
 from tensorcore.ops.door import kernel_for
 from tensorcore.ops.elementwise import Elementwise
 from tensorcore.ops.shaping import reshape
 from tensorcore.tensor import Tensor
 
-ALIGNMENT = 64  # bytes; one cache line, one AVX-512 register
 Step = Callable[[], Any]
 
 
@@ -36,6 +37,7 @@ class Plan:
     def __init__(self, graph: Graph, outputs: Sequence[Symbol], device: Device) -> None:
         self.graph = graph
         self.device = device
+        self._lock = threading.Lock()
         self.nodes, self.outputs = share(graph.nodes, outputs)
         self.nodes = prune(self.nodes, self.outputs)
         written = [variable for node in self.nodes for variable in node.writes]
@@ -43,6 +45,8 @@ class Plan:
         self._build()
 
     def _build(self) -> None:
+        self._buffers = Buffers(self.device)
+        self._users: dict[int, list[Symbol]] = {}  # buffer -> results and views that live in it
         self._arrays: dict[int, Any] = {}
         self._keep: list[Symbol] = []  # so that no id is used twice
         self._streams: list[tuple[Any, int, list[tuple[str, int, Any]]]] = []
@@ -55,6 +59,7 @@ class Plan:
                 self._place_pieces(node)
         for position, node in enumerate(self.nodes):
             self._add(position, node)
+            self._release(position, node)
         self._results = [self._array(symbol) for symbol in self.outputs]
         self._arguments = [self._array(symbol) for symbol in self.graph.arguments]
 
@@ -80,6 +85,20 @@ class Plan:
     def _remember(self, symbol: Symbol, array: Any) -> None:
         self._keep.append(symbol)
         self._arrays[id(symbol)] = array
+        users = self._users.get(id(owner(array)))
+        if users is not None:
+            users.append(symbol)
+
+    def _release(self, position: int, node: Node) -> None:
+        """Give back the buffers whose last reader this node was."""
+        for value in (*node.inputs, *node.outputs):
+            if not isinstance(value, Symbol):
+                continue
+            array = self._arrays[id(value)]
+            users = self._users.get(id(owner(array)))
+            if users and all(self._last_use.get(id(user), -1) <= position for user in users):
+                del self._users[id(owner(array))]
+                self._buffers.give_back(array)
 
     def _source_array(self, symbol: Symbol) -> Any:
         kind, what = symbol.source  # type: ignore[misc]
@@ -88,7 +107,7 @@ class Plan:
         if kind == "variable":
             self._storages.append((what, what.storage))
             return what.storage
-        array = allocate(symbol.data, symbol.device)
+        array = self._buffers.own(symbol.data)
         if kind in ("key", "counter"):
             self._add_stream(kind, what, array)
         return array
@@ -103,7 +122,7 @@ class Plan:
 
     def _place_pieces(self, node: Node) -> None:
         """Let the inputs of a concatenation be computed where they are needed in the end."""
-        out = allocate(node.outputs[0].data, self.device)
+        out = self._buffers.own(node.outputs[0].data)
         self._places[id(node.outputs[0])] = out
         views = node.op.pieces(out, node.inputs, **node.attrs)  # type: ignore[union-attr]
         for value, view in zip(node.inputs, views, strict=True):
@@ -116,7 +135,10 @@ class Plan:
 
     def _destination(self, symbol: Symbol) -> Any:
         place = self._places.get(id(symbol))
-        return allocate(symbol.data, self.device) if place is None else place
+        if place is None:
+            place = self._buffers.take(symbol.data)
+            self._users[id(owner(place))] = []
+        return place
 
     # Steps --------------------------------------------------------------------------------------
 
@@ -167,7 +189,7 @@ class Plan:
         for symbol in list(self._keep):
             array = self._arrays[id(symbol)]
             if id(owner(array)) in written and self._last_use.get(id(symbol), -1) > position:
-                saved = allocate(symbol.data, self.device)
+                saved = self._buffers.take(symbol.data)
                 self.steps.append(partial(self.device.xp.copyto, saved, array))
                 self._arrays[id(symbol)] = saved
 
@@ -190,13 +212,19 @@ class Plan:
         """Run a kernel once: it is compiled, and says whether it covers these arrays."""
         return self.device.run(function, *arrays, out=out, **attrs) is not NotImplemented
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all buffers, without constants and variables."""
+        return self._buffers.nbytes
+
     # Running ------------------------------------------------------------------------------------
 
     def run(self, arguments: Sequence[Tensor]) -> list[Tensor]:
         """The outputs for these arguments, as fresh tensors; variables are written to."""
-        if any(variable.storage is not storage for variable, storage in self._storages):
-            self._build()
-        return self.device.run(self._run, arguments)
+        with self._lock:  # the arrays are there once; threads take turns
+            if any(variable.storage is not storage for variable, storage in self._storages):
+                self._build()
+            return self.device.run(self._run, arguments)
 
     def _run(self, arguments: Sequence[Tensor]) -> list[Tensor]:
         copyto = self.device.xp.copyto
@@ -224,22 +252,6 @@ def _is_same(first: Any, second: Any) -> bool:
     if (first.shape, first.strides) != (second.shape, second.strides):
         return False
     return address(first) == address(second)
-
-
-def owner(array: Any) -> Any:
-    """The array whose memory a view shows."""
-    while getattr(array, "base", None) is not None:
-        array = array.base
-    return array
-
-
-def allocate(spec: NoData, device: Device) -> Any:
-    """A zeroed array that starts at a multiple of 64 bytes."""
-    if device is not CPU:
-        return device.run(device.xp.zeros, spec.shape, spec.dtype)
-    raw = np.zeros(spec.nbytes + ALIGNMENT, np.uint8)
-    start = -raw.ctypes.data % ALIGNMENT
-    return raw[start : start + spec.nbytes].view(spec.dtype).reshape(spec.shape)
 
 
 def _probe(value: Any) -> Any:

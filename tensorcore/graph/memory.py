@@ -1,0 +1,56 @@
+"""The memory of a plan: buffers that serve one intermediate result after the other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tensorcore.device import Device, address
+from tensorcore.graph.symbol import NoData
+
+ALIGNMENT = 64  # bytes: a cache line, and a register of AVX-512
+WASTE = 2  # a free buffer is taken for a result of at least 1 / WASTE of its size
+
+
+class Buffers:
+    """Hands out arrays, and takes back those whose values are needed no more."""
+
+    def __init__(self, device: Device) -> None:
+        self._device = device
+        self._free: list[Any] = []  # raw buffers of bytes
+        self.nbytes = 0  # of all buffers ever made
+
+    def take(self, spec: NoData) -> Any:
+        """An array of this shape and dtype, in a buffer that is free or new."""
+        wanted = max(spec.nbytes, 1)
+        fitting = [raw for raw in self._free if wanted <= raw.size - ALIGNMENT <= WASTE * wanted]
+        if not fitting:
+            return self.own(spec)
+        chosen = min(fitting, key=lambda buffer: buffer.size)
+        self._free = [buffer for buffer in self._free if buffer is not chosen]
+        return self._shaped(chosen, spec)
+
+    def own(self, spec: NoData) -> Any:
+        """An array in a buffer of its own: for what is written before the first node runs."""
+        # Zeros, not garbage: a kernel that is tried on it must not meet wild indices.
+        size = max(spec.nbytes, 1) + ALIGNMENT
+        raw = self._device.run(self._device.xp.zeros, size, np.uint8)
+        self.nbytes += size
+        return self._shaped(raw, spec)
+
+    def _shaped(self, raw: Any, spec: NoData) -> Any:
+        """The part of a buffer that begins at a multiple of 64 bytes."""
+        start = -address(raw) % ALIGNMENT
+        return raw[start : start + spec.nbytes].view(spec.dtype).reshape(spec.shape)
+
+    def give_back(self, array: Any) -> None:
+        """The memory of an array that `take` gave may be used again."""
+        self._free.append(owner(array))
+
+
+def owner(array: Any) -> Any:
+    """The array whose memory a view shows."""
+    while getattr(array, "base", None) is not None:
+        array = array.base
+    return array
