@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import gc
+import math
 import os
 import sys
 import threading
@@ -24,6 +25,8 @@ from tensorcore.errors import (
     OutOfMemoryError,
     OutOfRangeError,
 )
+
+ALIGNMENT = 64  # bytes: a cache line, and a register of AVX-512
 
 _stack = threading.local()  # .devices: what `with tc.device(...)` blocks of this thread say
 _default: Device | None = None
@@ -100,11 +103,21 @@ class Device:
         """`values` (an array of any kind, a nested list, a number) as an array of this device."""
         if self.kind == "cpu":
             return np.asarray(to_numpy(values), dtype)
+        if isinstance(values, (np.ndarray, np.generic)) and values.ndim == 0 and values == 0:
+            # CuPy fills single numbers in, and zeros without their sign; a copy keeps -0.0.
+            return self.run(_cupy().asarray, np.reshape(values, (1,)), dtype).reshape(())
         return self.run(_cupy().asarray, values, dtype)
 
     def copy(self, array: Any) -> Any:
         """A C-contiguous copy of `array`, which lives on this device."""
         return self.run(self.xp.array, array, copy=True, order="C")
+
+    def lasting_copy(self, array: Any) -> Any:
+        """A copy in memory that begins at a multiple of 64 bytes, as what lives long should."""
+        raw = self.run(self.xp.zeros, array.nbytes + ALIGNMENT, np.uint8)
+        copy = aligned_part(raw, array.shape, array.dtype)
+        self.run(self.xp.copyto, copy, array)
+        return copy
 
     def empty(self, shape: tuple[int, ...], dtype: np.dtype) -> Any:
         """An uninitialised array of this device."""
@@ -288,6 +301,16 @@ def device_of(array: Any) -> Device:
 def address(array: Any) -> int:
     """Where the first element of an array is in the memory of its device."""
     return array.ctypes.data if isinstance(array, np.ndarray) else array.data.ptr
+
+
+def aligned_part(raw: Any, shape: tuple[int, ...], dtype: np.dtype) -> Any:
+    """An array in a buffer of bytes, from the first multiple of 64 bytes on.
+
+    The buffer must have 64 bytes to spare.
+    """
+    start = -address(raw) % ALIGNMENT
+    nbytes = math.prod(shape) * dtype.itemsize
+    return raw[start : start + nbytes].view(dtype).reshape(shape)
 
 
 def to_numpy(array: Any) -> Any:

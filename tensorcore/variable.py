@@ -73,7 +73,7 @@ class Variable:
         self.path = self.name
         self.trainable = trainable
         self.serial = next_serial()
-        self._storage = value.device.copy(value.data)
+        self._storage = value.device.lasting_copy(value.data)
         self._tensor = Tensor(self._storage, value.device, self, self.serial)
 
     def __tensor__(self) -> Tensor:

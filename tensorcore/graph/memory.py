@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from tensorcore.device import Device, address
+from tensorcore.device import ALIGNMENT, Device, aligned_part
 from tensorcore.graph.symbol import NoData
 
-ALIGNMENT = 64  # bytes: a cache line, and a register of AVX-512
 WASTE = 2  # a free buffer is taken for a result of at least 1 / WASTE of its size
 
 
@@ -29,7 +28,7 @@ class Buffers:
             return self.own(spec)
         chosen = min(fitting, key=lambda buffer: buffer.size)
         self._free = [buffer for buffer in self._free if buffer is not chosen]
-        return self._shaped(chosen, spec)
+        return aligned_part(chosen, spec.shape, spec.dtype)
 
     def own(self, spec: NoData) -> Any:
         """An array in a buffer of its own: for what is written before the first node runs."""
@@ -37,12 +36,7 @@ class Buffers:
         size = max(spec.nbytes, 1) + ALIGNMENT
         raw = self._device.run(self._device.xp.zeros, size, np.uint8)
         self.nbytes += size
-        return self._shaped(raw, spec)
-
-    def _shaped(self, raw: Any, spec: NoData) -> Any:
-        """The part of a buffer that begins at a multiple of 64 bytes."""
-        start = -address(raw) % ALIGNMENT
-        return raw[start : start + spec.nbytes].view(spec.dtype).reshape(spec.shape)
+        return aligned_part(raw, spec.shape, spec.dtype)
 
     def give_back(self, array: Any) -> None:
         """The memory of an array that `take` gave may be used again."""
