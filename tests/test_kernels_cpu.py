@@ -1048,3 +1048,54 @@ def test_number_of_threads_is_what_the_user_says():
     code = "from tensorcore.kernels.cpu import threads; print(threads.usable())"
     assert python(code, TENSORCORE_NUM_THREADS="3").strip() == "3"
     assert int(python(code, TENSORCORE_NUM_THREADS="")) >= 1
+
+
+@pytest.mark.parametrize("shapes", [[(33,), (33,)], [(7, 5), (5,)], [(7, 5), (7, 1)], [(64,), ()]])
+def test_a_bound_program_follows_its_arrays(shapes):
+    program = Program(
+        name="bound_probe",
+        inputs=(("a", np.dtype("float32")), ("b", np.dtype("float32"))),
+        compute=np.dtype("float32"),
+        statements=(("t0", "(a * b)", False), ("t1", "(t0 + a)", False)),
+        results=("t1",),
+        outputs=(np.dtype("float32"),),
+    )
+    rng = np.random.default_rng(0)
+    a, b = (rng.random(shape, np.float32) for shape in map(tuple, shapes))
+    b = np.asarray(b, np.float32)
+    out = np.empty(np.broadcast_shapes(a.shape, b.shape), np.float32)
+    call = generated.compile(program).bind(a, b, out=out)
+    for _ in range(2):
+        a[...] = rng.random(a.shape, np.float32)
+        b[...] = rng.random(b.shape, np.float32)
+        call()
+        np.testing.assert_allclose(out, a * b + a, rtol=1e-6)
+
+
+def test_a_busy_machine_makes_large_products_use_one_thread(monkeypatch):
+    from tensorcore.kernels.cpu import blas_threads
+
+    used = []
+
+    class Library:
+        num_threads = 2
+
+        def set_num_threads(self, count):
+            used.append(count)
+
+    monkeypatch.setattr(blas_threads, "controller", Library)
+    monkeypatch.setattr(blas_threads._Machine, "busy_until", 0.0)
+    monkeypatch.setattr(blas_threads._Machine, "rate", 1e30)  # everything takes too long
+    x = np.ones((256, 256), np.float32)
+    blas_threads.matmul(x, x)
+    assert used == []  # the first large product tries several threads
+    blas_threads.matmul(x, x)
+    assert used == [1, 2]  # the next has one, and sets back what was there
+    blas_threads.matmul(x[:8, :8], x[:8, :8])
+    assert used == [1, 2]  # tiny ones are not touched
+    used.clear()
+    monkeypatch.setattr(blas_threads._Machine, "busy_until", 0.0)
+    monkeypatch.setattr(blas_threads._Machine, "rate", 1e-9)  # nothing takes too long
+    blas_threads.matmul(x, x)
+    blas_threads.matmul(x, x)
+    assert used == []

@@ -1,19 +1,32 @@
-"""One thread for small matrix products.
+"""How many threads a matrix product gets.
 
 OpenBLAS divides a product of a few million operations among all cores.  On a quiet machine that
-gains little, and where another process takes one of the cores its threads wait for each other by
-spinning, which makes the product ten times slower and more.
+gains something; where another process takes one of the cores its threads wait for each other by
+spinning, which makes the product ten times slower and more.  So small products use one thread,
+and large ones do for a while after one of them took far longer than a single thread would have.
 """
 
 from __future__ import annotations
 
 import functools
+import time
 from typing import Any
 
+import numpy as np
+
 # Multiplications and additions.  Below the first OpenBLAS itself uses one thread; above the second
-# the gain of several outweighs the risk.
+# several threads are worth a try.
 ALONE_FROM = 5e5
 ALONE_TO = 1.5e7
+TOO_LONG = 2.0  # times what one thread needs: then the machine is busy
+BUSY_S = 0.5  # for how long one thread is used after that
+
+
+class _Machine:
+    """What was seen of this machine."""
+
+    rate = 2e10  # operations a second of one thread, at least
+    busy_until = 0.0
 
 
 @functools.cache
@@ -27,6 +40,24 @@ def controller() -> Any:
     return None
 
 
-def alone(operations: float) -> Any:
-    """The handle to be set to one thread for a product of this size; None to leave it as it is."""
-    return controller() if ALONE_FROM < operations < ALONE_TO else None
+def matmul(x1: Any, x2: Any, out: Any = None) -> Any:
+    """np.matmul with the number of threads that suits the product and the machine."""
+    operations = 2.0 * x1.size * (x2.shape[-1] if x2.ndim > 1 else 1)
+    library = controller() if operations > ALONE_FROM else None
+    if library is None:
+        return np.matmul(x1, x2, out=out)
+    start = time.perf_counter()
+    if operations < ALONE_TO or start < _Machine.busy_until:
+        threads = library.num_threads
+        library.set_num_threads(1)
+        try:
+            result = np.matmul(x1, x2, out=out)
+        finally:
+            library.set_num_threads(threads)
+        _Machine.rate = max(_Machine.rate, operations / (time.perf_counter() - start))
+        return result
+    result = np.matmul(x1, x2, out=out)
+    end = time.perf_counter()
+    if end - start > TOO_LONG * operations / _Machine.rate:
+        _Machine.busy_until = end + BUSY_S
+    return result

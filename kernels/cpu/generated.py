@@ -110,12 +110,51 @@ class _Compiled:
             return out
         return outs[0] if self.single else tuple(outs)
 
+    def bind(self, *arrays: Any, out: Any) -> Callable[[], None] | None:
+        """The same for arrays that stay where they are: a call that looks up nothing any more.
+
+        None where the arrays have to be copied first, or are worth several threads.
+        """
+        layout = _layout(tuple([array.shape for array in arrays]), len(self.outputs))
+        outs = [out] if self.single else list(out)
+        aliases = _aliases(arrays, outs, layout.shape, self.outputs)
+        given = [*arrays, *outs]
+        flat_already = all(given[position].flags.c_contiguous for position in layout.arrays)
+        several_threads = layout.steps >= 2 * layout.grain
+        if aliases is None or layout.expanded or several_threads or not flat_already:
+            return None
+        if layout.size == 0:
+            return _nothing
+        loop = self.loops.get(layout.letters + aliases)
+        if loop is None:
+            loop = _load(self.program, layout.letters, aliases)
+            self.loops[layout.letters + aliases] = loop
+        flat = [
+            array.reshape(-1) if position in layout.arrays else array
+            for position, array in enumerate(given)
+        ]
+        numbers = [p for p in layout.numbers if type(arrays[p]) is np.ndarray]
+        changing = [(position, arrays[position].reshape(-1)) for position in numbers]
+        if not changing:
+            return functools.partial(loop, 0, layout.steps, layout.inner, *flat)
+
+        def call() -> None:
+            for position, array in changing:
+                flat[position] = array[0]
+            loop(0, layout.steps, layout.inner, *flat)
+
+        return call
+
     def _by_copy(self, arrays: Sequence[Any], outs: list[Any], out: Any) -> Any:
         """For outputs that overlap inputs at other places, or are not contiguous."""
         values = self(*arrays)
         for target, value in zip(outs, [values] if self.single else values, strict=True):
             target[...] = value
         return out
+
+
+def _nothing() -> None:
+    """What is to be done for empty arrays."""
 
 
 # Layouts ------------------------------------------------------------------------------------------

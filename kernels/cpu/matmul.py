@@ -20,23 +20,10 @@ def matmul(
     if dtype.itemsize != 2 or dtype.kind in "iu":
         # The result of two vectors is a number, for which NumPy wants no `out`.
         if out is None or out.ndim == 0 or not out.flags.c_contiguous:
-            return _stored(_product(x1, x2), out)
-        return _product(x1, x2, out)
-    result = _product(x1.astype(np.float32), x2.astype(np.float32))
+            return _stored(blas_threads.matmul(x1, x2), out)
+        return blas_threads.matmul(x1, x2, out)
+    result = blas_threads.matmul(x1.astype(np.float32), x2.astype(np.float32))
     return _stored(result.astype(dtype), out)
-
-
-def _product(x1: Any, x2: Any, out: Any = None) -> Any:
-    columns = x2.shape[-1] if x2.ndim > 1 else 1
-    library = blas_threads.alone(2.0 * x1.size * columns)
-    if library is None:
-        return np.matmul(x1, x2, out=out)
-    threads = library.num_threads
-    library.set_num_threads(1)
-    try:
-        return np.matmul(x1, x2, out=out)
-    finally:
-        library.set_num_threads(threads)
 
 
 def _stored(result: Any, out: Any) -> Any:

@@ -199,7 +199,9 @@ class Plan:
         grouped = op.grouped(arrays)  # type: ignore[union-attr]
         for function in kernel_for(op, self.device, arrays, attrs):
             if node.writes or self._works(function, grouped, attrs, out):
-                return partial(function, *grouped, out=out, **attrs)
+                bind = getattr(function, "bind", None)
+                bound = bind(*grouped, out=out) if bind is not None else None
+                return bound or partial(function, *grouped, out=out, **attrs)
         if isinstance(op, Elementwise) and op.numpy is not None and self.device is CPU:
             function = getattr(np, op.numpy)
             if np.result_type(function(*map(_probe, arrays))) == out.dtype and op.numpy != "where":
