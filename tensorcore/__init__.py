@@ -25,6 +25,7 @@ from tensorcore.autodiff import (
     stop_gradient,
     value_and_grad,
     vjp,
+    vmap,
 )
 from tensorcore.device import (
     Device,
@@ -169,6 +170,15 @@ from tensorcore.ops.logical import (
     where,
 )
 from tensorcore.ops.matrices import kron
+from tensorcore.ops.nan_reductions import (
+    nanmax,
+    nanmean,
+    nanmin,
+    nanprod,
+    nanstd,
+    nansum,
+    nanvar,
+)
 from tensorcore.ops.order import (
     flip,
     roll,
@@ -216,6 +226,10 @@ from tensorcore.ops.shaping import (
     sum_to,
     transpose,
 )
+from tensorcore.ops.signals import (
+    convolve,
+    interp,
+)
 from tensorcore.ops.sorting import (
     argsort,
     searchsorted,
@@ -224,17 +238,8 @@ from tensorcore.ops.sorting import (
 )
 from tensorcore.ops.statistics import (
     bincount,
-    convolve,
     histogram,
-    interp,
     median,
-    nanmax,
-    nanmean,
-    nanmin,
-    nanprod,
-    nanstd,
-    nansum,
-    nanvar,
     percentile,
     quantile,
 )

@@ -138,6 +138,14 @@ class Tensor:
     ) -> Any:
         # A variable's memory is written to; what is given away must not change.
         data = self.device.copy(self.data) if self.is_shared else self.data
+        if self.device is not CPU:
+            if dl_device is not None and int(dl_device[0]) == 1 and copy is False:
+                raise BufferError(
+                    f"__dlpack__: copy=False, but the tensor is on {self.device} and has to be "
+                    "copied to the CPU"
+                )
+            if copy and (dl_device is None or int(dl_device[0]) != 1):
+                data, copy = self.device.copy(data), None  # CuPy copies to the CPU only
         return self.device.run(
             data.__dlpack__, stream=stream, max_version=max_version, dl_device=dl_device, copy=copy
         )

@@ -5,6 +5,7 @@ from tensorcore.autodiff.custom import checkpoint, custom_gradient, stop_gradien
 from tensorcore.autodiff.derivatives import hessian, hvp, jacobian, jvp, vjp
 from tensorcore.autodiff.functional import grad, value_and_grad
 from tensorcore.autodiff.tape import GradientTape
+from tensorcore.autodiff.vmap import vmap
 
 __all__ = [
     "GradientTape",
@@ -19,4 +20,5 @@ __all__ = [
     "stop_gradient",
     "value_and_grad",
     "vjp",
+    "vmap",
 ]

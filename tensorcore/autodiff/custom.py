@@ -48,12 +48,16 @@ class _Call(Op):
     def call(self, run: Callable[..., Any], inputs: tuple[Any, ...], back: Any) -> Any:
         with _Unheard():
             output = run()
-        output = tuple(output) if isinstance(output, (tuple, list)) else output
-        for part in output if isinstance(output, tuple) else (output,):
-            if not isinstance(part, Tensor):
-                raise ArgumentTypeError(
-                    f"{self.name}: the function must return tensors, received {type(part).__name__}"
-                )
+            parts = output if isinstance(output, (tuple, list)) else (output,)
+            for part in parts:
+                if not isinstance(part, Tensor):
+                    raise ArgumentTypeError(
+                        f"{self.name}: the function must return tensors, received "
+                        f"{type(part).__name__}"
+                    )
+            # Tensors of their own, which the function may not have been given or have kept.
+            parts = tuple(map(stop_gradient, parts))
+        output = parts if isinstance(output, (tuple, list)) else parts[0]
         for tape in mode.tapes:
             tape.record(self, inputs, {"back": _once(back)}, output)
         return output

@@ -26,6 +26,8 @@ def how(op: Op, kind: str) -> str:
         ways.append("generated" if kind == "gpu" else "generated if large")
     if not ways or (kind == "cpu" and ways != ["kernel"]):
         ways.append(library)
+    if op.library is not None and kind == "gpu":
+        ways.append(f"on the host without {op.library}")
     return ", ".join(ways)
 
 

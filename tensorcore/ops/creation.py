@@ -113,7 +113,11 @@ def full(
         dtype if dtype is not None else getattr(fill_value, "dtype", type(fill_value))
     )
     value = fill_value.item() if isinstance(fill_value, Tensor) else fill_value
-    return wrap(where.run(where.xp.full, as_shape("full", shape), value, kind), where)
+    sizes = as_shape("full", shape)
+    if value == 0 and any(np.asarray(value, kind).tobytes()):
+        # -0.0: CuPy fills with zeros whatever their sign
+        return wrap(where.asarray(np.full(sizes, value, kind)), where)
+    return wrap(where.run(where.xp.full, sizes, value, kind), where)
 
 
 def zeros(shape: Any, *, dtype: Any = None, device: str | Device | None = None) -> Tensor:

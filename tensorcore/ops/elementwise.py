@@ -66,13 +66,42 @@ def _complex_expm1(xp: Any, x: Any) -> Any:
 def _complex_tanh(xp: Any, x: Any) -> Any:
     y = xp.asarray(xp.tanh(x))
     at_end = xp.isinf(x.real) & xp.isfinite(x.imag)
-    y.imag[at_end] = xp.copysign(y.imag[at_end] * 0, x.imag[at_end])
+    y.imag = xp.where(at_end, xp.copysign(y.imag * 0, x.imag), y.imag)
+    y.real = xp.where((x.real == 0) & ~xp.isfinite(x.imag), x.real, y.real)
     return y
+
+
+def _complex_arccosh(xp: Any, x: Any) -> Any:
+    y = xp.asarray(xp.arccosh(x))
+    y.imag = xp.where((x.real == 0) & xp.isnan(x.imag), np.pi / 2, y.imag)
+    return y
+
+
+def _polar_log(xp: Any, x: Any, y: Any) -> Any:
+    """log(x) from length and angle where CuPy's y does not know infinities and signed zeros."""
+    if xp is np:
+        return y
+    y = xp.asarray(y)
+    plain = xp.isfinite(x.real) & xp.isfinite(x.imag) & (x != 0)
+    y.real = xp.where(plain, y.real, xp.log(xp.hypot(x.real, x.imag)))
+    y.imag = xp.where(plain, y.imag, xp.arctan2(x.imag, x.real))
+    return y
+
+
+def _complex_log(xp: Any, x: Any) -> Any:
+    return _polar_log(xp, x, xp.log(x))
+
+
+def _complex_log1p(xp: Any, x: Any) -> Any:
+    return _polar_log(xp, x + x.dtype.type(1), xp.log1p(x))
 
 
 NUMPY_FUNCTIONS: dict[str, Callable[..., Any]] = {"power": _power}
 COMPLEX_FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "arccosh": _complex_arccosh,
     "expm1": _complex_expm1,
+    "log": _complex_log,
+    "log1p": _complex_log1p,
     "tanh": _complex_tanh,
 }
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import operator
 from typing import Any
 
+import numpy as np
+
 from tensorcore.errors import InvalidArgumentError, ShapeError
 from tensorcore.ops.record import Spec, op
 from tensorcore.ops.shapes import axis_index, same_rank
@@ -214,6 +216,7 @@ def _pad_back(g: Any, x_shape: tuple[int, ...], pad_width: Any) -> Any:
 
 
 @op(
+    name="pad",
     reference=_pad_reference,
     gradient=(_pad_back,),
     samples=lambda rng: [
@@ -221,19 +224,48 @@ def _pad_back(g: Any, x_shape: tuple[int, ...], pad_width: Any) -> Any:
         ((rng.normal(size=(2,)),), {"pad_width": 1, "constant_value": 3.0}),
     ],
 )
-def pad(x, /, pad_width, *, constant_value=0):
-    """The tensor with a border of one value.
-
-    Args:
-        x: tensor of any dtype.
-        pad_width: cells before and after, a pair for each dimension; one int for all.
-        constant_value: what the border holds.
-
-    >>> tc.pad(tc.asarray([1, 2]), [(1, 0)]).tolist()
-    [0, 1, 2]
-    """
+def pad_with(x, /, pad_width, *, constant_value=0):
+    """The tensor with a border of one value: what `pad` does by default."""
     width = _pad_width(x, pad_width)
     sizes = zip(x.shape, width, strict=True)
     return Spec(
         tuple(None if n is None else n + before + after for n, (before, after) in sizes), x.dtype
     )
+
+
+MODES = ("constant", "edge", "reflect", "symmetric", "wrap")
+
+
+def pad(x: Any, /, pad_width: Any, *, mode: str = "constant", constant_value: Any = 0) -> Any:
+    """The tensor with a border.
+
+    Args:
+        x: tensor of any dtype.
+        pad_width: cells before and after, a pair for each dimension; one int for all.
+        mode: what the border holds: "constant", or the elements next to it: "edge" (the last one),
+            "reflect" (mirrored at the last element), "symmetric" (mirrored behind it), "wrap"
+            (those of the other end).
+        constant_value: the one value of "constant".
+
+    >>> tc.pad(tc.asarray([1, 2]), [(1, 0)]).tolist()
+    [0, 1, 2]
+    >>> tc.pad(tc.asarray([1, 2, 3]), 1, mode="reflect").tolist()
+    [2, 1, 2, 3, 2]
+    """
+    if mode == "constant":
+        return pad_with(x, pad_width, constant_value=constant_value)
+    if mode not in MODES:
+        raise InvalidArgumentError(
+            f"pad: mode must be one of {', '.join(MODES)}, received {mode!r}"
+        )
+    from tensorcore.ops.indexing import take
+
+    x = as_tensor(x)
+    for axis, width in enumerate(_pad_width(x, pad_width)):
+        if not any(width):
+            continue
+        if not x.shape[axis]:
+            raise InvalidArgumentError(f"pad: axis {axis} is empty, which leaves only constants")
+        numbers = np.pad(np.arange(x.shape[axis]), width, mode=mode)  # type: ignore[call-overload]
+        x = take(x, as_tensor(numbers, device=x.device), axis=axis)
+    return x

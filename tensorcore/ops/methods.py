@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tensorcore.errors import DTypeError, ShapeError
+from tensorcore.errors import ArgumentTypeError, DTypeError, ShapeError
 from tensorcore.ops import arithmetic, linear, logical, reductions, shaping, transfer
 from tensorcore.ops.indexing import index_tensor
 from tensorcore.tensor import Tensor
@@ -90,7 +90,20 @@ def _comparison(operation: Any, when_foreign: Any) -> Any:
 
 
 def _reduction(operation: Any) -> Any:
-    def method(self: Any, axis: Any = None, keepdims: bool = False, **options: Any) -> Any:
+    def method(
+        self: Any,
+        axis: Any = None,
+        keepdims: bool = False,
+        *,
+        dtype: Any = None,
+        out: None = None,
+        **options: Any,
+    ) -> Any:
+        # NumPy's np.sum(x) calls the method, with `out`.
+        if out is not None:
+            raise ArgumentTypeError("out: tensors are not written to; use the result")
+        if dtype is not None:
+            options["dtype"] = dtype
         return operation(self, axis=axis, keepdims=keepdims, **options)
 
     return method

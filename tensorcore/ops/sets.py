@@ -118,7 +118,7 @@ def unique_values(x: Any, /) -> Any:
 
 @op(
     reference=lambda xp, x1, x2, invert: xp.asarray(
-        xp.isin(comparable(x1), comparable(x2), invert=invert)
+        xp.isin(xp.asarray(comparable(x1)), xp.asarray(comparable(x2)), invert=invert)
     ).reshape(x1.shape),
     gradient="none: the result is boolean",
     samples=lambda rng: [

@@ -125,7 +125,7 @@ def topk(x: Any, k: int, /, *, axis: int = -1, largest: bool = True) -> tuple[An
 
 
 def _search(xp: Any, x1: Any, x2: Any, side: str) -> Any:
-    x1, x2 = comparable(x1), comparable(x2)
+    x1, x2 = comparable(x1), xp.asarray(comparable(x2))
     return xp.asarray(xp.searchsorted(x1, x2, side=side)).astype(dtypes.int64, copy=False)
 
 

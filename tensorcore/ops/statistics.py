@@ -1,6 +1,4 @@
-"""Order statistics and counts: quantile, percentile, median, histogram, bincount; and the reductions
-that leave NaN out.
-"""
+"""Order statistics and counts: quantile, percentile, median, histogram, bincount."""
 
 from __future__ import annotations
 
@@ -11,17 +9,14 @@ import numpy as np
 
 from tensorcore import dtypes
 from tensorcore.device import to_numpy
-from tensorcore.errors import DTypeError, InvalidArgumentError, ShapeError
-from tensorcore.ops.arithmetic import add, divide, multiply, subtract
+from tensorcore.errors import InvalidArgumentError, ShapeError
+from tensorcore.ops.arithmetic import divide, multiply, subtract
 from tensorcore.ops.creation import linspace, zeros
-from tensorcore.ops.exponential import sqrt
 from tensorcore.ops.indexing import scatter_add, take
-from tensorcore.ops.joining import pad
 from tensorcore.ops.logical import greater, greater_equal, isnan, less_equal, logical_and, where
-from tensorcore.ops.record import check_inexact
-from tensorcore.ops.reductions import all, any, max, min, prod, sum
+from tensorcore.ops.reductions import any, max, min, sum
 from tensorcore.ops.shapes import axes_tuple
-from tensorcore.ops.shaping import expand_dims, moveaxis, reshape
+from tensorcore.ops.shaping import moveaxis, reshape
 from tensorcore.ops.sorting import check_ordered, searchsorted, sort
 from tensorcore.ops.transfer import astype
 from tensorcore.tensor import as_tensor
@@ -165,7 +160,7 @@ def histogram(
         (counts, edges); the last interval contains its upper edge.
 
     >>> tc.histogram(tc.asarray([1.0, 2.0, 1.5]), 2)[0].tolist()
-    [2, 1]
+    [1, 2]
     """
     x = as_tensor(x)
     check_ordered("histogram", "x", x.dtype)
@@ -204,173 +199,3 @@ def histogram(
 
 def _extent(values: Any) -> tuple[float, float]:
     return (float(min(values)), float(max(values))) if values.size else (0.0, 1.0)
-
-
-# Without NaN --------------------------------------------------------------------------------------
-
-
-def _without_nan(op_name: str, x: Any, instead: float) -> tuple[Any, Any]:
-    x = as_tensor(x)
-    if not dtypes.is_inexact(x.dtype):
-        return x, None
-    missing = isnan(x)
-    return where(missing, x.dtype.type(instead), x), missing
-
-
-def nansum(x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
-    """The sum of the elements that are not NaN.
-
-    >>> float(tc.nansum(tc.asarray([1.0, float("nan")])))
-    1.0
-    """
-    return sum(_without_nan("nansum", x, 0)[0], axis=axis, keepdims=keepdims)
-
-
-def nanprod(x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
-    """The product of the elements that are not NaN.
-
-    >>> float(tc.nanprod(tc.asarray([2.0, float("nan")])))
-    2.0
-    """
-    return prod(_without_nan("nanprod", x, 1)[0], axis=axis, keepdims=keepdims)
-
-
-def nanmax(x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
-    """The greatest element that is not NaN; NaN where all are.
-
-    >>> float(tc.nanmax(tc.asarray([2.0, float("nan")])))
-    2.0
-    """
-    return _nan_extreme("nanmax", max, -np.inf, x, axis, keepdims)
-
-
-def nanmin(x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
-    """The smallest element that is not NaN; NaN where all are.
-
-    >>> float(tc.nanmin(tc.asarray([2.0, float("nan")])))
-    2.0
-    """
-    return _nan_extreme("nanmin", min, np.inf, x, axis, keepdims)
-
-
-def _nan_extreme(
-    op_name: str, operation: Any, instead: float, x: Any, axis: Any, keepdims: bool
-) -> Any:
-    values, missing = _without_nan(op_name, x, instead)
-    result = operation(values, axis=axis, keepdims=keepdims)
-    if missing is None:
-        return result
-    nothing = all(missing, axis=axis, keepdims=keepdims)
-    return where(nothing, result.dtype.type(np.nan), result)
-
-
-def nanmean(x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
-    """The mean of the elements that are not NaN; NaN where all are.
-
-    >>> float(tc.nanmean(tc.asarray([1.0, 3.0, float("nan")])))
-    2.0
-    """
-    x = as_tensor(x)
-    check_inexact("nanmean", "x", x.dtype)
-    values, missing = _without_nan("nanmean", x, 0)
-    count = sum(astype(~missing, values.dtype), axis=axis, keepdims=keepdims)
-    return divide(sum(values, axis=axis, keepdims=keepdims), count)
-
-
-def nanvar(x: Any, /, *, axis: Any = None, correction: float = 0.0, keepdims: bool = False) -> Any:
-    """The variance of the elements that are not NaN.
-
-    >>> float(tc.nanvar(tc.asarray([1.0, 3.0, float("nan")])))
-    1.0
-    """
-    x = as_tensor(x)
-    check_inexact("nanvar", "x", x.dtype)
-    centred = subtract(x, nanmean(x, axis=axis, keepdims=True))
-    squares = nansum(multiply(centred, centred), axis=axis, keepdims=keepdims)
-    count = sum(astype(~isnan(x), x.dtype), axis=axis, keepdims=keepdims)
-    return divide(squares, subtract(count, correction))
-
-
-def nanstd(x: Any, /, *, axis: Any = None, correction: float = 0.0, keepdims: bool = False) -> Any:
-    """The standard deviation of the elements that are not NaN.
-
-    >>> float(tc.nanstd(tc.asarray([1.0, 3.0, float("nan")])))
-    1.0
-    """
-    return sqrt(nanvar(x, axis=axis, correction=correction, keepdims=keepdims))
-
-
-# Interpolation and convolution --------------------------------------------------------------------
-
-
-def interp(x: Any, xp: Any, fp: Any, /, *, left: Any = None, right: Any = None) -> Any:
-    """Values of the function that goes straight from one of the points (xp, fp) to the next.
-
-    Args:
-        x: where to evaluate.
-        xp: ascending coordinates of the points, one dimension.
-        fp: values at the points; gradients flow to x, xp and fp.
-        left: value in front of the first point; by default the first value.
-        right: value behind the last point; by default the last value.
-
-    >>> float(tc.interp(1.5, tc.asarray([1.0, 2.0]), tc.asarray([10.0, 20.0])))
-    15.0
-    """
-    points, values = as_tensor(xp), as_tensor(fp)
-    x = as_tensor(x, device=points.device)
-    if points.ndim != 1 or points.shape != values.shape or points.size == 0:
-        raise ShapeError(
-            "interp: xp and fp must have one dimension and the same size, received shapes "
-            f"{points.shape} and {values.shape}"
-        )
-    last = points.size - 1
-    upper = searchsorted(points, x, side="right")
-    upper = where(
-        greater(upper, last), last, where(greater(1, upper), builtins.min(1, last), upper)
-    )
-    lower = subtract(upper, 1) if last else upper
-    x0, x1, y0, y1 = (take(p, i, axis=0) for p in (points, values) for i in (lower, upper))
-    width = subtract(x1, x0)
-    width = where(width == 0, 1, width)
-    result = add(y0, multiply(subtract(y1, y0), divide(subtract(x, x0), width)))
-    before = values[0] if left is None else left
-    behind = values[-1] if right is None else right
-    result = where(greater(points[0], x), before, result)
-    result = where(greater(x, points[-1]), behind, result)
-    return where(isnan(x), x, result) if dtypes.is_inexact(x.dtype) else result
-
-
-def convolve(x1: Any, x2: Any, /, mode: str = "full") -> Any:
-    """The convolution of two vectors: y[k] = sum of x1[i] x2[k - i].
-
-    Args:
-        x1: tensor of one dimension.
-        x2: tensor of one dimension.
-        mode: "full" (n + m - 1 values), "same" (as many as the longer), "valid" (only complete sums).
-
-    >>> tc.convolve(tc.asarray([1, 2, 3]), tc.asarray([1, 1])).tolist()
-    [1, 3, 5, 3]
-    """
-    a, b = as_tensor(x1), as_tensor(x2)
-    if a.ndim != 1 or b.ndim != 1 or not a.size or not b.size:
-        raise ShapeError(
-            "convolve: x1 and x2 must have one dimension and at least one element, received "
-            f"shapes {a.shape} and {b.shape}"
-        )
-    if mode not in ("full", "same", "valid"):
-        raise InvalidArgumentError(
-            f'convolve: mode must be "full", "same" or "valid", received {mode!r}'
-        )
-    if a.dtype == dtypes.bool or b.dtype == dtypes.bool:
-        raise DTypeError("convolve: x1 and x2 must have a numeric dtype, received bool")
-    a, b = (b, a) if b.size > a.size else (a, b)
-    n, m = a.size, b.size
-    long = pad(a, [(m - 1, m - 1)])
-    starts = np.arange(n + m - 1)[:, None] + np.arange(m)[::-1][None, :]
-    windows = take(long, as_tensor(starts, device=a.device), axis=0)
-    products = multiply(windows, expand_dims(b, 0))
-    full = sum(products, axis=-1, dtype=products.dtype)
-    if mode == "full":
-        return full
-    first, count = ((m - 1) // 2, n) if mode == "same" else (m - 1, n - m + 1)
-    return full[first : first + count]

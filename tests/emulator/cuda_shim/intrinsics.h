@@ -8,6 +8,7 @@
 
 #include "keywords.h"
 
+using std::abs; // CUDA overloads abs; the global one of C takes ints only and cuts fractions off
 using std::isfinite;
 using std::isinf;
 using std::isnan;
