@@ -2,16 +2,12 @@
 
 from tensorcore.ops.decompositions import (
     cholesky,
-    det,
     eig,
     eigh,
     eigvals,
     eigvalsh,
-    inv,
     pinv,
     qr,
-    slogdet,
-    solve,
     svd,
     svdvals,
 )
@@ -29,6 +25,7 @@ from tensorcore.ops.matrices import (
     vector_norm,
 )
 from tensorcore.ops.shaping import matrix_transpose
+from tensorcore.ops.solving import det, inv, slogdet, solve
 
 __all__ = [
     "cholesky",

@@ -15,11 +15,12 @@ from tensorcore import dtypes
 from tensorcore.device import CPU, Device, default_device, device_of, is_array, to_numpy
 from tensorcore.device import device as device_named
 from tensorcore.errors import ArgumentTypeError, DTypeError, InvalidArgumentError
+from tensorcore.operators import Operators
 
 _serials = itertools.count(1)
 
 
-class Tensor:
+class Tensor(Operators):
     """An n-dimensional array of one dtype on one device.
 
     Attributes:

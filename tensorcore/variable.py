@@ -14,6 +14,7 @@ from tensorcore.device import Device
 from tensorcore.device import device as device_named
 from tensorcore.errors import DTypeError, ShapeError
 from tensorcore.mode import mode
+from tensorcore.operators import Operators
 from tensorcore.tensor import Tensor, as_tensor, next_serial
 
 _unnamed = itertools.count()
@@ -36,7 +37,7 @@ def _holders_of_a_fresh_tensor() -> int:
 _UNSHARED = _holders_of_a_fresh_tensor()
 
 
-class Variable:
+class Variable(Operators):
     """A tensor with a name that can be assigned to, and that tapes watch by themselves.
 
     Args:

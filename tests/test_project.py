@@ -33,7 +33,7 @@ FLOORS = [
     {"ops"},
     {"kernels"},
     {"tensor", "variable"},
-    {"mode"},
+    {"mode", "operators"},
     {"device"},
     {"dtypes"},
     {"errors"},

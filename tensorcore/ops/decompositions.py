@@ -1,8 +1,8 @@
-"""Decompositions and solutions of linear systems.  On a GPU they need cuSOLVER; where that library
+"""Decompositions of matrices.  On a GPU they need cuSOLVER; where that library
 cannot be loaded they run on the CPU, and `op.runs` says "host".
 
 The gradients are written for real and complex matrices alike, with G the gradient as users see it
-and H the conjugate transpose: M. Giles, "Collected matrix derivative results" (2008); I. Murray,
+and H the conjugate transpose: I. Murray,
 "Differentiation of the Cholesky decomposition" (2016); D. Roberts, L. Roberts, "QR and LQ
 decomposition matrix backpropagation" (2020); J. Townsend, "Differentiating the singular value
 decomposition" (2016); G. Golub, V. Pereyra (1973) for the pseudo-inverse.
@@ -10,88 +10,32 @@ decomposition" (2016); G. Golub, V. Pereyra (1973) for the pseudo-inverse.
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from tensorcore import dtypes
-from tensorcore.errors import GradientError, InvalidArgumentError, ShapeError
-from tensorcore.ops.arithmetic import add, divide, multiply, negative, subtract
-from tensorcore.ops.complex_numbers import conj, imag, make_complex, real
+from tensorcore.errors import GradientError, InvalidArgumentError
+from tensorcore.ops.arithmetic import add, divide, multiply, subtract
+from tensorcore.ops.complex_numbers import real
 from tensorcore.ops.diagonals import check_matrices, diagonal, tril, with_diagonal
 from tensorcore.ops.joining import concat, cut
+from tensorcore.ops.lapack import (
+    adjoint,
+    check_square,
+    complex_matrices,
+    conjugated,
+    lapack,
+    outside,
+    real_part,
+    well_conditioned,
+)
 from tensorcore.ops.linear import matmul
 from tensorcore.ops.logical import equal, where
 from tensorcore.ops.record import Spec, check_inexact, op
-from tensorcore.ops.shapes import broadcast
-from tensorcore.ops.shaping import expand_dims, matrix_transpose, squeeze
+from tensorcore.ops.shaping import expand_dims
+from tensorcore.ops.solving import solve
 from tensorcore.tensor import as_tensor
-
-# Shared -------------------------------------------------------------------------------------------
-
-
-def check_square(op_name: str, x: Any, argument: str = "x") -> None:
-    """Refuse what is not a stack of square matrices of floating-point numbers."""
-    check_matrices(op_name, x)
-    check_inexact(op_name, argument, x.dtype)
-    rows, columns = x.shape[-2:]
-    if rows != columns and None not in (rows, columns):
-        raise ShapeError(
-            f"{op_name}: {argument} must hold square matrices, received shape {tuple(x.shape)}"
-        )
-
-
-def lapack(problem: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """A reference for libraries that compute in 32 bits at least and have errors of their own."""
-
-    def declare(function: Callable[..., Any]) -> Callable[..., Any]:
-        @functools.wraps(function)
-        def reference(xp: Any, *arrays: Any, **attrs: Any) -> Any:
-            dtype = arrays[0].dtype
-            wide = [array.astype(dtypes.accumulator(array.dtype), copy=False) for array in arrays]
-            try:
-                result = function(xp, *wide, **attrs)
-            except np.linalg.LinAlgError as error:
-                raise InvalidArgumentError(f"{problem} ({error})") from None
-            if dtype.itemsize > 2:
-                return result
-            if type(result) is tuple:
-                return tuple(_narrow(part, dtype) for part in result)
-            return _narrow(result, dtype)
-
-        return reference
-
-    return declare
-
-
-def _narrow(array: Any, dtype: np.dtype) -> Any:
-    return array.astype(dtype) if array.dtype == dtypes.float32 else array
-
-
-def _conj(x: Any) -> Any:
-    return conj(x) if dtypes.KIND[x.dtype] == "complex" else x
-
-
-def _real(x: Any) -> Any:
-    return real(x) if dtypes.KIND[x.dtype] == "complex" else x
-
-
-def adjoint(x: Any) -> Any:
-    """The conjugate transpose of matrices."""
-    return _conj(matrix_transpose(x))
-
-
-def _outside(rule: Callable[..., Any]) -> Callable[..., Any]:
-    """A rule written for gradients as users see them; inside the engine their conjugates travel."""
-
-    @functools.wraps(rule)
-    def inside(g: Any, **kept: Any) -> Any:
-        g = tuple(map(_conj, g)) if isinstance(g, tuple) else _conj(g)
-        return _conj(rule(g, **kept))
-
-    return inside
 
 
 def _symmetric(xp: Any, x: Any) -> Any:
@@ -113,21 +57,9 @@ def _off_diagonal(x: Any, values: Any) -> Any:
     return where(equal(expand_dims(values, -2), expand_dims(values, -1)), 0, x)
 
 
-def well_conditioned(rng: np.random.Generator, *shape: int) -> Any:
-    """Random matrices far from singular, with distinct singular values."""
-    spread = np.zeros(shape)
-    for i in range(min(shape[-2:])):
-        spread[..., i, i] = 2.0 + 1.5 * i
-    return 0.4 * rng.normal(size=shape) + spread
-
-
 def _positive(rng: np.random.Generator, *shape: int) -> Any:
     x = well_conditioned(rng, *shape)
     return x @ np.swapaxes(x, -1, -2) / 4
-
-
-def _complex_matrices(rng: np.random.Generator, *shape: int) -> Any:
-    return well_conditioned(rng, *shape) + 0.3j * rng.normal(size=shape)
 
 
 # Cholesky -----------------------------------------------------------------------------------------
@@ -139,7 +71,7 @@ def _cholesky(xp: Any, x: Any, upper: bool) -> Any:
     return xp.conjugate(lower.swapaxes(-1, -2)).copy() if upper else lower
 
 
-@_outside
+@outside
 def _cholesky_back(g: Any, y: Any, upper: bool) -> Any:
     lower, g = (adjoint(y), adjoint(g)) if upper else (y, g)
     inner = tril(matmul(adjoint(lower), tril(g)))
@@ -175,158 +107,6 @@ def cholesky(x, /, *, upper=False):
     return Spec(tuple(x.shape), x.dtype)
 
 
-# Inverse, solve, determinant ----------------------------------------------------------------------
-
-
-@lapack("inv: x must not be singular")
-def _inv(xp: Any, x: Any) -> Any:
-    return xp.linalg.inv(x)
-
-
-@op(
-    reference=_inv,
-    gradient=(lambda g, y: negative(matmul(matmul(y, g, transpose_a=True), y, transpose_b=True)),),
-    samples=lambda rng: [
-        ((well_conditioned(rng, 3, 3),), {}),
-        ((_complex_matrices(rng, 2, 2, 2),), {}),
-    ],
-    library="cuSOLVER",
-)
-def inv(x, /):
-    """The inverses of square matrices.
-
-    >>> tc.linalg.inv(tc.asarray([[2.0, 0.0], [0.0, 4.0]])).tolist()
-    [[0.5, 0.0], [0.0, 0.25]]
-    """
-    check_square("inv", x)
-    return Spec(tuple(x.shape), x.dtype)
-
-
-@lapack("solve: x1 must not be singular")
-def _solve(xp: Any, x1: Any, x2: Any) -> Any:
-    vector = x2.ndim == 1
-    if vector:
-        x2 = x2[:, None]
-    batch = broadcast("solve", {"x1": x1.shape[:-2], "x2": x2.shape[:-2]})
-    x1 = xp.broadcast_to(x1, (*batch, *x1.shape[-2:]))
-    x2 = xp.broadcast_to(x2, (*batch, *x2.shape[-2:]))
-    result = xp.linalg.solve(x1, x2)
-    return result[..., 0] if vector else result
-
-
-def _columns(g: Any, x2: Any) -> tuple[Any, Any]:
-    return (expand_dims(g, -1), expand_dims(x2, -1)) if x2.ndim == 1 else (g, x2)
-
-
-def _solve_matrix_back(g: Any, x1: Any, x2: Any) -> Any:
-    g, x2 = _columns(g, x2)
-    back = solve(matrix_transpose(x1), g)
-    return negative(matmul(back, solve(x1, x2), transpose_b=True))
-
-
-def _solve_right_back(g: Any, x1: Any, x2_shape: tuple[int, ...]) -> Any:
-    if len(x2_shape) > 1:
-        return solve(matrix_transpose(x1), g)
-    return squeeze(solve(matrix_transpose(x1), expand_dims(g, -1)), -1)
-
-
-@op(
-    reference=_solve,
-    gradient=(_solve_matrix_back, _solve_right_back),
-    samples=lambda rng: [
-        ((well_conditioned(rng, 3, 3), rng.normal(size=(3, 2))), {}),
-        ((well_conditioned(rng, 3, 3), rng.normal(size=(3,))), {}),
-        ((well_conditioned(rng, 2, 3, 3), rng.normal(size=(3,))), {}),
-        ((_complex_matrices(rng, 2, 2), rng.normal(size=(4, 2, 1)) + 0j), {}),
-    ],
-    promote=("x1", "x2"),
-    library="cuSOLVER",
-)
-def solve(x1, x2, /):
-    """The x with x1 @ x = x2.
-
-    Args:
-        x1: shape (..., n, n).
-        x2: shape (n,), or (..., n, k); leading dimensions broadcast.
-
-    Raises:
-        InvalidArgumentError: x1 is singular (on the GPU: infinities or NaN).
-
-    >>> tc.linalg.solve(tc.asarray([[2.0, 0.0], [0.0, 4.0]]), tc.asarray([2.0, 4.0])).tolist()
-    [1.0, 1.0]
-    """
-    check_square("solve", x1, "x1")
-    size = x1.shape[-1]
-    columns = tuple(x2.shape[-1:]) if len(x2.shape) > 1 else ()
-    rows = x2.shape[-2] if len(x2.shape) > 1 else x2.shape[-1] if x2.shape else 0
-    if rows != size and None not in (rows, size):
-        raise ShapeError(
-            f"solve: x1 of shape {tuple(x1.shape)} needs {size} rows in x2, received shape "
-            f"{tuple(x2.shape)}"
-        )
-    batch = broadcast("solve", {"x1": tuple(x1.shape[:-2]), "x2": tuple(x2.shape[:-2])})
-    return Spec((*batch, size, *columns), x1.dtype)
-
-
-def _matrices_of(values: Any) -> Any:
-    return expand_dims(expand_dims(values, -1), -1)
-
-
-@lapack("det: failed")
-def _det(xp: Any, x: Any) -> Any:
-    return xp.asarray(xp.linalg.det(x), x.dtype)
-
-
-@op(
-    reference=_det,
-    gradient=(lambda g, x, y: multiply(_matrices_of(multiply(g, y)), matrix_transpose(inv(x))),),
-    samples=lambda rng: [
-        ((well_conditioned(rng, 3, 3) / 2,), {}),
-        ((_complex_matrices(rng, 2, 2, 2),), {}),
-    ],
-    library="cuSOLVER",
-)
-def det(x, /):
-    """The determinants of square matrices; the gradient needs matrices that are not singular.
-
-    >>> round(float(tc.linalg.det(tc.asarray([[1.0, 2.0], [3.0, 4.0]]))), 4)
-    -2.0
-    """
-    check_square("det", x)
-    return Spec(tuple(x.shape[:-2]), x.dtype)
-
-
-@lapack("slogdet: failed")
-def _slogdet(xp: Any, x: Any) -> Any:
-    sign, logarithm = xp.linalg.slogdet(x)
-    return xp.asarray(sign, x.dtype), xp.asarray(logarithm, dtypes.real_of(x.dtype))
-
-
-def _slogdet_back(g: Any, x: Any, y: Any) -> Any:
-    of_sign, slope = g
-    sign, _ = y
-    if dtypes.KIND[x.dtype] == "complex":
-        slope = make_complex(slope, imag(multiply(of_sign, sign)))
-    return multiply(_matrices_of(slope), matrix_transpose(inv(x)))
-
-
-@op(
-    name="slogdet",
-    reference=_slogdet,
-    gradient=(_slogdet_back,),
-    samples=lambda rng: [
-        ((well_conditioned(rng, 3, 3),), {}),
-        ((_complex_matrices(rng, 2, 2, 2),), {}),
-    ],
-    library="cuSOLVER",
-)
-def slogdet_parts(x, /):
-    """Sign, and logarithm of the absolute value, of determinants: what `slogdet` does."""
-    check_square("slogdet", x)
-    shape = tuple(x.shape[:-2])
-    return Spec(shape, x.dtype), Spec(shape, dtypes.real_of(x.dtype))
-
-
 # Eigenvalues --------------------------------------------------------------------------------------
 
 
@@ -336,7 +116,7 @@ def _eigh(xp: Any, x: Any) -> Any:
     return values, vectors
 
 
-@_outside
+@outside
 def _eigh_back(g: Any, y: Any) -> Any:
     of_values, of_vectors = g
     values, vectors = y
@@ -370,7 +150,7 @@ def _eig(xp: Any, x: Any) -> Any:
     return values.astype(kind, copy=False), vectors.astype(kind, copy=False)
 
 
-@_outside
+@outside
 def _eig_back(g: Any, y: Any) -> Any:
     of_values, of_vectors = g
     values, vectors = y
@@ -378,7 +158,7 @@ def _eig_back(g: Any, y: Any) -> Any:
     inner = matmul(back, of_vectors)
     # eigenvectors have length 1: changes of length are taken out
     length = multiply(matmul(back, vectors), expand_dims(real(diagonal(inner)), -2))
-    inner = divide(subtract(inner, length), _conj(_differences(values)))
+    inner = divide(subtract(inner, length), conjugated(_differences(values)))
     inner = _off_diagonal(inner, values)
     inner = add(inner, with_diagonal(of_values, shape=inner.shape[-2:]))
     return solve(back, matmul(inner, back))
@@ -411,7 +191,7 @@ def _skew(x: Any) -> Any:
     return subtract(x, adjoint(x))
 
 
-@_outside
+@outside
 def _svd_back(g: Any, y: Any, full_matrices: bool, x_shape: tuple[int, ...]) -> Any:
     of_u, of_s, of_vh = g
     u, s, vh = y
@@ -474,7 +254,7 @@ def _pinv(xp: Any, x: Any, rtol: Any) -> Any:
     return product.astype(x.dtype, copy=False)
 
 
-@_outside
+@outside
 def _pinv_back(g: Any, x: Any, y: Any) -> Any:
     back, p = adjoint(g), y
     ph = adjoint(p)
@@ -496,7 +276,7 @@ def _pinv_back(g: Any, x: Any, y: Any) -> Any:
     samples=lambda rng: [
         ((well_conditioned(rng, 4, 2),), {"rtol": 1e-6}),
         ((well_conditioned(rng, 2, 2, 3),), {"rtol": 1e-6}),
-        ((_complex_matrices(rng, 2, 3),), {"rtol": 1e-6}),
+        ((complex_matrices(rng, 2, 3),), {"rtol": 1e-6}),
     ],
     library="cuSOLVER",
 )
@@ -520,13 +300,13 @@ def _qr(xp: Any, x: Any, mode: str) -> Any:
 def _qr_square_back(of_q: Any, of_r: Any, q: Any, r: Any) -> Any:
     inner = subtract(matmul(r, adjoint(of_r)), matmul(adjoint(of_q), q))
     below = tril(inner, k=-1)
-    middle = with_diagonal(_real(diagonal(inner)), shape=inner.shape[-2:])
+    middle = with_diagonal(real_part(diagonal(inner)), shape=inner.shape[-2:])
     inner = add(add(below, adjoint(below)), middle)
     # Y R^-H, by solving R Z = Y^H
     return adjoint(solve(r, adjoint(add(of_q, matmul(q, inner)))))
 
 
-@_outside
+@outside
 def _qr_back(g: Any, x: Any, y: Any, mode: str) -> Any:
     of_q, of_r = g
     q, r = y
@@ -586,13 +366,6 @@ class QR(NamedTuple):
 
     Q: Any
     R: Any
-
-
-class SignLogDet(NamedTuple):
-    """The sign of determinants and the logarithm of their absolute values."""
-
-    sign: Any
-    logabsdet: Any
 
 
 class SVD(NamedTuple):
@@ -655,15 +428,6 @@ def qr(x: Any, /, *, mode: str = "reduced") -> QR:
     (2, 2)
     """
     return QR(*qr_parts(x, mode=mode))
-
-
-def slogdet(x: Any, /) -> SignLogDet:
-    """Sign of determinants, and logarithm of their absolute values, without overflow.
-
-    >>> tc.linalg.slogdet(tc.asarray([[-1.0, 0.0], [0.0, 1.0]])).sign.item()
-    -1.0
-    """
-    return SignLogDet(*slogdet_parts(x))
 
 
 def svd(x: Any, /, *, full_matrices: bool = True) -> SVD:

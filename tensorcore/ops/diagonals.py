@@ -119,6 +119,12 @@ def with_diagonal(x, /, *, shape, offset=0):
     >>> tc.ops.diagonals.with_diagonal(tc.asarray([1, 2]), shape=(2, 2)).tolist()
     [[1, 0], [0, 2]]
     """
+    size = _diagonal_size(tuple(shape), offset)
+    if not x.shape or (x.shape[-1] not in (size, None) and size is not None):
+        raise ShapeError(
+            f"with_diagonal: diagonal {offset} of matrices of shape {tuple(shape)} has {size} "
+            f"elements, x has shape {tuple(x.shape)}"
+        )
     return Spec((*x.shape[:-1], *shape), x.dtype)
 
 

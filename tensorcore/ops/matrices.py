@@ -12,23 +12,18 @@ from tensorcore.errors import ArgumentTypeError, DTypeError, InvalidArgumentErro
 from tensorcore.ops import linear
 from tensorcore.ops.arithmetic import abs, add, multiply, pow, subtract
 from tensorcore.ops.creation import eye
-from tensorcore.ops.decompositions import (
-    check_square,
-    default_rtol,
-    inv,
-    pinv,
-    solve,
-    svdvals,
-)
+from tensorcore.ops.decompositions import default_rtol, pinv, svdvals
 from tensorcore.ops.diagonals import check_matrices
 from tensorcore.ops.exponential import sqrt
 from tensorcore.ops.joining import stack, take_one
+from tensorcore.ops.lapack import check_square
 from tensorcore.ops.linear import matmul
 from tensorcore.ops.logical import equal, greater, not_equal, where
 from tensorcore.ops.record import check_inexact
 from tensorcore.ops.reductions import max, min, sum
 from tensorcore.ops.shapes import axes_tuple, axis_index, broadcast
 from tensorcore.ops.shaping import broadcast_to, expand_dims, reshape
+from tensorcore.ops.solving import inv, solve
 from tensorcore.ops.transfer import astype
 from tensorcore.tensor import as_tensor
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from tensorcore import dtypes
 from tensorcore.device import Device, to_numpy
 from tensorcore.mode import mode
@@ -13,10 +11,9 @@ from tensorcore.ops.record import Op, Spec, op
 from tensorcore.tensor import Tensor
 
 
-def _astype(xp: Any, x: Any, dtype: np.dtype) -> Any:
-    if x.dtype.kind == "c" and dtype.kind != "c":
-        x = x.real
-    return x.astype(dtypes.as_dtype(dtype))
+def _astype(xp: Any, x: Any, dtype: Any) -> Any:
+    dtype = dtypes.as_dtype(dtype)
+    return (x.real if x.dtype.kind == "c" and dtype.kind != "c" else x).astype(dtype)
 
 
 @op(
