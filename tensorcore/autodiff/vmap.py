@@ -159,8 +159,8 @@ def _along_axis(batch: _Batch, op: Op, values: Any, inputs: Any, attrs: Any) -> 
     axis = attrs.get("axis")
     ndim = values[0].ndim
     places = axes_tuple(op.name, 0 if axis is None and op.name in _VECTOR else axis, ndim)
-    moved = places[0] + 1 if isinstance(axis, int) or len(places) == 1 else None
-    moved = tuple(place + 1 for place in places) if moved is None else moved
+    is_one = isinstance(axis, int) or len(places) == 1
+    moved: Any = places[0] + 1 if is_one else tuple(place + 1 for place in places)
     return op(*map(batch.whole, values), **{**attrs, "axis": moved})
 
 
