@@ -12,3 +12,14 @@ class _Mode(threading.local):
 
 
 mode = _Mode()
+
+
+class outside:
+    """A context in which operations run at once, although a graph is being traced."""
+
+    def __enter__(self) -> None:
+        self._graph = mode.graph
+        mode.graph = None
+
+    def __exit__(self, *exception: object) -> None:
+        mode.graph = self._graph

@@ -200,7 +200,8 @@ class Tensor(Operators):
         return _restore, (self.numpy(), self.device.name)
 
     def __copy__(self) -> Tensor:
-        return Tensor(self.data, self.device, self.variable, self.serial)
+        data = self.device.copy(self.data) if self.is_shared else self.data
+        return Tensor(data, self.device, None, self.serial)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         return Tensor(self.device.copy(self.data), self.device)

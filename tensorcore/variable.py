@@ -12,7 +12,7 @@ import numpy as np
 from tensorcore import dtypes
 from tensorcore.device import Device
 from tensorcore.device import device as device_named
-from tensorcore.errors import DTypeError, ShapeError
+from tensorcore.errors import DTypeError, ShapeError, TracingError
 from tensorcore.mode import mode
 from tensorcore.operators import Operators
 from tensorcore.tensor import Tensor, as_tensor, next_serial
@@ -68,6 +68,11 @@ class Variable(Operators):
     ) -> None:
         where = None if device is None else device_named(device)
         value = as_tensor(initial_value, dtype=dtype, device=where)
+        if type(value) is not Tensor:
+            raise TracingError(
+                "a variable cannot start from a tensor that is being traced; make the variable "
+                "outside the function"
+            )
         if where is not None:
             value = value.to(where)
         self.name = name or f"variable_{next(_unnamed)}"
@@ -113,7 +118,7 @@ class Variable(Operators):
 
     def numpy(self) -> np.ndarray:
         """A copy of the values as a NumPy array."""
-        return self._tensor.numpy()
+        return self.value.numpy()
 
     def assign(self, value: Any) -> Variable:
         """Write `value`, of the variable's shape, into the variable."""
@@ -147,33 +152,26 @@ class Variable(Operators):
 
     def write(self, writer: Callable[[Any], Any]) -> None:
         """Let `writer` change the variable's array in place."""
-        self.begin_write()
-        self.device.run(writer, self._storage)
-        self.end_write()
+        self.device.run(writer, self.begin_write())
 
     def begin_write(self) -> Any:
-        """Prepare the memory for being overwritten, and return it.
+        """The memory, ready to be overwritten: what is written is the value at once.
 
         Whoever still holds the old value (a tape, the user) gets a copy first; in a plain training
         step nobody does, and nothing is copied.
         """
         old = self._tensor
         if sys.getrefcount(old) > _UNSHARED:
+            self._tensor = Tensor(self._storage, old.device, self, self.serial)
             old.data = old.device.copy(old.data)
             old.variable = None
         return self._storage
 
-    def end_write(self) -> None:
-        """Make the overwritten memory the variable's value."""
-        self._tensor = Tensor(self._storage, self._tensor.device, self, self.serial)
-
     def move_storage(self, storage: Any) -> None:
-        """Live in `storage` from now on, an array of the same shape and dtype that holds the same
-        values.
-        """
+        """Live in `storage` from now on, an array that holds the same values."""
         self.begin_write()
         self._storage = storage
-        self.end_write()
+        self._tensor = Tensor(storage, self.device, self, self.serial)
 
     def to(self, device: str | Device) -> Tensor:
         """The value on another device."""
@@ -183,28 +181,30 @@ class Variable(Operators):
         return len(self._tensor)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        return self._tensor.__array__(dtype)
+        return self.value.__array__(dtype)
 
     def __hash__(self) -> int:
         return id(self)
 
     def __bool__(self) -> bool:
-        return bool(self._tensor)
+        return bool(self.value)
 
     def __float__(self) -> float:
-        return float(self._tensor)
+        return float(self.value)
 
     def __int__(self) -> int:
-        return int(self._tensor)
+        return int(self.value)
 
     def __iter__(self) -> Any:
-        return iter(self._tensor)
+        return iter(self.value)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Variable:
-        return Variable(self.numpy(), self.trainable, self.name, device=self.device)
+        copy = _restore(self.numpy(), self.trainable, self.name, self.path, self.device.name)
+        memo[id(self)] = copy
+        return copy
 
     def __reduce__(self) -> Any:
-        return _restore, (self.numpy(), self.trainable, self.name, self.device.name)
+        return _restore, (self.numpy(), self.trainable, self.name, self.path, self.device.name)
 
     def __repr__(self) -> str:
         values = np.array2string(self._tensor.numpy(), threshold=100, edgeitems=3)
@@ -212,5 +212,9 @@ class Variable(Operators):
         return f"<Variable {self.name!r} {what}>\n{values}"
 
 
-def _restore(values: np.ndarray, trainable: bool, name: str, device_name: str) -> Variable:
-    return Variable(values, trainable, name, device=device_name)
+def _restore(
+    values: np.ndarray, trainable: bool, name: str, path: str, device_name: str
+) -> Variable:
+    variable = Variable(values, trainable, name, device=device_name)
+    variable.path = path
+    return variable

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
 
 import numpy as np
 import pytest
@@ -292,3 +294,110 @@ def test_a_buffer_is_kept_while_a_view_of_it_is_read(device):
     traced = tc.function(f)
     for _ in range(2):
         np.testing.assert_allclose(traced(x).numpy(), f(x).numpy(), rtol=1e-6)
+
+
+def test_variables_are_read_where_the_program_reads_them(device):
+    a, b = tc.Variable([1.0]), tc.Variable([2.0])
+
+    @tc.function
+    def swap():
+        x, y = a.value, b.value
+        a.assign(y)
+        b.assign(x)
+        return x
+
+    with device:
+        old = swap()
+    assert (old.tolist(), a.numpy().tolist(), b.numpy().tolist()) == ([1.0], [2.0], [1.0])
+
+
+def test_an_assigned_variable_keeps_gradient_and_dtype(device):
+    v = tc.Variable([3.0])
+
+    @tc.function
+    def f(x):
+        v.assign(x)
+        with tc.GradientTape() as tape:
+            y = tc.sum(v * v)
+        return tape.gradient(y, v), v.value
+
+    slope, value = f(tc.asarray(np.array([2.0])))
+    assert slope.tolist() == [4.0]
+    assert value.dtype == tc.float32
+
+
+def test_an_assignment_between_two_steps_counts(device):
+    from tensorcore import keras
+
+    w, b = tc.Variable([5.0, -5.0]), tc.Variable([1.0])
+    optimizer = keras.optimizers.SGD(0.1)
+
+    @tc.function
+    def f(g, h):
+        optimizer.apply([g, h], [w, b])
+        w.assign(tc.zeros(2))
+        optimizer.apply([g, h], [w, b])
+
+    f(tc.ones(2), tc.ones(1))
+    np.testing.assert_allclose(w.numpy(), [-0.1, -0.1], rtol=1e-6)
+    np.testing.assert_allclose(b.numpy(), [0.8], rtol=1e-6)
+
+
+def test_a_value_read_before_the_trace_is_a_constant(device):
+    v = tc.Variable([1.0])
+    old = v.value
+    f = tc.function(lambda x: x + old)
+    f(tc.zeros(1))
+    v.assign([5.0])
+    assert f(tc.zeros(1)).tolist() == [1.0]
+
+
+def test_python_does_not_read_variables_while_tracing(device):
+    v = tc.Variable(1.0)
+    with pytest.raises(TracingError, match="a Python number made of a tensor needs values"):
+        tc.function(lambda x: x * float(v))(tc.ones(1))
+
+
+def test_writing_into_a_tensor_while_tracing(device):
+    t = tc.zeros(3)
+
+    @tc.function
+    def f(x):
+        t[0] = x[0]
+        return t
+
+    with pytest.raises(TracingError, match=r"tc\.written"):
+        f(tc.ones(3))
+    assert t.tolist() == [0.0, 0.0, 0.0]
+
+
+def test_what_cannot_be_a_key_is_refused(device):
+    f = tc.function(lambda x, s: x * float(len(s)))
+    with pytest.raises(TypeError, match="an argument of type set cannot be told from another one"):
+        f(tc.ones(1), {1, 2})
+    g = tc.function(lambda x, s: x[s])
+    assert g(tc.arange(4), slice(1, 3)).tolist() == [1, 2]
+    assert g(tc.arange(4), slice(0, 1)).tolist() == [0]
+
+
+def test_instances_are_not_kept_alive(device):
+    class Doubler:
+        @tc.function
+        def call(self, x):
+            return x * 2.0
+
+    doubler = Doubler()
+    doubler.call(tc.ones(2))
+    gone = weakref.ref(doubler)
+    del doubler
+    gc.collect()
+    assert gone() is None
+
+
+def test_a_model_may_be_built_inside(device):
+    from tensorcore import keras
+
+    model = keras.Sequential([keras.layers.Dense(3), keras.layers.Dense(1)])
+    f = tc.function(lambda x: model(x))
+    x = tc.ones((2, 4))
+    np.testing.assert_allclose(f(x).numpy(), model(x).numpy(), rtol=1e-6)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 
 import numpy as np
@@ -165,3 +166,93 @@ def test_a_traced_step_waits_for_nothing(device):
         step((x, y))
     assert seen.syncs == 0
     assert seen.device_to_host == 0
+
+
+def small(*layers):
+    model = keras.Sequential(list(layers))
+    model.compile(keras.optimizers.SGD(0.01), "mse")
+    return model
+
+
+X = np.linspace(-1.0, 1.0, 64, dtype=np.float32).reshape(16, 4)
+Y = X.sum(axis=1, keepdims=True)
+
+
+def test_two_models_may_share_a_layer(device):
+    def losses(eager):
+        tc.random.set_seed(0)
+        shared = keras.layers.Dense(1)
+        models = [small(shared), small(shared)]
+        found = []
+        for model in models:
+            model.run_eagerly = eager
+        for _ in range(3):
+            for model in models:
+                found += model.fit(X, Y, batch_size=4, shuffle=False, verbose=0).history["loss"]
+        return found
+
+    np.testing.assert_allclose(losses(False), losses(True), rtol=1e-5)
+
+
+def test_a_failed_step_leaves_the_model_usable(device):
+    model = keras.Sequential([keras.layers.Embedding(10, 1), keras.layers.GlobalAveragePooling1D()])
+    model.compile("adam", "mse")
+    x, y = np.arange(8).reshape(4, 2), np.ones((4, 1), np.float32)
+    model.fit(x, y, epochs=3, verbose=0)
+    held = model.weights[0].value
+    with pytest.raises(ValueError, match="out of range"):
+        model.fit(x + 9, y, verbose=0)
+    before = model.evaluate(x, y, verbose=0)
+    model.fit(x, y, epochs=5, verbose=0)
+    assert model.evaluate(x, y, verbose=0) < before
+    assert held.shape == (10, 1)
+
+
+def test_layers_and_optimizers_may_change_between_fits(device):
+    model = small(keras.layers.Dense(2, kernel_initializer="ones"), keras.layers.Activation("tanh"))
+    for _ in range(3):
+        model.predict(X, verbose=0)
+    model.pop()
+    np.testing.assert_allclose(model.predict(X, verbose=0)[:, :1], Y, rtol=1e-5, atol=1e-6)
+    other = small(keras.layers.Dense(1))
+    other.fit(X, Y, batch_size=4, verbose=0)
+    other.optimizer = keras.optimizers.SGD(0.0)
+    weights = other.get_weights()
+    other.fit(X, Y, batch_size=4, verbose=0)
+    np.testing.assert_array_equal(other.get_weights()[0], weights[0])
+
+
+def test_losses_of_layers_do_not_pile_up(device):
+    class Activity(keras.layers.Layer):
+        def call(self, x):
+            self.add_loss(tc.sum(x * x))
+            return x
+
+    for eager in (True, False):
+        model = small(Activity(), keras.layers.Dense(1))
+        model.run_eagerly = eager
+        model.predict(X, batch_size=4, verbose=0)
+        assert model.train_on_batch(X * 0, Y * 0) == pytest.approx(0.0, abs=1e-6)
+
+
+def test_a_copy_of_a_model_trains_on_alike(device):
+    model = keras.Sequential([keras.layers.Dense(1)])
+    model.compile(keras.optimizers.Adam(0.05), "mse")
+    model.fit(X, Y, batch_size=4, shuffle=False, epochs=2, verbose=0)
+    twin = copy.deepcopy(model)
+    first = model.fit(X, Y, batch_size=4, shuffle=False, epochs=2, verbose=0).history["loss"]
+    second = twin.fit(X, Y, batch_size=4, shuffle=False, epochs=2, verbose=0).history["loss"]
+    np.testing.assert_allclose(first, second, rtol=1e-5)
+    assert [v.path for v in twin.weights] == [v.path for v in model.weights]
+
+
+def test_kept_logs_do_not_change(device):
+    got = []
+
+    class Keep(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            got.append(logs)
+
+    model = small(keras.layers.Dense(1))
+    model.fit(X, Y, batch_size=4, verbose=0, callbacks=[Keep()])
+    assert len({logs["loss"] for logs in got}) == 4

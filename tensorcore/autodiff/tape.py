@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from tensorcore import dtypes
@@ -388,6 +388,3 @@ def _rebuild(structure: Any, leaves: Any) -> Any:
         parts = [_rebuild(value, leaves) for value in structure]
         return parts if isinstance(structure, list) else tuple(parts)
     return next(leaves)
-
-
-Function = Callable[..., Any]

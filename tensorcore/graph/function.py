@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import functools
+import weakref
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from tensorcore.device import Device, default_device
+from tensorcore.errors import ArgumentTypeError
 from tensorcore.graph.graph import Graph
 from tensorcore.graph.plan import Plan
 from tensorcore.mode import mode
@@ -62,10 +64,17 @@ def signature_of(structure: Any) -> Any:
         return (type(structure).__name__, *map(signature_of, structure))
     if isinstance(structure, Variable):
         return ("variable", id(structure))
+    if isinstance(structure, slice):
+        return ("slice", structure.start, structure.stop, structure.step)
+    if isinstance(structure, float) and structure != structure:
+        return "nan"
     try:
         hash(structure)
     except TypeError:
-        return ("object", id(structure))
+        raise ArgumentTypeError(
+            f"tc.function: an argument of type {type(structure).__name__} cannot be told from "
+            "another one, since it is not hashable; pass tensors, numbers, texts, lists or dicts"
+        ) from None
     return (type(structure), structure)
 
 
@@ -102,6 +111,7 @@ class TracedFunction:
     def __init__(self, function: Callable[..., Any]) -> None:
         self._function = function
         self._traces: dict[Any, Traced] = {}
+        self._bound: weakref.WeakKeyDictionary[Any, TracedFunction] = weakref.WeakKeyDictionary()
         functools.update_wrapper(self, function)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -111,7 +121,15 @@ class TracedFunction:
         return self.run(self.prepare(*args, **kwargs))
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
-        return self if instance is None else functools.partial(self, instance)
+        if instance is None:
+            return self
+        # Each instance has its traces, and does not live on in their keys.
+        if instance not in self._bound:
+            itself, function = weakref.ref(instance), self._function
+            self._bound[instance] = TracedFunction(
+                functools.wraps(function)(lambda *args, **kw: function(itself(), *args, **kw))
+            )
+        return self._bound[instance]
 
     def prepare(self, *args: Any, **kwargs: Any) -> Call:
         """The arguments taken apart: tensors, the rest, and a key for their kind."""

@@ -10,8 +10,8 @@ import numpy as np
 from tensorcore.device import Device, default_device
 from tensorcore.errors import TracingError
 from tensorcore.graph.symbol import NoData, Source, Symbol
-from tensorcore.mode import mode
-from tensorcore.ops.door import apply, as_operand, is_number, meeting_dtype, mismatch
+from tensorcore.mode import mode, outside
+from tensorcore.ops.door import apply, as_operand, as_scalar, is_number, meeting_dtype, mismatch
 from tensorcore.ops.record import Op
 from tensorcore.ops.transfer import astype
 from tensorcore.tensor import Tensor, as_tensor
@@ -49,9 +49,11 @@ class Graph:
         self.arguments: list[Symbol] = []
         self.blocks: dict[Any, int] = {}  # random stream -> blocks that one run takes
         self.host_actions: list[tuple[Callable[[], Any], tuple[Symbol, ...]]] = []
+        self.read_on_host: list[Variable] = []
+        self.before_run: list[Callable[[], Any]] = []
         self.changed: list[Variable] = []  # variables that change because others are written to
-        self._constants: dict[int, Symbol] = {}
-        self._current: dict[Variable, Symbol] = {}  # what a variable's value is at this point
+        self._constants: dict[tuple[int, int], Symbol] = {}
+        self._current: dict[Variable, Symbol] = {}  # the last read of each variable
         self._kept: list[Any] = []  # keeps the ids of constants from being used again
 
     def __enter__(self) -> Graph:
@@ -78,29 +80,41 @@ class Graph:
         value = as_operand(value)
         if isinstance(value, Symbol):
             return value
-        if isinstance(value, Tensor) and value.variable is not None:
-            return self._read(value.variable)
         if is_number(value):
             return value
         return self._constant(as_tensor(value, device=device))
 
     def _constant(self, tensor: Tensor) -> Symbol:
-        if id(tensor) not in self._constants:
-            self._kept.append(tensor)
-            source = Source("constant", tensor.data)
+        data = tensor.data
+        key = (id(tensor), id(data))  # x[i] = v gives a tensor new data
+        if key not in self._constants:
+            self._kept.append((tensor, data))
+            if tensor.is_shared:
+                data = tensor.device.copy(data)  # what the variable is now, whatever comes later
+            source = Source("constant", data)
             symbol = Symbol(NoData(tensor.shape, tensor.dtype), tensor.device, source=source)
             symbol.serial = tensor.serial
-            self._constants[id(tensor)] = symbol
-        return self._constants[id(tensor)]
+            self._constants[key] = symbol
+        return self._constants[key]
 
     def _read(self, variable: Variable) -> Symbol:
+        """The variable's value at this place of the program: a node of its own, without inputs."""
         if variable not in self._current:
             spec = NoData(variable.shape, variable.dtype)
             symbol = Symbol(spec, variable.device, source=Source("variable", variable))
             symbol.serial = variable.serial
             symbol.variable = variable
+            node = Node(None, (), {})
+            node.outputs = (symbol,)
+            self.nodes.append(node)
             self._current[variable] = symbol
         return self._current[variable]
+
+    def _forget(self, variables: Sequence[Variable]) -> None:
+        """What shares memory with these variables has to be read anew, after the write."""
+        written = {id(base_of(variable)) for variable in variables}
+        for variable in [v for v in self._current if id(base_of(v)) in written]:
+            del self._current[variable]
 
     def random_state(self, generator: Any, blocks: int) -> tuple[Symbol, Symbol]:
         """Key and counter of the next blocks of a random stream, which move on at every run."""
@@ -112,12 +126,24 @@ class Graph:
         return key, Symbol(spec, device, source=Source("counter", (generator, start)))
 
     def host_numbers(
-        self, function: Callable[[], Sequence[float]], count: int, dtype: np.dtype
+        self,
+        function: Callable[[], Sequence[float]],
+        count: int,
+        dtype: np.dtype,
+        reads: Sequence[Variable] = (),
     ) -> list[Symbol]:
         """Numbers that `function` gives before each run, such as a learning rate, as 0-d tensors.
 
-        Several functions are called in the order of the program.
+        Several functions are called in the order of the program.  `reads` are the variables that
+        they read, which the graph must not write to.
         """
+        self.read_on_host.extend(reads)
+        written = [variable for node in self.nodes for variable in node.writes]
+        if any(variable is read for variable in written for read in reads):
+            raise TracingError(
+                "an optimizer's learning rate or step count is assigned to in the step that uses "
+                "it. Do it between the steps, or run eagerly."
+            )
         spec = NoData((), dtype)
         device = default_device()
         symbols = tuple(
@@ -145,10 +171,7 @@ class Graph:
 
     def _is_open(self, value: Any) -> bool:
         """Whether the value is not known while tracing."""
-        value = as_operand(value)
-        return isinstance(value, Symbol) or (
-            isinstance(value, Tensor) and value.variable is not None
-        )
+        return isinstance(value, (Symbol, Variable))
 
     def _finish(self, node: Node, said: Any, device: Device) -> Any:
         specs = [said] if hasattr(said, "dtype") else list(said)
@@ -192,7 +215,7 @@ class Graph:
         for index in positions:
             value = symbols[index]
             if not isinstance(value, Symbol):
-                symbols[index] = wanted.type(value)
+                symbols[index] = as_scalar(op, index, value, wanted)
             elif value.dtype != wanted:
                 symbols[index] = astype(value, wanted)
         return symbols
@@ -201,9 +224,14 @@ class Graph:
 
     def assign(self, variable: Variable, value: Any) -> None:
         """The variable's value from here on, written to its memory when the graph runs."""
+        if any(variable is read for read in self.read_on_host):
+            raise TracingError(
+                f"{variable.name}.assign: the step reads this variable before the graph runs, so "
+                "it cannot be assigned to inside. Do it between the steps, or run eagerly."
+            )
         symbol = self.symbol_of(value, variable.device)
         self.nodes.append(Node(None, (symbol,), {}, (variable,)))
-        self._current[variable] = symbol
+        self._forget([variable])
 
     def update(
         self,
@@ -219,25 +247,10 @@ class Graph:
         specs = [value.data if isinstance(value, Symbol) else value for value in symbols]
         node = Node(op, symbols, {}, tuple(variables))
         self._finish(node, op.rule(*op.grouped(specs)), device)
-        written = {id(base_of(variable)) for variable in variables}
-        for variable in [v for v in self._current if id(base_of(v)) in written]:
-            del self._current[variable]  # read anew, after the write
-        for variable, output in zip(variables, node.outputs, strict=True):
-            self._current[variable] = output
+        self._forget(variables)
 
 
 def base_of(variable: Variable) -> Any:
     """The array that owns a variable's memory; variables in one flat buffer share it."""
     storage = variable.storage
     return storage if storage.base is None else storage.base
-
-
-class outside:
-    """A context in which operations run at once, although a graph is being traced."""
-
-    def __enter__(self) -> None:
-        self._graph = mode.graph
-        mode.graph = None
-
-    def __exit__(self, *exception: object) -> None:
-        mode.graph = self._graph

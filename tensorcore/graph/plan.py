@@ -1,6 +1,7 @@
 """The plan of a graph: every array placed beforehand, every operation a call ready to be made.
 
-Nothing is allocated, looked up or checked again while a plan runs, except what depends on values.
+While a plan runs nothing is looked up or checked again, except what depends on values, and the
+intermediate results live in buffers that were made beforehand.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from tensorcore.device import CPU, Device, address, check_range
+from tensorcore.errors import TracingError
 from tensorcore.graph.graph import Graph, Node, base_of
 from tensorcore.graph.memory import Buffers, owner
 from tensorcore.graph.passes import prune, share
@@ -101,7 +103,12 @@ class Plan:
                 self._buffers.give_back(array)
 
     def _source_array(self, symbol: Symbol) -> Any:
-        kind, what = symbol.source  # type: ignore[misc]
+        if symbol.source is None:
+            raise TracingError(
+                f"a tensor of shape {symbol.shape} that was traced in another function was kept "
+                "and is used here; return it from its function instead"
+            )
+        kind, what = symbol.source
         if kind == "constant":
             return what
         if kind == "variable":
@@ -146,6 +153,9 @@ class Plan:
         arrays = [self._array(value) for value in node.inputs]
         if node.writes:
             self._save_old_values(position, node)
+        if node.op is None and not node.writes:
+            self._array(node.outputs[0])  # a variable is read from here on
+            return
         if node.op is None:
             target = self._storage_of(node.writes[0])
             self.steps.append(partial(self.device.xp.copyto, target, arrays[0]))
@@ -204,7 +214,9 @@ class Plan:
                 return bound or partial(function, *grouped, out=out, **attrs)
         if isinstance(op, Elementwise) and op.numpy is not None and self.device is CPU:
             function = getattr(np, op.numpy)
-            if np.result_type(function(*map(_probe, arrays))) == out.dtype and op.numpy != "where":
+            with np.errstate(all="ignore"):
+                dtype = np.result_type(function(*map(_probe, arrays)))
+            if dtype == out.dtype and op.numpy != "where":
                 return partial(function, *arrays, out=out)
         if op.into is not None:  # type: ignore[union-attr]
             return partial(op.into, self.device.xp, out, *grouped, **attrs)  # type: ignore[union-attr]
@@ -224,6 +236,8 @@ class Plan:
     def run(self, arguments: Sequence[Tensor]) -> list[Tensor]:
         """The outputs for these arguments, as fresh tensors; variables are written to."""
         with self._lock:  # the arrays are there once; threads take turns
+            for action in self.graph.before_run:
+                action()
             if any(variable.storage is not storage for variable, storage in self._storages):
                 self._build()
             return self.device.run(self._run, arguments)
@@ -244,8 +258,6 @@ class Plan:
             variable.begin_write()
         for step in self.steps:
             step()
-        for variable in self.variables:
-            variable.end_write()
         return [Tensor(array.copy(), self.device) for array in self._results]
 
 

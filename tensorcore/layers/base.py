@@ -15,6 +15,7 @@ from tensorcore.errors import ArgumentTypeError, InvalidArgumentError, ShapeErro
 from tensorcore.layers.context import context
 from tensorcore.layers.naming import to_snake_case, unique_name
 from tensorcore.layers.structure import leaves, map_structure
+from tensorcore.mode import outside
 from tensorcore.ops.creation import zeros
 from tensorcore.ops.transfer import astype
 from tensorcore.tensor import Tensor, as_tensor
@@ -181,7 +182,8 @@ class Layer:
             raise ShapeError(
                 f'{self._who()}: a weight needs a known shape, received {shape} for "{name}"'
             )
-        value = initializers.get(initializer)(shape, dtype=kind)
+        with outside():
+            value = initializers.get(initializer)(shape, dtype=kind)
         variable = Variable(
             value,
             trainable=trainable and self._trainable,

@@ -9,6 +9,7 @@ from tensorcore import initializers
 from tensorcore.device import default_device
 from tensorcore.layers.naming import to_snake_case, unique_name
 from tensorcore.losses.shapes import weighted
+from tensorcore.mode import outside
 from tensorcore.ops.arithmetic import divide
 from tensorcore.ops.creation import zeros
 from tensorcore.ops.logical import equal, where
@@ -72,8 +73,10 @@ class Metric:
         if isinstance(shape, str):  # Keras 2 had the name first
             shape, name = (), shape
         initializer = initializers.get(initializer)
+        with outside():
+            start = initializer(tuple(shape), dtype=dtype or self.dtype)
         variable = Variable(
-            initializer(tuple(shape), dtype=dtype or self.dtype),
+            start,
             trainable=False,
             name=name,
             device=device or default_device(),

@@ -142,6 +142,11 @@ def write(x: Any, key: Any, value: Any) -> None:
             "y = tc.written(x, index, value)"
         )
     result = written(x, key, value)
+    if type(result) is not Tensor:
+        raise TracingError(
+            "x[index] = value: the value is being traced, and x is not; write "
+            "y = tc.written(x, index, value)"
+        )
     x.data = result.data
     x.serial = result.serial or next_serial()
 

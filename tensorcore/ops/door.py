@@ -143,7 +143,7 @@ def common_dtype(op: Op, tensors: Sequence[Any]) -> list[Any]:
     wanted = op.compute_dtype(wanted)
     for index, value in enumerate(tensors):
         if type(value) is not Tensor:
-            arrays[index] = _as_scalar(op, index, value, wanted)
+            arrays[index] = as_scalar(op, index, value, wanted)
         elif (
             index in positions
             and arrays[index].dtype is not wanted
@@ -171,7 +171,8 @@ def meeting_dtype(values: Sequence[Any]) -> np.dtype:
     return wanted
 
 
-def _as_scalar(op: Op, index: int, value: Any, dtype: np.dtype) -> Any:
+def as_scalar(op: Op, index: int, value: Any, dtype: np.dtype) -> Any:
+    """A number of the host in the dtype of the tensors it meets."""
     try:
         return dtype.type(value)
     except OverflowError:

@@ -9,6 +9,7 @@ from tensorcore.device import Device, to_numpy
 from tensorcore.mode import mode
 from tensorcore.ops.record import Op, Spec, op
 from tensorcore.tensor import Tensor
+from tensorcore.variable import Variable
 
 
 def _astype(xp: Any, x: Any, dtype: Any) -> Any:
@@ -52,6 +53,8 @@ def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> A
     >>> tc.astype(tc.asarray([1.7, -1.7]), tc.int32).tolist()
     [1, -1]
     """
+    if isinstance(x, Variable):
+        x = x.value
     if copy or x.dtype != dtypes.as_dtype(dtype):
         x = convert(x, dtype)
     return x if device is None else x.to(device)

@@ -40,14 +40,14 @@ def nesterov_update(w, v, g, learning_rate, momentum):
 
 
 @elementwise(takes="real", domain=(0.1, 0.9), gradient=(NONE,) * 8, outputs=3)
-def adam_update(w, m, v, g, step_size, beta_1, beta_2, epsilon):
-    """Adam (Kingma and Ba, 2014), its bias correction in the step size.
+def adam_update(w, m, v, g, step_size, rate_1, rate_2, epsilon):
+    """Adam (Kingma and Ba, 2014); rate = 1 - beta, and the bias correction is in the step size.
 
-    m' = m + (g - m)(1 - beta_1); v' = v + (g**2 - v)(1 - beta_2); w' = w - step_size m' / (sqrt(v')
-    + epsilon)
+    m' = m + (g - m) rate_1; v' = v + (g**2 - v) rate_2;
+    w' = w - step_size m' / (sqrt(v') + epsilon)
     """
-    new_m = m + (g - m) * (1.0 - beta_1)
-    new_v = v + (g * g - v) * (1.0 - beta_2)
+    new_m = m + (g - m) * rate_1
+    new_v = v + (g * g - v) * rate_2
     return w - step_size * new_m / (scalar.sqrt(new_v) + epsilon), new_m, new_v
 
 
@@ -71,5 +71,3 @@ def variable_update(
         part.begin_write()
     out = tuple(variable.begin_write() for variable in variables)
     run(op, device, arrays, {}, out=out if len(out) > 1 else out[0])
-    for variable in (*variables, *parts):
-        variable.end_write()

@@ -51,7 +51,8 @@ class Adam(Optimizer):
 
     def scalars(self, learning_rate: float, step: int) -> tuple[Any, ...]:
         correction = math.sqrt(1 - self.beta_2**step) / (1 - self.beta_1**step)
-        return learning_rate * correction, self.beta_1, self.beta_2, self.epsilon
+        # 1 - beta is taken here: in float32 0.999 would leave it only four digits.
+        return learning_rate * correction, 1 - self.beta_1, 1 - self.beta_2, self.epsilon
 
     def get_config(self) -> dict[str, Any]:
         return {

@@ -165,6 +165,21 @@ class Optimizer:
     # State
     # --------------------------------------------------------------------------------------------
 
+    def __getstate__(self) -> dict[str, Any]:
+        # The flat buffers cannot be copied as they are, since variables live in slices of them.
+        kept = [(group.variables, [flat.numpy() for flat in group.state]) for group in self._groups]
+        own = {k: v for k, v in self.__dict__.items() if k not in ("_groups", "_places")}
+        return {**own, "kept": kept}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        state = dict(state)
+        kept = state.pop("kept")
+        self.__dict__.update(state, _groups=[], _places={})
+        for variables, values in kept:
+            self.build(variables)
+            for flat, value in zip(self._groups[-1].state, values, strict=True):
+                flat.assign(value)
+
     @property
     def variables(self) -> list[Variable]:
         """Step count, learning rate (without a schedule), and the state of each parameter."""
@@ -236,7 +251,10 @@ class Optimizer:
         if mode.graph is None:
             return self._count_step()
         count = len(self.scalars(1.0, 1))
-        return mode.graph.host_numbers(self._count_step, count, dtype)
+        reads = [self.iterations]
+        if self._learning_rate is not None:
+            reads.append(self._learning_rate)
+        return mode.graph.host_numbers(self._count_step, count, dtype, reads)
 
     def _count_step(self) -> tuple[Any, ...]:
         numbers = self.scalars(float(self.learning_rate), int(self.iterations) + 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from tensorcore.mode import mode, outside
 from tensorcore.ops.creation import zeros
 from tensorcore.ops.joining import concatenate
 from tensorcore.ops.shaping import reshape
@@ -64,7 +65,9 @@ class FlatGroup:
     def _state_variable(self, number: int, index: int) -> Variable:
         parameter = self.variables[index]
         name = f"{parameter.path.replace('/', '_')}_{self.state_names[number]}"
-        variable = Variable(parameter.value, trainable=False, name=name, device=parameter.device)
+        with outside():
+            start = zeros(parameter.shape, dtype=parameter.dtype, device=parameter.device)
+            variable = Variable(start, trainable=False, name=name)
         variable.move_storage(self._slices[1 + number][index])
         return variable
 
@@ -80,6 +83,8 @@ class FlatGroup:
     def update(self, op: Any, gradients: Sequence[Any], scalars: Sequence[Any]) -> None:
         """One step for all variables of the group."""
         self.adopt()
+        if mode.graph is not None:
+            mode.graph.before_run.append(self.adopt)
         gradient = self.gather(gradients)
         parts = list(self.variables)
         for states in self._states or ():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -89,6 +90,7 @@ def _train_epoch(
             logs = Logs(results)
             if ends:
                 hooks.call("on_train_batch_end", step, logs)
+                logs.settle_if_held(sys.getrefcount(logs))
             if bar is not None:
                 bar.advance(metrics=logs.numbers)
             if model.stop_training:
@@ -123,8 +125,13 @@ def evaluate(
             logs = Logs(results)
             if ends:
                 hooks.call("on_test_batch_end", step, logs)
+                logs.settle_if_held(sys.getrefcount(logs))
             if bar is not None:
                 bar.advance(metrics=logs.numbers)
+        if not results:
+            raise InvalidArgumentError(
+                "evaluate: the data has no batch; a generator can be used up only once"
+            )
         found = as_numbers(model._metrics_or(results))
         if bar is not None:
             bar.finish(found)

@@ -52,6 +52,11 @@ class Model(Layer):
         self._steps: dict[str, Step] = {}
         self._steps_are_for: Any = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        # Traced steps belong to this very model; a copy makes its own.
+        fresh = {"_steps": {}, "_steps_are_for": None, "_kept_trainable": None}
+        return {**self.__dict__, **fresh}
+
     # Structure
     # ----------------------------------------------------------------------------------------
 
@@ -211,6 +216,7 @@ class Model(Layer):
 
     def train_step(self, data_batch: Any) -> Mapping[str, Any]:
         """One step of training on x, (x, y) or (x, y, sample_weight); returns the metrics."""
+        self.clear_losses()
         x, y, sample_weight = data.unpack(data_batch)
         if self._compiled is None or self.optimizer is None:
             raise TrainingError(
@@ -231,6 +237,7 @@ class Model(Layer):
 
     def test_step(self, data_batch: Any) -> Mapping[str, Any]:
         """One step of evaluation; returns the metrics."""
+        self.clear_losses()
         x, y, sample_weight = data.unpack(data_batch)
         y_pred = self(x, training=False)
         loss = self.compute_loss(
@@ -241,6 +248,7 @@ class Model(Layer):
 
     def predict_step(self, data_batch: Any) -> Any:
         """The outputs for a batch."""
+        self.clear_losses()
         return self(data.unpack(data_batch)[0], training=False)
 
     def compute_loss(
@@ -407,7 +415,8 @@ class Model(Layer):
     def step(self, name: str) -> Step:
         """`train_step`, `test_step` or `predict_step`, traced where that is possible."""
         trainable = tuple(variable.serial for variable in self.trainable_weights)
-        made_for = (self._compiled, self.run_eagerly, trainable)
+        layers = tuple(map(id, self._flatten_layers()))
+        made_for = (self._compiled, self.optimizer, self.run_eagerly, trainable, layers)
         if self._steps_are_for != made_for:
             self._steps_are_for = made_for
             self._steps = {}
