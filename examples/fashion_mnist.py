@@ -49,8 +49,12 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "output")
     options = parser.parse_args()
-
-    tc.set_default_device(options.device)
+    if options.epochs < 1 or (options.limit is not None and options.limit < 1):
+        parser.error("--epochs and --limit must be at least 1")
+    try:
+        tc.set_default_device(options.device)
+    except tc.TensorcoreError as problem:
+        parser.error(str(problem))
     keras.utils.set_random_seed(options.seed)
     data, class_names = load()
     (train_images, train_labels), (test_images, test_labels) = data

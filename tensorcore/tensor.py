@@ -213,7 +213,10 @@ class Tensor(Operators):
         )
 
     def __format__(self, spec: str) -> str:
-        return format(self.item(), spec) if spec and self.size == 1 else repr(self)
+        # f"{loss}" and f"{loss:.3f}" show the number.
+        return (
+            format(self.item(), spec) if self.ndim == 0 or (spec and self.size == 1) else repr(self)
+        )
 
 
 def _restore(values: np.ndarray, name: str) -> Tensor:

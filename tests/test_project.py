@@ -8,6 +8,7 @@ import ast
 import doctest
 import importlib
 import pkgutil
+import re
 import subprocess
 import sys
 import tomllib
@@ -171,3 +172,22 @@ def test_doctests_of_operations(name):
     parser, runner = doctest.DocTestParser(), doctest.DocTestRunner(verbose=False)
     test = parser.get_doctest(OPS[name].__doc__, {"tc": tc, "np": np}, name, None, 0)
     assert runner.run(test).failed == 0
+
+
+def python_blocks(name: str) -> list[str]:
+    return re.findall(r"```python\n(.*?)```", (ROOT / name).read_text(), re.DOTALL)
+
+
+def test_the_layer_of_contributing_works():
+    (block,) = [text for text in python_blocks("CONTRIBUTING.md") if "class Scale" in text]
+    space: dict = {}
+    exec(block, space)
+    layer = space["Scale"]()
+    assert layer(tc.asarray([[1.0, 2.0]], device="cpu")).tolist() == [[1.0, 2.0]]
+    assert [weight.shape for weight in layer.weights] == [(2,)]
+
+
+def test_the_short_programs_of_the_readme_run():
+    for block in python_blocks("README.md"):
+        if "load_data" not in block:
+            exec(block, {})

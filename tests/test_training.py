@@ -673,3 +673,28 @@ def test_progress_lines(capsys):
     model.fit(X, Y, verbose=0)
     model.predict(X)
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("build", "words"),
+    [
+        (
+            lambda: keras.Sequential(keras.layers.Dense(3), keras.layers.Dense(4)),
+            r"give the layers as one list: Sequential\(\[a, b\]\)",
+        ),
+        (
+            lambda: keras.layers.Dense(4, input_shape=8),
+            r"such as \(28, 28\), received 8\. For one dimension write \(8,\)",
+        ),
+        (lambda: keras.layers.Dense(4, input_shape=(-8,)), "positive whole numbers or None"),
+        (lambda: keras.optimizers.Adam("0.1"), "learning_rate must be a number from 0 on"),
+        (lambda: keras.optimizers.Adam(-1), "learning_rate must be a number from 0 on"),
+    ],
+)
+def test_mistakes_of_beginners(build, words):
+    with pytest.raises((ValueError, TypeError), match=words):
+        build()
+
+
+def test_a_loss_in_a_text_is_a_number(device):
+    assert f"loss {tc.asarray(0.5)} {tc.asarray(0.25):.3f}" == "loss 0.5 0.250"

@@ -43,6 +43,20 @@ class InputSpec(NamedTuple):
         return None
 
 
+def _checked_shape(layer: str, shape: Any) -> tuple[Any, ...]:
+    """The shape of one sample: whole numbers from 1 on, or None."""
+    sizes = tuple(shape) if isinstance(shape, (tuple, list)) else None
+    if sizes is None or not all(
+        size is None or (hasattr(size, "__index__") and size > 0) for size in sizes
+    ):
+        remedy = f" For one dimension write ({shape},)." if isinstance(shape, int) else ""
+        raise InvalidArgumentError(
+            f"{layer}: input_shape must be a tuple of positive whole numbers or None, such as "
+            f"(28, 28), received {shape!r}.{remedy}"
+        )
+    return sizes
+
+
 class Layer:
     """A part of a model: weights, and a function of tensors that uses them.
 
@@ -100,7 +114,8 @@ class Layer:
         if batch_input_shape is not None:
             self._batch_shape = tuple(batch_input_shape)
         elif input_shape is not None or input_dim is not None:
-            self._batch_shape = (None, *(input_shape if input_shape is not None else (input_dim,)))
+            shape = input_shape if input_shape is not None else (input_dim,)
+            self._batch_shape = (None, *_checked_shape(type(self).__name__, shape))
         parameters = list(inspect.signature(self.call).parameters.values())
         names = [parameter.name for parameter in parameters]
         self._training_position = names.index("training") - 1 if "training" in names else None

@@ -140,12 +140,14 @@ class Optimizer:
                 "make the optimizer with a float instead"
             )
         try:
-            number = float(value)
+            number = -1.0 if isinstance(value, str) else float(value)
         except (TypeError, ValueError):
+            number = -1.0
+        if not number >= 0:
             raise ArgumentTypeError(
-                f"{type(self).__name__}: learning_rate must be a number or a schedule, received "
-                f"{value!r}"
-            ) from None
+                f"{type(self).__name__}: learning_rate must be a number from 0 on or a schedule, "
+                f"received {value!r}"
+            )
         if self._learning_rate is None:
             self._learning_rate = Variable(
                 np.float32(number), trainable=False, name="learning_rate", device="cpu"

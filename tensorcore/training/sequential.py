@@ -33,6 +33,11 @@ class Sequential(Model):
     def __init__(
         self, layers: Iterable[Any] | None = None, trainable: bool = True, name: str | None = None
     ) -> None:
+        if not isinstance(trainable, bool):
+            raise ArgumentTypeError(
+                f"Sequential: trainable must be True or False, received {trainable!r}; give the "
+                "layers as one list: Sequential([a, b])"
+            )
         super().__init__(name=name, trainable=trainable)
         self._stack: list[Layer] = []
         self._input_layer: InputLayer | None = None
