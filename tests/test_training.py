@@ -553,12 +553,16 @@ def test_early_stopping_knows_which_way_is_better():
 def test_nan_ends_training_only_if_asked(device, capsys):
     x = X.copy()
     x[1] = np.nan
-    history = linear_model().fit(x, Y, epochs=2, verbose=0)
+    words = r"fit: the loss is NaN since epoch 1\. Look for NaN in the data \(np\.isnan\(x\)"
+    with pytest.warns(UserWarning, match=words) as said:
+        history = linear_model().fit(x, Y, epochs=2, verbose=0)
+    assert len(said) == 1
     assert np.isnan(history.history["loss"]).all()
     stopper = keras.callbacks.TerminateOnNaN()
-    history = linear_model().fit(
-        x, Y, epochs=2, batch_size=1, shuffle=False, callbacks=[stopper], verbose=0
-    )
+    with pytest.warns(UserWarning, match=words):
+        history = linear_model().fit(
+            x, Y, epochs=2, batch_size=1, shuffle=False, callbacks=[stopper], verbose=0
+        )
     assert len(history.epoch) == 1
     assert "Batch 1: Invalid loss nan, terminating training" in capsys.readouterr().out
 

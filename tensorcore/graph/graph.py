@@ -175,10 +175,11 @@ class Graph:
 
     def _finish(self, node: Node, said: Any, device: Device) -> Any:
         specs = [said] if hasattr(said, "dtype") else list(said)
+        op: Any = node.op
         for spec in specs:
             if None in spec.shape:
                 raise TracingError(
-                    f"{node.op.name}: the shape of the result depends on values, so it cannot be "  # type: ignore[union-attr]
+                    f"{op.name}: the shape of the result depends on values, so it cannot be "
                     "traced. Use tc.where with a mask of fixed shape, or run eagerly."
                 )
         node.outputs = tuple(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import nullcontext
 from typing import Any
@@ -64,11 +65,24 @@ def fit(
                 logs.update({f"val_{name}": value for name, value in found.items()})
             if bar is not None:
                 bar.finish(logs)
+        _warn_of_nan(logs, epoch, history)
         hooks.call("on_epoch_end", epoch, logs)
         if model.stop_training:
             break
     hooks.call("on_train_end", logs)
     return history
+
+
+def _warn_of_nan(logs: dict[str, Any], epoch: int, history: History) -> None:
+    """Say once that the loss is not a number any more: training goes on, as in Keras."""
+    if not np.isnan(logs.get("loss", 0.0)) or np.isnan(history.history.get("loss", [0.0])[-1]):
+        return
+    warnings.warn(
+        f"fit: the loss is NaN since epoch {epoch + 1}. Look for NaN in the data "
+        "(np.isnan(x).any()), lower the learning rate, or clip the gradients (clipnorm=1.0); "
+        "callbacks.TerminateOnNaN() stops training there.",
+        stacklevel=4,
+    )
 
 
 def _train_epoch(
