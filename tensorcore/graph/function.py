@@ -118,7 +118,11 @@ class TracedFunction:
         # Within another trace the function is part of it; under a tape each operation is recorded.
         if mode.graph is not None or mode.tapes:
             return self._function(*args, **kwargs)
-        return self.run(self.prepare(*args, **kwargs))
+        call = self.prepare(*args, **kwargs)
+        for tensor in call.tensors:
+            if type(tensor) is not Tensor:  # a symbol of an open graph
+                return self._function(*args, **kwargs)
+        return self.run(call)
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         if instance is None:

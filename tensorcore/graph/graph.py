@@ -9,7 +9,7 @@ import numpy as np
 
 from tensorcore.device import Device, default_device
 from tensorcore.errors import TracingError
-from tensorcore.graph.symbol import NoData, Source, Symbol
+from tensorcore.graph.symbol import NoData, OpenSymbol, Source, Symbol
 from tensorcore.mode import mode, outside
 from tensorcore.ops.door import apply, as_operand, as_scalar, is_number, meeting_dtype, mismatch
 from tensorcore.ops.record import Op
@@ -78,6 +78,11 @@ class Graph:
         if isinstance(value, Variable):
             return self._read(value)
         value = as_operand(value)
+        if isinstance(value, OpenSymbol):
+            raise TracingError(
+                f"a symbolic tensor of shape {value.shape} (made by keras.Input or tf.placeholder) "
+                "is used inside a function that is being traced; call the finished model there"
+            )
         if isinstance(value, Symbol):
             return value
         if is_number(value):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class NoData(NamedTuple):
     """Stands where a tensor has its array: what is known before there are values."""
 
-    shape: tuple[int, ...]
+    shape: tuple[Any, ...]
     dtype: np.dtype
 
     @property
@@ -39,7 +39,7 @@ class Source(NamedTuple):
 
     `kind` is "argument" (what: its number), "constant" (its array), "variable" (the Variable),
     "host" (a number given before each run: (function, position)), "key" or "counter" (of a random
-    stream: (generator, blocks from the start)).
+    stream: (generator, blocks from the start)), "input" (a placeholder of an open graph: its name).
     """
 
     kind: str
@@ -64,6 +64,13 @@ class Symbol(Tensor):
         self.node = node
         self.index = index
         self.source = source
+
+    def defer(self, op: Any, inputs: Any, attrs: Any) -> Any:
+        """Called by the door when the symbol meets an operation that is not being traced."""
+        raise TracingError(
+            f"{op.name}: a tensor of shape {self.shape} that was traced in a function was kept and "
+            "is used outside of it, where it has no value; return it from its function instead"
+        )
 
     def _refuse(self, what: str) -> TracingError:
         return TracingError(
@@ -99,3 +106,39 @@ class Symbol(Tensor):
 
     def __repr__(self) -> str:
         return f"<Symbol shape={self.shape} dtype={self.dtype.name} device={self.device}>"
+
+
+class OpenSymbol(Symbol):
+    """A tensor of an open graph (see `deferred.py`): no trace, and dimensions may be unknown."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, *args: Any, name: str | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.name = name
+
+    def defer(self, op: Any, inputs: Any, attrs: Any) -> Any:
+        from tensorcore.graph.deferred import defer_op
+
+        return defer_op(op, inputs, attrs)
+
+    def _refuse(self, what: str) -> TracingError:
+        return TracingError(
+            f"{what} needs values, but this is a symbolic tensor of shape {self.shape}, which only "
+            "says how a result will be computed. Use tensor operations and layers on it, and look "
+            "at what the finished model (or session) gives."
+        )
+
+    def __len__(self) -> int:
+        if self.shape and self.shape[0] is None:
+            raise self._refuse("len()")
+        return super().__len__()
+
+    def __iter__(self) -> Any:
+        if self.shape and self.shape[0] is None:
+            raise self._refuse("iteration")
+        return super().__iter__()
+
+    def __repr__(self) -> str:
+        name = f" name={self.name}" if self.name else ""
+        return f"<symbolic tensor shape={self.shape} dtype={self.dtype.name}{name}>"

@@ -28,7 +28,10 @@ def apply(op: Op, inputs: Sequence[Any], attrs: dict[str, Any]) -> Any:
         return mode.graph.add(op, inputs, attrs)
     device = common_device(inputs)
     if device is None:
-        inputs, device = settle(op, inputs)
+        settled = settle(op, inputs)
+        if settled is None:
+            return symbol_in(inputs).defer(op, inputs, attrs)
+        inputs, device = settled
     arrays = common_dtype(op, inputs)
     if device.kind not in op.trusted_on:
         op.rule(*op.grouped(arrays), **attrs)
@@ -76,8 +79,11 @@ def hand_out(
     return output
 
 
-def settle(op: Op, inputs: Sequence[Any]) -> tuple[list[Any], Device]:
-    """The inputs as tensors of one device; Python numbers that meet a tensor stay numbers."""
+def settle(op: Op, inputs: Sequence[Any]) -> tuple[list[Any], Device] | None:
+    """The inputs as tensors of one device; Python numbers that meet a tensor stay numbers.
+
+    None if one of them is a symbol, which has no values yet although nothing is being traced.
+    """
     device = None
     tensors = []
     for value in inputs:
@@ -96,8 +102,15 @@ def settle(op: Op, inputs: Sequence[Any]) -> tuple[list[Any], Device]:
     keeps_numbers = op.takes_numbers or (op.promote and found)
     for index, value in enumerate(tensors):
         if type(value) is not Tensor and not (keeps_numbers and is_number(value)):
+            if isinstance(value, Tensor):
+                return None
             tensors[index] = as_tensor(value, device=device)
     return tensors, device
+
+
+def symbol_in(inputs: Sequence[Any]) -> Any:
+    """The first of the inputs that is a symbol."""
+    return next(v for v in inputs if isinstance(v, Tensor) and type(v) is not Tensor)
 
 
 def is_number(value: Any) -> bool:

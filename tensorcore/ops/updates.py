@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from tensorcore.errors import TracingError
 from tensorcore.mode import mode
 from tensorcore.ops import scalar
-from tensorcore.ops.door import common_dtype, run, settle
+from tensorcore.ops.door import common_dtype, run, settle, symbol_in
 from tensorcore.ops.elementwise import elementwise
 from tensorcore.variable import Variable
 
@@ -64,7 +65,12 @@ def variable_update(
     if mode.graph is not None:
         mode.graph.update(op, variables, inputs, parts)
         return
-    tensors, device = settle(op, inputs)
+    settled = settle(op, inputs)
+    if settled is None:
+        symbol_in(inputs).defer(op, inputs, {})  # a symbol that was kept from a trace: its error
+        raise TracingError(f"{op.name}: a symbolic tensor cannot be written to a variable")
+    tensors, device = settled
+    del settled
     arrays = common_dtype(op, tensors)
     del tensors  # so that only the variables hold their values, and nothing has to be copied
     for part in parts:
