@@ -27,6 +27,7 @@ from tensorcore.autodiff import (
     vjp,
     vmap,
 )
+from tensorcore.config import config
 from tensorcore.device import (
     Device,
     default_device,

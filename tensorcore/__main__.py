@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import os
 import platform
 import sys
+from typing import Any
 
 import numpy as np
 
@@ -13,16 +15,48 @@ from tensorcore.device import gpu_problem
 
 
 def info() -> int:
-    """Print versions and devices, and why a GPU is missing."""
+    """Print versions, devices and why a GPU is missing, threads, cache folders, and the environment
+    variables that are set.
+    """
+    from tensorcore.datasets import store
+    from tensorcore.kernels.cpu import jit, threads
+
     print(
-        f"tensorcore {tc.__version__}, Python {platform.python_version()}, NumPy {np.__version__}"
+        f"tensorcore {tc.__version__}, Python {platform.python_version()}, NumPy {np.__version__}, "
+        f"numba {jit.numba.__version__}"
     )
+    print(f"default device: {tc.default_device()}")
     for device in tc.devices():
         print(tc.memory_summary(device))
     problem = gpu_problem()
     if problem is not None:
         print(f"gpu: {problem}")
+    print(f"threads: {tc.config.threads} of {os.cpu_count()} CPUs, {_who_set(threads)}")
+    print("threading layer: Python threads with the GIL released; OpenMP and TBB are not used")
+    kernels = jit.cache_folder() or "none can be written: every start compiles anew"
+    print(f"compiled kernels: {kernels}")
+    print(f"data sets: {store.data_dir() or store.cache_dir()}")
+    print("environment:", " ".join(_environment()) or "no variable of tensorcore is set")
     return 0
+
+
+def _who_set(threads: Any) -> str:
+    """Where the number of threads comes from."""
+    if os.environ.get("TENSORCORE_NUM_THREADS"):
+        return "as TENSORCORE_NUM_THREADS says"
+    quota = threads.quota()
+    limit = f", the control group grants {quota:g}" if quota < threads.UNLIMITED else ""
+    return f"by the affinity of this process{limit}"
+
+
+def _environment() -> list[str]:
+    """The variables that tensorcore and its libraries read, as NAME=value."""
+    prefixes = ("TENSORCORE_", "NUMBA_", "OPENBLAS_", "OMP_", "MKL_", "CUPY_", "CUDA_")
+    return [
+        f"{name}={value}"
+        for name, value in sorted(os.environ.items())
+        if name.startswith(prefixes) or name == "NO_COLOR"
+    ]
 
 
 def main(arguments: list[str] | None = None) -> int:

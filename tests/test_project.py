@@ -28,7 +28,7 @@ FLOORS = [
     {"keras", "tf", "__main__"},
     {"training", "datasets", "data", "progress"},
     {"layers", "optimizers", "losses", "metrics", "initializers"},
-    {"nn", "linalg", "fft", "info"},
+    {"nn", "linalg", "fft", "info", "config"},
     {"random"},
     {"autodiff", "graph"},
     {"ops"},

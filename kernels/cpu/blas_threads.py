@@ -13,6 +13,7 @@ import time
 from typing import Any
 
 import numpy as np
+from tensorcore.kernels.cpu import threads
 
 # Multiplications and additions.  Below the first OpenBLAS itself uses one thread; above the second
 # several threads are worth a try.
@@ -31,13 +32,17 @@ class _Machine:
 
 @functools.cache
 def controller() -> Any:
-    """The handle of NumPy's OpenBLAS if it uses several threads, else None."""
+    """The handle of NumPy's own OpenBLAS if it uses several threads, else None."""
     import threadpoolctl
 
-    for library in threadpoolctl.ThreadpoolController().lib_controllers:
-        if library.internal_api == "openblas" and library.num_threads > 1:
-            return library
-    return None
+    found = [
+        library
+        for library in threadpoolctl.ThreadpoolController().lib_controllers
+        if library.internal_api == "openblas"
+    ]
+    # SciPy, which numba loads, may bring one of its own; they come in no particular order.
+    found.sort(key=lambda library: "numpy" not in str(library.filepath))
+    return found[0] if found and found[0].num_threads > 1 else None
 
 
 def matmul(x1: Any, x2: Any, out: Any = None) -> Any:
@@ -47,17 +52,25 @@ def matmul(x1: Any, x2: Any, out: Any = None) -> Any:
     if library is None:
         return np.matmul(x1, x2, out=out)
     start = time.perf_counter()
-    if operations < ALONE_TO or start < _Machine.busy_until:
-        threads = library.num_threads
-        library.set_num_threads(1)
-        try:
-            result = np.matmul(x1, x2, out=out)
-        finally:
-            library.set_num_threads(threads)
+    several = 1 if threads.deterministic() else min(threads.usable(), library.num_threads)
+    if operations < ALONE_TO or start < _Machine.busy_until or several == 1:
+        result = _with_threads(library, 1, x1, x2, out)
         _Machine.rate = max(_Machine.rate, operations / (time.perf_counter() - start))
         return result
-    result = np.matmul(x1, x2, out=out)
+    if several < library.num_threads:
+        result = _with_threads(library, several, x1, x2, out)
+    else:
+        result = np.matmul(x1, x2, out=out)
     end = time.perf_counter()
     if end - start > TOO_LONG * operations / _Machine.rate:
         _Machine.busy_until = end + BUSY_S
     return result
+
+
+def _with_threads(library: Any, count: int, x1: Any, x2: Any, out: Any) -> Any:
+    before = library.num_threads
+    library.set_num_threads(count)
+    try:
+        return np.matmul(x1, x2, out=out)
+    finally:
+        library.set_num_threads(before)
