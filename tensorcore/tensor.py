@@ -28,6 +28,8 @@ class Tensor(Operators):
         dtype: a `numpy.dtype`, see `tensorcore.dtypes`.
         device: where the data is.
         data: the NumPy or CuPy array itself.
+        variable: the Variable whose memory this is, or None.
+        serial: how tapes know the tensor; 0 until one asks.
 
     Tensors are made by `tc.asarray`, `tc.zeros`, `tc.random.normal`...  Their memory is never
     written to: `x[i] = v` gives the object x a new array, and tapes see the write.
@@ -40,13 +42,11 @@ class Tensor(Operators):
     """
 
     __slots__ = ("data", "device", "serial", "variable", "__weakref__")
+    data: Any
+    device: Device
+    serial: int
+    variable: Any
     __array_priority__ = 100  # numpy_array * tensor asks the tensor first
-
-    def __init__(self, data: Any, device: Device, variable: Any = None, serial: int = 0) -> None:
-        self.data = data
-        self.device = device
-        self.variable = variable  # the Variable whose memory this is, or None
-        self.serial = serial  # how tapes know the tensor; 0 until one asks
 
     # What it is -----------------------------------------------------------------------------------
 
@@ -201,10 +201,10 @@ class Tensor(Operators):
 
     def __copy__(self) -> Tensor:
         data = self.device.copy(self.data) if self.is_shared else self.data
-        return Tensor(data, self.device, None, self.serial)
+        return wrap(data, self.device, serial=self.serial)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
-        return Tensor(self.device.copy(self.data), self.device)
+        return wrap(self.device.copy(self.data), self.device)
 
     def __repr__(self) -> str:
         values = np.array2string(to_numpy(self.data), prefix="Tensor(", threshold=1000, edgeitems=3)
@@ -219,6 +219,21 @@ class Tensor(Operators):
         )
 
 
+class StandIn(Tensor):
+    """A tensor without values of its own: part of a graph, or one example of many.
+
+    `data` is anything with shape, dtype, ndim, size and nbytes.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, data: Any, device: Device) -> None:
+        self.data = data
+        self.device = device
+        self.variable = None
+        self.serial = 0
+
+
 def _restore(values: np.ndarray, name: str) -> Tensor:
     return as_tensor(values, device=device_named(name))
 
@@ -228,11 +243,18 @@ def next_serial() -> int:
     return next(_serials)
 
 
-def wrap(array: Any, device: Device) -> Tensor:
-    """The tensor around a kernel's result; NumPy's scalars become arrays without dimensions."""
+def wrap(array: Any, device: Device, variable: Any = None, serial: int = 0) -> Tensor:
+    """The tensor of an array that lives on `device`; NumPy's scalars become arrays without
+    dimensions.  `variable` and `serial` are those of `Tensor`.
+    """
     if device is CPU and type(array) is not np.ndarray:
         array = np.asarray(array)
-    return Tensor(array, device)
+    tensor = Tensor()  # a class without __init__ makes objects in half the time
+    tensor.data = array
+    tensor.device = device
+    tensor.variable = variable
+    tensor.serial = serial
+    return tensor
 
 
 def as_tensor(value: Any, *, dtype: Any = None, device: Device | None = None) -> Tensor:
@@ -264,12 +286,12 @@ def _tensor_of_values(value: Any, dtype: Any, device: Device | None) -> Tensor:
             array = _host_array(value)
         where = device_of(array)
         if where is not CPU or (device in (None, CPU) and (device or default_device()) is CPU):
-            return Tensor(array, where)
+            return wrap(array, where)
         where = device or default_device()
-        return Tensor(where.asarray(array), where)
+        return wrap(where.asarray(array), where)
     host = _host_array(_from_python(value, dtype), dtype)
     where = device or default_device()
-    return Tensor(host if where is CPU else where.asarray(host), where)
+    return wrap(host if where is CPU else where.asarray(host), where)
 
 
 def _host_array(array: np.ndarray, dtype: Any = None) -> np.ndarray:

@@ -15,7 +15,7 @@ from tensorcore.device import device as device_named
 from tensorcore.errors import DTypeError, ShapeError, TracingError
 from tensorcore.mode import mode
 from tensorcore.operators import Operators
-from tensorcore.tensor import Tensor, as_tensor, next_serial
+from tensorcore.tensor import Tensor, as_tensor, next_serial, wrap
 
 _unnamed = itertools.count()
 
@@ -80,7 +80,7 @@ class Variable(Operators):
         self.trainable = trainable
         self.serial = next_serial()
         self._storage = value.device.lasting_copy(value.data)
-        self._tensor = Tensor(self._storage, value.device, self, self.serial)
+        self._tensor = wrap(self._storage, value.device, self, self.serial)
 
     def __tensor__(self) -> Tensor:
         return self._tensor
@@ -162,7 +162,7 @@ class Variable(Operators):
         """
         old = self._tensor
         if sys.getrefcount(old) > _UNSHARED:
-            self._tensor = Tensor(self._storage, old.device, self, self.serial)
+            self._tensor = wrap(self._storage, old.device, self, self.serial)
             old.data = old.device.copy(old.data)
             old.variable = None
         return self._storage
@@ -171,7 +171,7 @@ class Variable(Operators):
         """Live in `storage` from now on, an array that holds the same values."""
         self.begin_write()
         self._storage = storage
-        self._tensor = Tensor(storage, self.device, self, self.serial)
+        self._tensor = wrap(storage, self.device, self, self.serial)
 
     def to(self, device: str | Device) -> Tensor:
         """The value on another device."""

@@ -10,6 +10,7 @@ from tensorcore import dtypes
 from tensorcore.ops import OPS
 from tensorcore.ops.elementwise import Elementwise
 from tensorcore.ops.record import Gradient
+from tensorcore.tensor import wrap
 from tests.tolerances import assert_close
 
 RECORDS = dict(OPS)
@@ -169,7 +170,7 @@ def test_layouts(op, number, device):
     for value in flat(op, inputs):
         view = spread(value)
         array = device.asarray(view if view.base is None else view.base)
-        odd.append(tc.Tensor(array if view.base is None else array[..., ::2], device))
+        odd.append(wrap(array if view.base is None else array[..., ::2], device))
     results = outputs(op(*((odd,) if op.variadic else odd), **attrs))
     for actual, value in zip(results, expected, strict=True):
         assert_close(actual.numpy(), value.numpy())

@@ -14,7 +14,7 @@ from tensorcore.ops.complex_numbers import conj
 from tensorcore.ops.creation import ones_like, zeros_like
 from tensorcore.ops.record import Gradient, Op
 from tensorcore.ops.transfer import astype
-from tensorcore.tensor import Tensor, next_serial
+from tensorcore.tensor import Tensor, next_serial, wrap
 from tensorcore.variable import Variable
 
 
@@ -49,7 +49,7 @@ def _recall(value: Any) -> Any:
         # A variable's tensor changes its array when it is written to, but not its serial.
         if tensor.data is data or tensor.serial == serial:
             return tensor
-        return Tensor(data, tensor.device, None, serial)
+        return wrap(data, tensor.device, serial=serial)
     return tuple(map(_recall, value)) if type(value) is tuple else value
 
 

@@ -23,7 +23,7 @@ from tensorcore.ops.record import Op, Spec
 from tensorcore.ops.reductions import sum
 from tensorcore.ops.shapes import axes_tuple, axis_index
 from tensorcore.ops.shaping import broadcast_to, expand_dims, moveaxis, reshape, squeeze
-from tensorcore.tensor import Tensor, as_tensor
+from tensorcore.tensor import StandIn, Tensor, as_tensor
 
 
 class _Shown(Spec):
@@ -38,7 +38,7 @@ class _Shown(Spec):
         return self.size * self.dtype.itemsize
 
 
-class Batched(Tensor):
+class Batched(StandIn):
     """One example, for the function under `vmap`; `whole` holds them all, along dimension 0."""
 
     __slots__ = ("whole",)

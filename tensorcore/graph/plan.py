@@ -22,7 +22,7 @@ from tensorcore.graph.symbol import Symbol
 from tensorcore.ops.door import kernel_for
 from tensorcore.ops.elementwise import Elementwise
 from tensorcore.ops.shaping import reshape
-from tensorcore.tensor import Tensor
+from tensorcore.tensor import Tensor, wrap
 
 Step = Callable[[], Any]
 
@@ -258,7 +258,7 @@ class Plan:
             variable.begin_write()
         for step in self.steps:
             step()
-        return [Tensor(array.copy(), self.device) for array in self._results]
+        return [wrap(array.copy(), self.device) for array in self._results]
 
 
 def _is_same(first: Any, second: Any) -> bool:

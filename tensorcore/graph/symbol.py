@@ -9,7 +9,7 @@ import numpy as np
 
 from tensorcore.device import Device
 from tensorcore.errors import TracingError
-from tensorcore.tensor import Tensor
+from tensorcore.tensor import StandIn
 
 if TYPE_CHECKING:
     from tensorcore.graph.graph import Node
@@ -46,7 +46,7 @@ class Source(NamedTuple):
     what: Any
 
 
-class Symbol(Tensor):
+class Symbol(StandIn):
     """The result of a node of a graph, or one of the graph's sources."""
 
     __slots__ = ("index", "node", "source")

@@ -17,14 +17,10 @@ from typing import Any
 import numpy as np
 
 from tensorcore import dtypes
-from tensorcore.device import CPU
 from tensorcore.errors import DTypeError
-from tensorcore.mode import mode
 from tensorcore.ops import scalar
-from tensorcore.ops.door import apply, hand_out
 from tensorcore.ops.record import OPS, Gradient, Op, Spec
 from tensorcore.ops.shapes import broadcast
-from tensorcore.tensor import Tensor
 
 # What dtypes an operation takes: name -> (the kinds, how they are called in messages).
 TAKES = {
@@ -37,7 +33,6 @@ TAKES = {
     "float": ({"float"}, "a real floating-point dtype"),
 }
 
-_PLAIN_FLOATS = (dtypes.float32, dtypes.float64)
 _HALVES = (dtypes.float16, dtypes.bfloat16)
 _NO_GRADIENT = {
     "bool": "none: the result is boolean",
@@ -146,12 +141,10 @@ class Elementwise(Op):
             promote=inputs[1:] if takes == "select" else inputs,
             trusted_on=("cpu", "gpu"),
         )
-        # NumPy's function may be called straight away for these dtypes: nothing to check, nothing
-        # to convert.
-        self._ufunc = None
         if numpy and takes != "select" and outputs == 1:
-            self._ufunc = NUMPY_FUNCTIONS.get(numpy) or getattr(np, numpy)
-        self._direct = {
+            self.straight = NUMPY_FUNCTIONS.get(numpy) or getattr(np, numpy)
+        self.straight_numbers = True
+        self.straight_dtypes = {
             dtype
             for dtype in dtypes.ALL
             if dtypes.KIND[dtype] in TAKES.get(takes, TAKES["any"])[0]
@@ -214,39 +207,6 @@ class Elementwise(Op):
         return dtype
 
     # Running --------------------------------------------------------------------------------------
-
-    def __call__(self, *args: Any, **attrs: Any) -> Any:
-        if self._ufunc is not None and mode.graph is None and not attrs:
-            result = self._straight(args)
-            if result is not None:
-                self.runs["cpu", "reference"] += 1
-                return hand_out(self, CPU, args, attrs, result)
-        return apply(self, *self.bind(args, attrs))
-
-    def _straight(self, args: tuple[Any, ...]) -> Any:
-        """The way past all checks, for CPU tensors of one dtype that fit; None for everything
-        else.
-        """
-        first = args[0] if args else None
-        if type(first) is not Tensor or first.device is not CPU:
-            return None
-        data = first.data
-        if data.dtype not in self._direct:
-            return None
-        try:
-            if len(args) == 1:
-                return self._ufunc(data)
-            first, second = args
-            kind = type(second)
-            if kind is Tensor:
-                other = second.data
-                if second.device is CPU and other.dtype is data.dtype:
-                    return self._ufunc(data, other)
-            elif kind is float and data.dtype in _PLAIN_FLOATS:
-                return self._ufunc(data, second)
-        except (ValueError, TypeError):
-            return None  # the long way says what is wrong
-        return None
 
     def _reference(self, xp: Any, *arrays: Any) -> Any:
         if self.numpy is not None:

@@ -16,11 +16,11 @@ from tensorcore.errors import (
     OutOfRangeError,
     ShapeError,
 )
-from tensorcore.mode import mode
+from tensorcore.mode import listeners, mode
 from tensorcore.ops.door import hand_out
 from tensorcore.ops.record import Spec, op
 from tensorcore.ops.shapes import axis_index
-from tensorcore.tensor import Tensor, as_tensor
+from tensorcore.tensor import Tensor, as_tensor, wrap
 
 # Along one axis -----------------------------------------------------------------------------------
 
@@ -355,6 +355,27 @@ def index_tensor(x: Any, key: Any) -> Any:
     return getitem([x, *tensors], index=index)
 
 
+def straight_item(x: Tensor, key: Any) -> Any:
+    """x[key] of a tensor: slices and numbers go straight to NumPy where nobody listens."""
+    if type(key) is slice and x.device is CPU and not listeners.threads and x.variable is None:
+        try:
+            view = x.data[key]
+        except (IndexError, TypeError, ValueError):
+            return index_tensor(x, key)  # says what is wrong
+        tensor = Tensor()  # as `wrap` does it; calling that would take a third of the time
+        tensor.data = view
+        tensor.device = CPU
+        tensor.variable = None
+        tensor.serial = 0
+        return tensor
+    if type(key) is int and x.device is CPU and not listeners.threads and x.variable is None:
+        try:
+            return wrap(x.data[key], CPU)
+        except IndexError:
+            return index_tensor(x, key)
+    return index_tensor(x, key)
+
+
 def _parts(x: Any, key: Any) -> tuple[tuple[Any, ...], list[Any]]:
     """A key as an index with places, and the index tensors that stand there."""
     index: list[Any] = []
@@ -407,4 +428,4 @@ def where_true(condition: Any) -> Any:
     if tensor.ndim == 0:
         raise InvalidArgumentError("nonzero: a tensor without dimensions has no positions")
     found = tensor.device.run(tensor.device.xp.nonzero, tensor.data)
-    return tuple(Tensor(part.astype(np.int64, copy=False), tensor.device) for part in found)
+    return tuple(wrap(part.astype(np.int64, copy=False), tensor.device) for part in found)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from tensorcore import dtypes
 from tensorcore.errors import InvalidArgumentError, ShapeError
 from tensorcore.ops.arithmetic import multiply
@@ -13,6 +15,8 @@ from tensorcore.ops.reductions import sum
 from tensorcore.ops.shapes import as_shape, axis_index, broadcast_dims
 from tensorcore.ops.shaping import expand_dims, reshape, transpose
 from tensorcore.tensor import as_tensor
+
+_SMALL_PRODUCT = 200_000  # multiplications
 
 
 def _swapped(x: Any) -> Any:
@@ -25,6 +29,13 @@ def _matmul_reference(xp: Any, x1: Any, x2: Any, transpose_a: bool, transpose_b:
     x1, x2 = (x.astype(compute, copy=False) for x in (x1, x2))
     product = xp.matmul(_swapped(x1) if transpose_a else x1, _swapped(x2) if transpose_b else x2)
     return product.astype(dtype, copy=False)
+
+
+def _small_product(x1: Any, x2: Any) -> Any:
+    """The product of small matrices, which BLAS computes in one thread anyway."""
+    if x1.ndim != 2 or x2.ndim != 2 or x1.size * x2.shape[1] > _SMALL_PRODUCT:
+        return None
+    return np.matmul(x1, x2)
 
 
 def _as_matrices(g: Any, x1: Any, x2: Any) -> tuple[Any, Any, Any]:
@@ -79,6 +90,7 @@ def _matmul_samples(rng: Any) -> Any:
 
 @op(
     reference=_matmul_reference,
+    straight=_small_product,
     gradient=(_gradient_of_first, _gradient_of_second),
     samples=_matmul_samples,
     promote=("x1", "x2"),

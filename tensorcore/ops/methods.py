@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from tensorcore.device import CPU
 from tensorcore.errors import ArgumentTypeError, DTypeError, ShapeError
+from tensorcore.mode import listeners
 from tensorcore.ops import arithmetic, linear, logical, reductions, shaping, transfer
-from tensorcore.ops.indexing import index_tensor
-from tensorcore.tensor import Tensor
+from tensorcore.ops.indexing import index_tensor, straight_item
+from tensorcore.tensor import StandIn, Tensor, wrap
 from tensorcore.variable import Variable
 
 # Python's operator -> the operation that computes it.
@@ -41,6 +43,34 @@ REDUCTIONS = ("sum", "mean", "prod", "max", "min", "var", "std", "any", "all", "
 def _binary(operation: Any) -> Any:
     def method(self: Any, other: Any) -> Any:
         return operation(self, other)
+
+    return method
+
+
+def _straight_binary(operation: Any) -> Any:
+    """The operator of tensors: straight to NumPy where nothing is to be checked or recorded."""
+    straight, straight_dtypes = operation.straight, operation.straight_dtypes
+
+    def method(self: Any, other: Any) -> Any:
+        if type(other) is not Tensor or type(self) is not Tensor or self.device is not CPU:
+            return operation(self, other)
+        first, second = self.data, other.data
+        dtype = first.dtype
+        if (
+            other.device is not CPU
+            or listeners.threads
+            or dtype is not second.dtype
+            or dtype not in straight_dtypes
+        ):
+            return operation(self, other)
+        try:
+            result = straight(first, second)
+        except (ValueError, TypeError):
+            return operation(self, other)  # says what is wrong
+        if result is None:
+            return operation(self, other)
+        operation.straight_runs += 1
+        return wrap(result, CPU)
 
     return method
 
@@ -104,6 +134,8 @@ def _reduction(operation: Any) -> Any:
             raise ArgumentTypeError("out: tensors are not written to; use the result")
         if dtype is not None:
             options["dtype"] = dtype
+        if axis is None and not keepdims and not options:
+            return operation(self)
         return operation(self, axis=axis, keepdims=keepdims, **options)
 
     return method
@@ -158,7 +190,11 @@ def install(cls: type) -> None:
         setattr(cls, name, value)
 
 
+install(Tensor)
+Tensor.__getitem__ = straight_item  # type: ignore[method-assign]
+StandIn.__getitem__ = index_tensor  # type: ignore[method-assign]
 for _name, _operation in BINARY.items():
     setattr(Tensor, f"__i{_name}__", _in_place(_name, _operation))
-install(Tensor)
+    if _operation.straight is not None:
+        setattr(Tensor, f"__{_name}__", _straight_binary(_operation))
 install(Variable)

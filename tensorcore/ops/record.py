@@ -14,16 +14,21 @@ from __future__ import annotations
 
 import collections
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from tensorcore import dtypes
-from tensorcore.device import to_numpy
+from tensorcore.device import CPU, to_numpy
 from tensorcore.errors import ArgumentTypeError
+from tensorcore.mode import listeners, mode
+from tensorcore.tensor import Tensor
 
 OPS: dict[str, Op] = {}
+_FLOAT32 = dtypes.float32
+_ARRAY = np.ndarray
+PLAIN_FLOATS = (dtypes.float32, dtypes.float64)
 
 Rule = Callable[..., Any]
 
@@ -88,6 +93,9 @@ class Op:
             refuses, so that the rule is asked only when that fails.
         library: the library of CUDA that the reference needs on a GPU.  Where it cannot be loaded
             the operation runs on the CPU, explicitly: arrays there and back, counted as "host".
+        straight: the NumPy function that computes the operation without options, for inputs of one
+            of `straight_dtypes`.  It is called past all checks where tensors of the CPU fit; it may
+            return None, and whatever it raises is said by the long way.  `straight_runs` counts.
         samples: random generator -> [(inputs, attributes)], read by tests and benchmarks.
     """
 
@@ -109,6 +117,7 @@ class Op:
         into: Rule | None = None,
         pieces: Rule | None = None,
         library: str | None = None,
+        straight: Rule | None = None,
     ) -> None:
         self.name = name or rule.__name__
         self.rule = rule
@@ -151,6 +160,10 @@ class Op:
         self.runs: collections.Counter[tuple[str, str]] = (
             collections.Counter()
         )  # (device kind, how)
+        self.straight = straight
+        self.straight_dtypes: Collection[np.dtype] = PLAIN_FLOATS
+        self.straight_numbers = False
+        self.straight_runs = 0
         self.trusted_on = frozenset(trusted_on)
         self.__name__ = self.__qualname__ = self.name
         self.__doc__ = rule.__doc__
@@ -235,7 +248,42 @@ class Op:
         return attrs
 
     def __call__(self, *args: Any, **attrs: Any) -> Any:
-        return apply(self, *self.bind(args, attrs))
+        straight = self.straight
+        if straight is None or attrs or (listeners.threads and mode.graph is not None):
+            return apply(self, *self.bind(args, attrs))
+        result = None
+        first = args[0] if args else None
+        if type(first) is Tensor and first.device is CPU:
+            data = first.data
+            dtype = data.dtype
+            if dtype is _FLOAT32 or dtype in self.straight_dtypes:
+                try:
+                    result = straight(data) if len(args) == 1 else self._with_second(args)
+                except (ValueError, TypeError):
+                    result = None  # the long way says what is wrong
+        if result is None:
+            return apply(self, *self.bind(args, attrs))
+        self.straight_runs += 1
+        if listeners.threads or type(result) is not _ARRAY:
+            return hand_out(self, CPU, args, self._defaults, result)
+        tensor = Tensor()  # as `wrap` does it, without a call
+        tensor.data = result
+        tensor.device = CPU
+        tensor.variable = None
+        tensor.serial = 0
+        return tensor
+
+    def _with_second(self, args: tuple[Any, ...]) -> Any:
+        """The straight way for a tensor and a second tensor of its dtype, or a number."""
+        first, second = args
+        data = first.data
+        if type(second) is Tensor:
+            other = second.data
+            if second.device is CPU and other.dtype is data.dtype:
+                return self.straight(data, other)  # type: ignore[misc]
+        elif type(second) is float and self.straight_numbers and data.dtype in PLAIN_FLOATS:
+            return self.straight(data, second)  # type: ignore[misc]
+        return None
 
     def grouped(self, arrays: Sequence[Any]) -> Sequence[Any]:
         """The inputs as the rule, the kernels and the reference take them: one by one, or as one
@@ -265,4 +313,4 @@ def check_inexact(op_name: str, argument: str, dtype: np.dtype) -> np.dtype:
     return dtype
 
 
-from tensorcore.ops.door import apply  # noqa: E402 - the door knows Op, Op calls the door
+from tensorcore.ops.door import apply, hand_out  # noqa: E402 - the door knows Op, Op calls the door

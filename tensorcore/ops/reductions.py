@@ -99,6 +99,7 @@ def _sum_into(xp: Any, out: Any, x: Any, axis: Any, dtype: Any, keepdims: bool) 
 
 @op(
     reference=_sum_reference("sum"),
+    straight=lambda x: np.add.reduce(x, axis=None),
     into=_sum_into,
     trusted_on=("cpu",),
     gradient=(lambda g, x_shape, axis, keepdims: _spread(g, x_shape, axis, keepdims),),
@@ -221,6 +222,7 @@ def _check_not_empty(name: str, x: Any, axis: Any) -> None:
 
 @op(
     reference=_reference("max"),
+    straight=lambda x: np.maximum.reduce(x, axis=None),
     gradient=(_extreme_gradient,),
     samples=lambda rng: _samples(rng, empty=False),
 )
@@ -236,6 +238,7 @@ def max(x, /, *, axis=None, keepdims=False):
 
 @op(
     reference=_reference("min"),
+    straight=lambda x: np.minimum.reduce(x, axis=None),
     gradient=(_extreme_gradient,),
     samples=lambda rng: _samples(rng, empty=False),
 )

@@ -8,7 +8,7 @@ from tensorcore import dtypes
 from tensorcore.device import Device, to_numpy
 from tensorcore.mode import mode
 from tensorcore.ops.record import Op, Spec, op
-from tensorcore.tensor import Tensor
+from tensorcore.tensor import wrap
 from tensorcore.variable import Variable
 
 
@@ -64,7 +64,8 @@ class _ToDevice(Op):
     """The one operation whose output lives elsewhere than its input."""
 
     def __call__(self, x: Any, *, device: Device) -> Any:
-        moved = Tensor(device.asarray(x.data if device.kind == "gpu" else to_numpy(x.data)), device)
+        array = x.data if device.kind == "gpu" else to_numpy(x.data)
+        moved = wrap(device.asarray(array), device)
         for tape in mode.tapes:
             tape.record(self, (x,), {"device": device, "source": x.device}, moved)
         return moved
