@@ -53,3 +53,7 @@ class TrainingError(TensorcoreError, RuntimeError):
 
 class TracingError(TensorcoreError, RuntimeError):
     """A function cannot be traced into a graph; the message names the place and the remedy."""
+
+
+class CheckpointError(TensorcoreError, ValueError):
+    """A file of weights is damaged, incomplete, or not of the format that its name says."""

@@ -26,7 +26,7 @@ SOURCES = [*ROOT.glob("tensorcore/**/*.py"), *ROOT.glob("kernels/**/*.py")]
 # A room may import from rooms further down this list, and from itself.
 FLOORS = [
     {"keras", "tf", "__main__"},
-    {"training", "datasets", "data", "progress"},
+    {"training", "datasets", "data", "progress", "checkpoints"},
     {"layers", "optimizers", "losses", "metrics", "initializers"},
     {"nn", "linalg", "fft", "info", "config"},
     {"random"},
