@@ -51,6 +51,10 @@ class TrainingError(TensorcoreError, RuntimeError):
     """A model is used in a state in which it cannot be trained, evaluated or run."""
 
 
+class FileFormatError(InvalidArgumentError):
+    """A file is damaged, is not what it should be, or holds what is never loaded."""
+
+
 class TracingError(TensorcoreError, RuntimeError):
     """A function cannot be traced into a graph; the message names the place and the remedy."""
 

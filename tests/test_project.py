@@ -27,7 +27,7 @@ SOURCES = [*ROOT.glob("tensorcore/**/*.py"), *ROOT.glob("kernels/**/*.py")]
 FLOORS = [
     {"keras", "tf", "__main__"},
     {"training", "datasets", "data", "progress", "checkpoints"},
-    {"layers", "optimizers", "losses", "metrics", "initializers"},
+    {"layers", "optimizers", "losses", "metrics", "initializers", "saving"},
     {"nn", "linalg", "fft", "info", "config"},
     {"random"},
     {"autodiff", "graph"},

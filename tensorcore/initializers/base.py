@@ -6,9 +6,10 @@ import math
 from typing import Any
 
 from tensorcore.random import Generator, default_generator
+from tensorcore.saving.registry import Configurable
 
 
-class Initializer:
+class Initializer(Configurable, keras_module="keras.initializers"):
     """Base class: a subclass computes values in `__call__(shape, dtype=None)`.
 
     Values are made on the CPU, so that a model gets the same weights whatever device it lives on.

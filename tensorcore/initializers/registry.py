@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterable
 from typing import Any
 
 from tensorcore.errors import ArgumentTypeError, InvalidArgumentError
+from tensorcore.saving import registry
+from tensorcore.saving.objects import deserialize_keras_object, serialize_keras_object
 
 
 class Registry:
@@ -19,6 +22,7 @@ class Registry:
 
     def __init__(self, kind: str, *classes: type, **names: Any) -> None:
         self.kind = kind
+        registry.FUNCTIONS.append(self)
         self._by_key: dict[str, Any] = {}
         self._shown: dict[str, str] = {}
         for cls in classes:
@@ -46,7 +50,10 @@ class Registry:
         )
 
     def named(self, name: str) -> Any:
-        """The class or function of this name."""
+        """The class or function of this name; one that the user has listed comes first."""
+        found = registry.registered_object(name)
+        if found is not None:
+            return found
         if _key(name) in self._by_key:
             return self._by_key[_key(name)]
         close = difflib.get_close_matches(_key(name), self._by_key, n=1, cutoff=0.5)
@@ -58,9 +65,16 @@ class Registry:
         """A name for functions, a class name with configuration for objects."""
         if thing is None or isinstance(thing, (str, dict)):
             return thing
-        if hasattr(thing, "get_config"):
-            return {"class_name": type(thing).__name__, "config": thing.get_config()}
-        return thing.__name__
+        if not hasattr(thing, "get_config") and any(thing is known for known in self.things()):
+            return thing.__name__
+        return serialize_keras_object(thing)
+
+    def things(self) -> Iterable[Any]:
+        """The classes and functions themselves."""
+        return self._by_key.values()
+
+    def __contains__(self, name: str) -> bool:
+        return _key(name) in self._by_key
 
     def _from_dict(self, description: dict[str, Any]) -> Any:
         if "class_name" not in description:
@@ -68,6 +82,8 @@ class Registry:
                 f'{self.kind}: a configuration needs "class_name" and "config", received '
                 f"{description!r}"
             )
+        if "module" in description:
+            return deserialize_keras_object(description)
         thing = self.named(description["class_name"])
         return thing.from_config(description.get("config") or {})
 

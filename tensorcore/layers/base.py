@@ -18,6 +18,7 @@ from tensorcore.layers.structure import leaves, map_structure
 from tensorcore.mode import outside
 from tensorcore.ops.creation import zeros
 from tensorcore.ops.transfer import astype
+from tensorcore.saving.registry import Configurable
 from tensorcore.tensor import Tensor, as_tensor
 from tensorcore.variable import Variable
 
@@ -57,7 +58,7 @@ def _checked_shape(layer: str, shape: Any) -> tuple[Any, ...]:
     return sizes
 
 
-class Layer:
+class Layer(Configurable, keras_module="keras.layers"):
     """A part of a model: weights, and a function of tensors that uses them.
 
     Args:
@@ -102,7 +103,7 @@ class Layer:
             raise ArgumentTypeError(f"{type(self).__name__}: unknown arguments {sorted(unknown)}")
         self._ready = True
         self.name = name if name is not None else unique_name(to_snake_case(type(self).__name__))
-        self.dtype = dtypes.as_dtype("float32" if dtype is None else dtype)
+        self.dtype = dtypes.as_dtype(policy_name(dtype))
         self.built = False
         self._trainable = bool(trainable)
         self._own_trainable: list[Variable] = []
@@ -154,12 +155,35 @@ class Layer:
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal layer (without its weights)."""
-        return {"name": self.name, "trainable": self._trainable, "dtype": self.dtype.name}
+        return {"name": self.name, "trainable": self._trainable, "dtype": policy(self.dtype)}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
         """A layer made from what `get_config` returned."""
         return cls(**config)
+
+    def get_build_config(self) -> dict[str, Any] | None:
+        """What `build_from_config` needs to make the weights again; None before they are made."""
+        return None if self._build_shape is None else {"input_shape": self._build_shape}
+
+    def build_from_config(self, config: dict[str, Any]) -> None:
+        """Make the weights as they were made when `config` was written."""
+        if config.get("input_shape") is not None:
+            self.build(as_shapes(config["input_shape"]))
+
+    def weight_parts(self) -> dict[str, Any]:
+        """What model files call the parts that have weights: name -> layer, list or dict of layers.
+
+        These are the attributes that hold layers; the layer's own variables come before them.
+        """
+        names = sorted(self.__dict__, key=lambda name: (name.startswith("_"), name))
+        parts = {name: self.__dict__[name] for name in names}
+        return {
+            name: value
+            for name, value in parts.items()
+            if isinstance(value, (Layer, list, tuple, dict))
+            and any(isinstance(leaf, Layer) for leaf in leaves(value))
+        }
 
     # Weights --------------------------------------------------------------------------------------
 
@@ -428,6 +452,35 @@ def _noted(build: Any) -> Any:
         self._note_build(input_shape)
 
     return noted_build
+
+
+def as_shapes(value: Any) -> Any:
+    """Shapes as JSON has them, as tuples in the same nesting."""
+    if isinstance(value, dict):
+        return {name: as_shapes(part) for name, part in value.items()}
+    if not isinstance(value, (list, tuple)):
+        return value
+    if all(part is None or isinstance(part, int) for part in value):
+        return tuple(value)
+    return [as_shapes(part) for part in value]
+
+
+def policy(dtype: Any) -> dict[str, Any]:
+    """A dtype as the configurations of layers have it."""
+    config = {"name": dtypes.as_dtype(dtype).name}
+    return {
+        "module": "keras",
+        "class_name": "DTypePolicy",
+        "config": config,
+        "registered_name": None,
+    }
+
+
+def policy_name(dtype: Any) -> Any:
+    """The dtype that an argument `dtype` means: a name, a dtype, a policy's configuration."""
+    if isinstance(dtype, dict):
+        dtype = (dtype.get("config") or {}).get("name")
+    return "float32" if dtype is None else dtype
 
 
 def not_there_yet(layer: Any, **options: Any) -> None:

@@ -9,12 +9,13 @@ from tensorcore.errors import InvalidArgumentError
 from tensorcore.layers.naming import to_snake_case
 from tensorcore.losses.shapes import weighted
 from tensorcore.ops.reductions import mean, sum
+from tensorcore.saving.registry import Configurable
 from tensorcore.tensor import as_tensor
 
 REDUCTIONS = ("sum_over_batch_size", "sum", "none")
 
 
-class Loss:
+class Loss(Configurable, keras_module="keras.losses"):
     """Base class: a subclass computes the loss of each sample in `call(y_true, y_pred)`.
 
     Args:

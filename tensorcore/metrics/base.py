@@ -15,11 +15,12 @@ from tensorcore.ops.creation import zeros
 from tensorcore.ops.logical import equal, where
 from tensorcore.ops.reductions import sum
 from tensorcore.ops.shaping import broadcast_to
+from tensorcore.saving.registry import Configurable
 from tensorcore.tensor import as_tensor
 from tensorcore.variable import Variable
 
 
-class Metric:
+class Metric(Configurable, keras_module="keras.metrics"):
     """Base class: a subclass gathers in `update_state(...)` and computes the value in `result()`.
 
     Args:

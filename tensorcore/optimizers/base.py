@@ -15,10 +15,11 @@ from tensorcore.mode import mode
 from tensorcore.optimizers import clipping
 from tensorcore.optimizers.flat import FlatGroup
 from tensorcore.optimizers.schedules import LearningRateSchedule
+from tensorcore.saving.registry import Configurable
 from tensorcore.variable import Variable
 
 
-class Optimizer:
+class Optimizer(Configurable, keras_module="keras.optimizers"):
     """Base class of optimizers.
 
     Args:

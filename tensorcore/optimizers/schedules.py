@@ -10,9 +10,10 @@ from tensorcore.initializers.registry import Registry
 from tensorcore.ops.arithmetic import divide, floor, multiply, pow
 from tensorcore.ops.logical import less_equal, where
 from tensorcore.ops.transfer import astype
+from tensorcore.saving.registry import Configurable
 
 
-class LearningRateSchedule:
+class LearningRateSchedule(Configurable, keras_module="keras.optimizers.schedules"):
     """Base class: a subclass computes the learning rate in `__call__(step)`.
 
     `step` is a tensor (or variable) of the CPU that counts the finished steps.

@@ -1,0 +1,1 @@
+"""Models as files: descriptions of objects, weights, and loaders that trust nothing."""
