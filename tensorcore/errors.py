@@ -61,3 +61,7 @@ class TracingError(TensorcoreError, RuntimeError):
 
 class CheckpointError(TensorcoreError, ValueError):
     """A file of weights is damaged, incomplete, or not of the format that its name says."""
+
+
+class MissingNameError(TensorcoreError, AttributeError):
+    """A module has no such name; the message shows what is near to it."""

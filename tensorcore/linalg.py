@@ -1,5 +1,8 @@
 """Linear algebra: the array API standard's `linalg`, and NumPy's `norm`."""
 
+from typing import Any
+
+from tensorcore import missing
 from tensorcore.ops.decompositions import (
     cholesky,
     eig,
@@ -57,3 +60,11 @@ __all__ = [
     "vecdot",
     "vector_norm",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    raise missing.attribute(__name__, name, __all__)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

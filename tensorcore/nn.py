@@ -1,5 +1,8 @@
 """Functions of neural networks: activations, losses from logits, convolution, pooling, dropout."""
 
+from typing import Any
+
+from tensorcore import missing
 from tensorcore.ops.activations import (
     elu,
     gelu,
@@ -60,3 +63,11 @@ __all__ = [
     "sparse_softmax_cross_entropy",
     "tanh",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    raise missing.attribute(__name__, name, __all__)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

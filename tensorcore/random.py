@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from tensorcore import dtypes
+from tensorcore import dtypes, missing
 from tensorcore.device import Device, default_device
 from tensorcore.device import device as device_named
 from tensorcore.errors import InvalidArgumentError
@@ -250,3 +250,26 @@ def dropout(x: Any, rate: float, *, generator: Generator | None = None) -> Tenso
         return defer(dropout, (tensor, rate), {"generator": generator}, tensor, tensor.device)
     mask = (generator or _global).dropout_mask(tensor.shape, rate, tensor.dtype, tensor.device)
     return multiply(tensor, mask)
+
+
+__all__ = [
+    "Generator",
+    "bits",
+    "default_generator",
+    "dropout",
+    "integers",
+    "normal",
+    "permutation",
+    "set_seed",
+    "shuffle",
+    "truncated_normal",
+    "uniform",
+]
+
+
+def __getattr__(name: str) -> Any:
+    raise missing.attribute(__name__, name, __all__)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

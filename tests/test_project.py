@@ -36,7 +36,7 @@ FLOORS = [
     {"tensor", "variable"},
     {"mode", "operators"},
     {"device"},
-    {"dtypes"},
+    {"dtypes", "missing"},
     {"errors"},
 ]
 

@@ -1,16 +1,20 @@
-"""The standard's `take` and `take_along_axis`: negative indices count from the end.
+"""The standard's `take`, `take_along_axis`, `nonzero` and `where`.
 
-The operations below them refuse negative indices, as an embedding must: an id of -1 is a bug.
+`take` and `take_along_axis` count negative indices from the end.  The operations below them refuse
+these, as an embedding must: an id of -1 is a bug.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from tensorcore import dtypes
-from tensorcore.errors import DTypeError, InvalidArgumentError, ShapeError
-from tensorcore.ops import indexing, scalar
+from tensorcore.errors import ArgumentTypeError, DTypeError, InvalidArgumentError, ShapeError
+from tensorcore.ops import indexing, logical, scalar
 from tensorcore.ops.elementwise import elementwise
+from tensorcore.ops.record import Spec, op
 from tensorcore.ops.shapes import axis_index, broadcast
 from tensorcore.ops.shaping import broadcast_to
 from tensorcore.ops.transfer import convert
@@ -96,3 +100,77 @@ def take_along_axis(x: Any, indices: Any, /, *, axis: int = -1) -> Any:
         for t, shape, size in zip((x, indices), rest, sizes, strict=True)
     )
     return indexing.take_along_axis(x, indices, axis=place)
+
+
+@op(
+    reference=lambda xp, condition: tuple(
+        part.astype(dtypes.int64, copy=False) for part in xp.nonzero(condition)
+    ),
+    gradient="none: integer",
+    samples=lambda rng: [
+        ((rng.random((3, 4)) < 0.5,), {}),
+        ((np.zeros((2, 0), np.bool_),), {}),
+        ((np.ones((5,), np.bool_),), {}),
+    ],
+)
+def true_positions(condition, /):
+    """Where a boolean tensor is True: for each dimension an int64 tensor with the positions.
+
+    >>> [part.tolist() for part in tc.ops.choosing.true_positions(tc.asarray([[True, False]]))]
+    [[0], [0]]
+    """
+    return (Spec((None,), dtypes.int64),) * len(condition.shape)
+
+
+def nonzero(x: Any, /) -> tuple[Any, ...]:
+    """The positions of the elements that are not zero, in the order of the elements.
+
+    Args:
+        x: tensor of any dtype with at least one dimension.
+
+    Returns:
+        One int64 tensor for each dimension; `x[tc.nonzero(x)]` are the elements themselves.
+
+    Raises:
+        InvalidArgumentError: x has no dimensions.
+
+    >>> [part.tolist() for part in tc.nonzero(tc.asarray([[0, 3], [5, 0]]))]
+    [[0, 1], [1, 0]]
+    """
+    x = as_tensor(x)
+    if x.ndim == 0:
+        raise InvalidArgumentError(
+            "nonzero: x must have at least one dimension, received a tensor without; a number is "
+            "tested with x != 0"
+        )
+    return true_positions(x if x.dtype == dtypes.bool else logical.not_equal(x, 0))
+
+
+def where(condition: Any, x1: Any = None, x2: Any = None, /) -> Any:
+    """x1 where the boolean `condition` holds, else x2; with the condition alone `nonzero` of it.
+
+    Args:
+        condition: boolean tensor; alone it may have any dtype.
+        x1: tensor or number, which broadcasts against the others.  Gradients flow to what was
+            chosen.
+        x2: the same.
+
+    Returns:
+        A tensor of the common shape and dtype; for the condition alone a tuple of positions.
+
+    Raises:
+        DTypeError: the condition is not boolean.
+        ShapeError: the shapes do not broadcast.
+
+    >>> tc.where(tc.asarray([True, False]), tc.asarray([1.0, 2.0]), 0.0).tolist()
+    [1.0, 0.0]
+    >>> tc.where(tc.asarray([True, False, True]))[0].tolist()
+    [0, 2]
+    """
+    if x1 is not None and x2 is not None:
+        return logical.where(condition, x1, x2)
+    if x1 is not None or x2 is not None:
+        raise ArgumentTypeError(
+            "where: x1 and x2 are given both or not at all: tc.where(condition, x1, x2)"
+        )
+    return nonzero(condition)

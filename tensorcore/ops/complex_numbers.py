@@ -98,7 +98,7 @@ def _complex_rule_dtype(dtype: Any) -> Any:
 def make_complex(re, im, /):
     """The complex numbers re + i im.
 
-    >>> tc.make_complex(tc.asarray([1.0]), tc.asarray([2.0])).tolist()
+    >>> tc.ops.complex_numbers.make_complex(tc.asarray([1.0]), tc.asarray([2.0])).tolist()
     [(1+2j)]
     """
     shape = broadcast("make_complex", {"re": tuple(re.shape), "im": tuple(im.shape)})

@@ -12,7 +12,6 @@ from tensorcore.device import CPU, is_array
 from tensorcore.errors import (
     ArgumentTypeError,
     DTypeError,
-    InvalidArgumentError,
     OutOfRangeError,
     ShapeError,
 )
@@ -186,7 +185,7 @@ def _add_along_reference(xp: Any, x: Any, indices: Any, updates: Any, axis: int)
 def add_along_axis(x, indices, updates, /, *, axis=-1):
     """x with `updates` added where `take_along_axis` would read.
 
-    >>> tc.add_along_axis(tc.zeros((1, 2)), tc.asarray([[1]]), tc.ones((1, 1))).tolist()
+    >>> tc.ops.indexing.add_along_axis(tc.zeros((1, 2)), tc.asarray([[1]]), tc.ones((1, 1))).tolist()
     [[0.0, 1.0]]
     """
     _along_rule("add_along_axis", x, indices, axis)
@@ -420,12 +419,3 @@ def _add_index_tensor(part: Any, index: list[Any], tensors: list[Any], x: Any) -
         return
     index.append(Place(len(tensors)))
     tensors.append(tensor)
-
-
-def where_true(condition: Any) -> Any:
-    """The positions at which a tensor is not zero, one int64 tensor a dimension."""
-    tensor = as_tensor(condition)
-    if tensor.ndim == 0:
-        raise InvalidArgumentError("nonzero: a tensor without dimensions has no positions")
-    found = tensor.device.run(tensor.device.xp.nonzero, tensor.data)
-    return tuple(wrap(part.astype(np.int64, copy=False), tensor.device) for part in found)

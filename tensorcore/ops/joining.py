@@ -132,7 +132,7 @@ def _cut_back(g: Any, x_shape: tuple[int, ...], axis: int, start: int, stop: int
 def cut(x, /, *, axis, start, stop):
     """The slice [start, stop) along one dimension; 0 <= start <= stop <= size.
 
-    >>> tc.cut(tc.arange(5), axis=0, start=1, stop=3).tolist()
+    >>> tc.ops.joining.cut(tc.arange(5), axis=0, start=1, stop=3).tolist()
     [1, 2]
     """
     place = axis_index("cut", axis, len(x.shape))

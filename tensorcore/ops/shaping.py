@@ -288,7 +288,7 @@ def _sum_to_into(xp: Any, out: Any, x: Any, shape: tuple[int, ...]) -> None:
 def sum_to(x, /, *, shape):
     """The sum over the dimensions that broadcasting from `shape` added or stretched.
 
-    >>> tc.sum_to(tc.ones((2, 3)), shape=(1, 3)).tolist()
+    >>> tc.ops.shaping.sum_to(tc.ones((2, 3)), shape=(1, 3)).tolist()
     [[2.0, 2.0, 2.0]]
     """
     wanted = as_shape("sum_to", shape)
