@@ -70,9 +70,15 @@ def main(arguments: list[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", metavar="command")
     commands.add_parser("info", help="versions, devices and their memory")
     commands.add_parser("ops", help="every operation, and how each device runs it")
+    doctor = commands.add_parser("doctor", help="what works here, and what mends the rest")
+    doctor.add_argument("--json", action="store_true", help="for programs")
     chosen = parser.parse_args(arguments)
     if chosen.command == "info":
         return info()
+    if chosen.command == "doctor":
+        from tensorcore.doctor import report
+
+        return report.run(chosen.json)
     if chosen.command == "ops":
         from tensorcore.ops.__main__ import main as print_table
 

@@ -25,7 +25,7 @@ SOURCES = [*ROOT.glob("tensorcore/**/*.py"), *ROOT.glob("kernels/**/*.py")]
 
 # A room may import from rooms further down this list, and from itself.
 FLOORS = [
-    {"keras", "tf", "__main__"},
+    {"keras", "tf", "doctor", "__main__"},
     {"training", "datasets", "data", "progress", "checkpoints"},
     {"layers", "optimizers", "losses", "metrics", "initializers", "saving"},
     {"nn", "linalg", "fft", "info", "config"},

@@ -18,11 +18,16 @@ from numba.extending import intrinsic
 ROWS = 6
 
 
+def cpu_features() -> set[str]:
+    """The names of the features of this CPU, as LLVM calls them."""
+    return {name for name, there in binding.get_host_cpu_features().items() if there}
+
+
 def _vector_bytes() -> int:
-    features = binding.get_host_cpu_features()
-    if features.get("avx512f"):
+    features = cpu_features()
+    if "avx512f" in features:
         return 64
-    return 32 if features.get("avx") else 16
+    return 32 if "avx" in features else 16
 
 
 VECTOR_BYTES = _vector_bytes()

@@ -185,7 +185,8 @@ def _add_along_reference(xp: Any, x: Any, indices: Any, updates: Any, axis: int)
 def add_along_axis(x, indices, updates, /, *, axis=-1):
     """x with `updates` added where `take_along_axis` would read.
 
-    >>> tc.ops.indexing.add_along_axis(tc.zeros((1, 2)), tc.asarray([[1]]), tc.ones((1, 1))).tolist()
+    >>> x, indices, updates = tc.zeros((1, 2)), tc.asarray([[1]]), tc.ones((1, 1))
+    >>> tc.ops.indexing.add_along_axis(x, indices, updates).tolist()
     [[0.0, 1.0]]
     """
     _along_rule("add_along_axis", x, indices, axis)
