@@ -288,7 +288,12 @@ def is_array(value: Any) -> bool:
     """Whether `value` is an array of some device (NumPy or CuPy), as kernels take and return
     them.
     """
-    return isinstance(value, np.ndarray) or type(value).__module__.partition(".")[0] == "cupy"
+    return is_array_class(type(value))
+
+
+def is_array_class(kind: type) -> bool:
+    """Whether objects of the class `kind` are such arrays."""
+    return issubclass(kind, np.ndarray) or kind.__module__.partition(".")[0] == "cupy"
 
 
 def device_of(array: Any) -> Device:

@@ -119,6 +119,11 @@ class GradientTape:
         """Whether the tensor itself was given to `watch`."""
         return tensor.serial in self._watched
 
+    def follows(self, value: Any) -> bool:
+        """Whether a tensor or variable is watched, or was computed from what is watched."""
+        variable = value if isinstance(value, Variable) else value.variable
+        return value.serial in self._live or (variable is not None and self._wants(variable))
+
     def watched_variables(self) -> tuple[Variable, ...]:
         """The variables read so far, in the order of their first use."""
         return tuple(self._variables.values())
