@@ -13,7 +13,7 @@ import math
 import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -123,6 +123,17 @@ class Device:
         """An uninitialised array of this device."""
         return self.run(self.xp.empty, shape, dtype)
 
+    def recorded(self, steps: Sequence[Callable[[], Any]]) -> Callable[[], Any]:
+        """A call that runs all `steps`, which use the same arrays every time.
+
+        On a GPU they are captured into a CUDA graph at the second run.
+        """
+        if self.kind == "cpu":
+            return functools.partial(_run_all, steps)
+        from tensorcore.kernels.cuda.graphs import Replay
+
+        return Replay(steps)
+
     def synchronize(self) -> None:
         """Wait until all work given to this device is done, and report errors that kernels
         found.
@@ -130,6 +141,11 @@ class Device:
         if self.kind == "gpu":
             self.run(_cupy().cuda.get_current_stream().synchronize)
             raise_found_errors(self)
+
+
+def _run_all(steps: Sequence[Callable[[], Any]]) -> None:
+    for step in steps:
+        step()
 
 
 CPU = Device("cpu", 0)

@@ -115,10 +115,19 @@ def lexsort(dtype: Any, indices: int, keys: int, nkeys: int, n: int) -> None:
 
 
 def patch_thrust(cupy: ModuleType) -> None:
+    def while_not_capturing(function: Any) -> Any:
+        # Thrust waits for the stream in the middle of its work.
+        def run(*args: Any) -> None:
+            if cupy.cuda.get_current_stream().is_capturing():
+                raise RuntimeError("Thrust waits for the stream, which a capture does not allow")
+            function(*args)
+
+        return run
+
     thrust = cupy.cuda.thrust
-    thrust.sort = sort
-    thrust.argsort = argsort
-    thrust.lexsort = lexsort
+    thrust.sort = while_not_capturing(sort)
+    thrust.argsort = while_not_capturing(argsort)
+    thrust.lexsort = while_not_capturing(lexsort)
 
 
 # ---- cupy.random.Generator ----------------------------------------------------------------------

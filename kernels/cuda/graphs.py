@@ -1,0 +1,73 @@
+"""A list of calls that is captured into one CUDA graph, and launched as one from then on.
+
+Launching each kernel of a training step from Python takes longer than a small kernel runs.  A CUDA
+graph keeps the launches with their arguments; replaying it costs the host one call.  The arrays
+must be the same at every run, and what changes from step to step must stand in arrays.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import cupy
+
+RUNS_BEFORE = 1  # plain runs: they compile what is compiled late, and make handles and workspaces
+
+
+def are_wanted() -> bool:
+    """Whether steps are captured; TENSORCORE_CUDA_GRAPHS=0 turns that off."""
+    return os.environ.get("TENSORCORE_CUDA_GRAPHS", "1") != "0"
+
+
+class Replay:
+    """Call it to run the steps.
+
+    Attributes:
+        problem: why the steps cannot be captured and are launched one by one; None if they can.
+    """
+
+    def __init__(self, steps: Sequence[Callable[[], Any]]) -> None:
+        self._steps = steps
+        self._runs = 0
+        self._graph: Any = None
+        self._stream: Any = None
+        self._pool: Any = None
+        self.problem: str | None = None if are_wanted() else "TENSORCORE_CUDA_GRAPHS=0"
+
+    @property
+    def is_captured(self) -> bool:
+        """Whether a run is one launch."""
+        return self._graph is not None
+
+    def __call__(self) -> None:
+        if self._graph is None and self.problem is None and self._runs >= RUNS_BEFORE:
+            self._capture()
+        if self._graph is not None:
+            # In the stream of the caller, so that it stays in order with what is around it.
+            self._graph.launch(cupy.cuda.get_current_stream())
+            return
+        self._runs += 1
+        for step in self._steps:
+            step()
+
+    def _capture(self) -> None:
+        """Record what the steps launch; nothing is computed meanwhile."""
+        self._stream = cupy.cuda.Stream(non_blocking=True)
+        # Memory that a step takes for itself is written to by every replay, so nobody else may get
+        # it: it comes from a pool that lives as long as the graph.
+        self._pool = cupy.cuda.MemoryPool()
+        try:
+            with self._stream, cupy.cuda.using_allocator(self._pool.malloc):
+                self._stream.begin_capture()
+                try:
+                    for step in self._steps:
+                        step()
+                finally:
+                    graph = self._stream.end_capture()
+        except Exception as error:  # CUDA, CuPy and libraries refuse in classes of their own
+            self.problem = f"{type(error).__name__}: {error}".partition("\n")[0]
+            self._stream = self._pool = None
+            return
+        self._graph = graph
