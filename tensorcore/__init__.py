@@ -33,8 +33,6 @@ from tensorcore.device import (
     default_device,
     device,
     devices,
-    memory_summary,
-    release_memory,
     set_default_device,
 )
 from tensorcore.dtypes import (
@@ -58,6 +56,7 @@ from tensorcore.errors import TensorcoreError
 from tensorcore.graph import function
 from tensorcore.info import API_VERSION as __array_api_version__
 from tensorcore.info import array_namespace_info as __array_namespace_info__
+from tensorcore.memory import empty_cache, memory_summary, set_memory_limit
 from tensorcore.ops.arithmetic import (
     abs,
     add,
@@ -329,6 +328,7 @@ __all__ = [
     "e",
     "einsum",
     "empty",
+    "empty_cache",
     "empty_like",
     "equal",
     "erf",
@@ -429,7 +429,6 @@ __all__ = [
     "random",
     "real",
     "reciprocal",
-    "release_memory",
     "remainder",
     "repeat",
     "reshape",
@@ -440,6 +439,7 @@ __all__ = [
     "scatter_add",
     "searchsorted",
     "set_default_device",
+    "set_memory_limit",
     "sign",
     "signbit",
     "sin",

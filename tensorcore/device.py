@@ -6,9 +6,7 @@ first asked for, never by `import tensorcore`.
 
 from __future__ import annotations
 
-import dataclasses
 import functools
-import gc
 import math
 import os
 import sys
@@ -22,7 +20,6 @@ from tensorcore.errors import (
     ArgumentTypeError,
     DeviceUnavailableError,
     InvalidArgumentError,
-    OutOfMemoryError,
     OutOfRangeError,
 )
 
@@ -93,11 +90,13 @@ class Device:
             try:
                 return function(*args, **kwargs)
             except cupy.cuda.memory.OutOfMemoryError:
-                release_memory(self)
+                from tensorcore import memory
+
+                memory.empty_cache(self)
             try:
                 return function(*args, **kwargs)
             except cupy.cuda.memory.OutOfMemoryError as error:
-                raise OutOfMemoryError(_out_of_memory_text(self, error)) from None
+                raise memory.explained(self, _one_line(error)) from None
 
     def asarray(self, values: Any, dtype: np.dtype | None = None) -> Any:
         """`values` (an array of any kind, a nested list, a number) as an array of this device."""
@@ -391,65 +390,3 @@ def raise_found_errors(where: Device) -> None:
     if found:
         record.fill(0)
         raise OutOfRangeError(_range_messages[number].format(value=value, low=low, last=high - 1))
-
-
-# Memory -------------------------------------------------------------------------------------------
-
-
-@dataclasses.dataclass(frozen=True)
-class MemorySummary:
-    """Memory of one device, in bytes; `str()` gives it in readable units."""
-
-    device: str
-    used: int
-    pool: int
-    free: int
-    total: int
-
-    def __str__(self) -> str:
-        def mib(nbytes: int) -> str:
-            return f"{nbytes / 2**20:,.1f} MiB"
-
-        return (
-            f"{self.device}: {mib(self.used)} in use, {mib(self.pool)} held by the pool, "
-            f"{mib(self.free)} free of {mib(self.total)}"
-        )
-
-
-def memory_summary(name: str | Device | None = None) -> MemorySummary:
-    """How much memory a device has and what holds it.
-
-    On the CPU `used` is the process's resident memory and there is no pool.
-    """
-    where = device(name)
-    if where.kind == "cpu":
-        page = os.sysconf("SC_PAGE_SIZE")
-        with open("/proc/self/statm") as statm:
-            resident = int(statm.read().split()[1]) * page
-        total = os.sysconf("SC_PHYS_PAGES") * page
-        free = os.sysconf("SC_AVPHYS_PAGES") * page
-        return MemorySummary("cpu", resident, 0, free, total)
-    return where.run(_gpu_memory, where)
-
-
-def _gpu_memory(where: Device) -> MemorySummary:
-    cupy = _cupy()
-    pool = cupy.get_default_memory_pool()
-    free, total = cupy.cuda.runtime.memGetInfo()
-    return MemorySummary(where.name, pool.used_bytes(), pool.total_bytes(), free, total)
-
-
-def release_memory(name: str | Device | None = None) -> None:
-    """Give memory that no tensor uses back to the system."""
-    gc.collect()
-    where = device(name)
-    if where.kind == "gpu":
-        with _cupy().cuda.Device(where.index):
-            _cupy().get_default_memory_pool().free_all_blocks()
-
-
-def _out_of_memory_text(where: Device, error: BaseException) -> str:
-    return (
-        f"out of memory on {where}: {_one_line(error)}. State: {_gpu_memory(where)}. "
-        "Use a smaller batch size, delete tensors that are no longer needed, or run on the CPU."
-    )

@@ -33,6 +33,7 @@ FLOORS = [
     {"autodiff", "graph"},
     {"ops"},
     {"kernels"},
+    {"memory"},
     {"tensor", "variable"},
     {"mode", "operators"},
     {"device"},

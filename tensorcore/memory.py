@@ -1,0 +1,131 @@
+"""Memory of the devices: how much there is, who has it, and what to do when it runs out."""
+
+from __future__ import annotations
+
+import dataclasses
+import gc
+import os
+from typing import Any
+
+from tensorcore.device import Device, device
+from tensorcore.errors import InvalidArgumentError, OutOfMemoryError
+from tensorcore.tensor import Tensor
+
+LARGEST = 3  # tensors that a message lists
+
+
+@dataclasses.dataclass(frozen=True)
+class MemorySummary:
+    """Memory of one device, in bytes; `str()` gives it in readable units."""
+
+    device: str
+    used: int
+    pool: int
+    free: int
+    total: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.device}: {mib(self.used)} in use, {mib(self.pool)} held by the pool, "
+            f"{mib(self.free)} free of {mib(self.total)}"
+        )
+
+
+def mib(nbytes: float) -> str:
+    """Bytes as a text in MiB."""
+    return f"{nbytes / 2**20:,.1f} MiB"
+
+
+def memory_summary(name: str | Device | None = None) -> MemorySummary:
+    """How much memory a device has and what holds it.
+
+    On the CPU `used` is the process's resident memory and there is no pool.
+
+    >>> tc.memory_summary("cpu").used > 0
+    True
+    """
+    where = device(name)
+    if where.kind == "gpu":
+        return where.run(_of_gpu, where)
+    page = os.sysconf("SC_PAGE_SIZE")
+    with open("/proc/self/statm") as statm:
+        resident = int(statm.read().split()[1]) * page
+    total = os.sysconf("SC_PHYS_PAGES") * page
+    free = os.sysconf("SC_AVPHYS_PAGES") * page
+    return MemorySummary("cpu", resident, 0, free, total)
+
+
+def _of_gpu(where: Device) -> MemorySummary:
+    pool = where.xp.get_default_memory_pool()
+    free, total = where.xp.cuda.runtime.memGetInfo()
+    return MemorySummary(where.name, pool.used_bytes(), pool.total_bytes(), free, total)
+
+
+def empty_cache(name: str | Device | None = None) -> None:
+    """Give memory that no tensor uses back to the system."""
+    gc.collect()
+    where = device(name)
+    if where.kind == "gpu":
+        with where.xp.cuda.Device(where.index):
+            where.xp.get_default_memory_pool().free_all_blocks()
+
+
+def set_memory_limit(
+    name: str | Device | None = None,
+    *,
+    nbytes: int | None = None,
+    fraction: float | None = None,
+) -> None:
+    """How much of a GPU's memory tensors may take; beyond that OutOfMemoryError is raised.
+
+    Args:
+        name: the GPU; the default device if None.
+        nbytes: the limit in bytes; 0 takes the limit away.
+        fraction: the limit as a share of the GPU's memory, more than 0 and up to 1.
+
+    Raises:
+        InvalidArgumentError: on the CPU, or unless exactly one of `nbytes` and `fraction` is given.
+    """
+    where = device(name)
+    if where.kind != "gpu":
+        raise InvalidArgumentError(
+            "set_memory_limit: only a GPU's memory can be limited, received the device cpu"
+        )
+    if (nbytes is None) == (fraction is None):
+        raise InvalidArgumentError("set_memory_limit: give either nbytes or fraction")
+    if fraction is not None and not 0 < fraction <= 1:
+        raise InvalidArgumentError(
+            f"set_memory_limit: fraction must be more than 0 and at most 1, received {fraction}"
+        )
+    if nbytes is not None and nbytes < 0:
+        raise InvalidArgumentError(
+            f"set_memory_limit: nbytes must be 0 (no limit) or more, received {nbytes}"
+        )
+    pool = where.xp.get_default_memory_pool()
+    where.run(pool.set_limit, size=nbytes, fraction=fraction)
+
+
+def largest_tensors(where: Device, count: int = LARGEST) -> list[Tensor]:
+    """The largest tensors alive on a device, views of one array counted once."""
+    found: dict[int, Tensor] = {}
+    for value in gc.get_objects():
+        if type(value) is Tensor and getattr(value, "device", None) is where:
+            base = value.data.base
+            found.setdefault(id(value.data if base is None else base), value)
+    return sorted(found.values(), key=lambda tensor: -tensor.nbytes)[:count]
+
+
+def explained(where: Device, problem: str) -> OutOfMemoryError:
+    """The error for memory that has run out: the state, who has most, and what to do."""
+    state = _of_gpu(where)
+    largest = ", ".join(_described(tensor) for tensor in largest_tensors(where))
+    has_most = f" The largest tensors: {largest}." if largest else ""
+    return OutOfMemoryError(
+        f"out of memory on {where}: {problem}. State: {state}.{has_most} Use a smaller batch "
+        "size, delete tensors that are no longer needed, or run on the CPU."
+    )
+
+
+def _described(tensor: Any) -> str:
+    name = f"{tensor.variable.name} " if tensor.variable is not None else ""
+    return f"{name}{tuple(tensor.shape)} {tensor.dtype.name} ({mib(tensor.nbytes)})"

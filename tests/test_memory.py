@@ -1,0 +1,113 @@
+"""Memory of a device: limits, messages, and models that survive when it runs out."""
+
+import numpy as np
+import pytest
+
+import tensorcore as tc
+from tensorcore import keras
+from tensorcore.errors import InvalidArgumentError, OutOfMemoryError
+from tensorcore.memory import largest_tensors
+from tests import emulator
+
+on_gpu = pytest.mark.parametrize("device", ["gpu"], indirect=True)
+emulated_only = pytest.mark.skipif(not emulator.is_installed(), reason="needs planned failures")
+
+
+def test_the_summary_names_the_device(device):
+    summary = tc.memory_summary(device)
+    assert summary.total >= summary.free > 0
+    assert str(summary).startswith(f"{device}: ")
+
+
+def test_the_largest_tensors_are_found_once(device):
+    large, larger = tc.zeros((300, 1000)), tc.zeros((400, 1000))
+    view = larger[:399]
+    found = largest_tensors(device, 2)
+    assert found[0] is larger or found[0] is view
+    assert found[1] is large
+
+
+@on_gpu
+def test_the_message_says_who_has_the_memory(device):
+    kernel = tc.Variable(tc.zeros((512, 1024)), name="kernel")
+    with pytest.raises(OutOfMemoryError, match=r"kernel \(512, 1024\) float32 \(2\.0 MiB\)"):
+        tc.zeros((1 << 40,), dtype="uint8")
+    assert kernel.shape == (512, 1024)
+
+
+@on_gpu
+def test_a_limit_can_be_set_and_taken_away(device):
+    pool = device.xp.get_default_memory_pool()
+    try:
+        tc.set_memory_limit(device, nbytes=1 << 20)
+        assert pool.get_limit() == 1 << 20
+        tc.set_memory_limit(device, fraction=0.5)
+        total = tc.memory_summary(device).total
+        assert abs(pool.get_limit() - total / 2) < 1 << 12
+    finally:
+        tc.set_memory_limit(device, nbytes=0)
+    assert pool.get_limit() == 0
+
+
+def test_limits_that_make_no_sense(device):
+    if device.kind == "cpu":
+        with pytest.raises(InvalidArgumentError, match="only a GPU's memory can be limited"):
+            tc.set_memory_limit(device, nbytes=1)
+        return
+    with pytest.raises(InvalidArgumentError, match="give either nbytes or fraction"):
+        tc.set_memory_limit(device)
+    with pytest.raises(InvalidArgumentError, match="fraction must be more than 0"):
+        tc.set_memory_limit(device, fraction=1.5)
+    with pytest.raises(InvalidArgumentError, match="nbytes must be 0"):
+        tc.set_memory_limit(device, nbytes=-1)
+
+
+def test_emptying_the_cache_keeps_the_tensors(device):
+    x = tc.ones((100,))
+    tc.empty_cache(device)
+    assert float(tc.sum(x)) == 100
+
+
+def small_model(run_eagerly):
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential(
+        [
+            keras.layers.Dense(4, activation="relu", input_shape=(3,)),
+            keras.layers.Dropout(0.5),
+            keras.layers.Dense(2),
+        ]
+    )
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile("adam", loss, run_eagerly=run_eagerly)
+    return model
+
+
+@on_gpu
+@emulated_only
+@pytest.mark.parametrize("run_eagerly", [True, False])
+def test_a_model_survives_running_out_of_memory_at_any_allocation(device, run_eagerly, rng):
+    """CuPy's pool tries again after freeing, so three failures in a row make one error."""
+    x = rng.normal(size=(6, 3)).astype("float32")
+    y = rng.integers(0, 2, 6).astype("int32")
+    model = small_model(run_eagerly)
+    for _ in range(3):
+        model.train_on_batch(x, y)
+    failures = quiet = 0
+    place = 0
+    while quiet < 5:  # so many places behind the last allocation of a step
+        place += 1
+        steps = int(model.optimizer.iterations.numpy())
+        emulator.fail_allocation(place, 3)
+        try:
+            model.train_on_batch(x, y)
+            quiet += 1
+        except OutOfMemoryError:
+            failures += 1
+            quiet = 0
+        finally:
+            emulator.fail_allocation(0, 0)
+        # Whether the step counts depends on where it failed.
+        assert int(model.optimizer.iterations.numpy()) - steps in (0, 1)
+        assert all(np.isfinite(weights).all() for weights in model.get_weights())
+        assert np.isfinite(model.train_on_batch(x, y))
+    assert failures > 0
