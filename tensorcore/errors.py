@@ -51,6 +51,10 @@ class TrainingError(TensorcoreError, RuntimeError):
     """A model is used in a state in which it cannot be trained, evaluated or run."""
 
 
+class MissingAttributeError(TensorcoreError, AttributeError):
+    """Something is asked of an object that it does not have in its present state."""
+
+
 class FileFormatError(InvalidArgumentError):
     """A file is damaged, is not what it should be, or holds what is never loaded."""
 

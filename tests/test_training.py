@@ -463,11 +463,6 @@ def test_sequential_explains_what_does_not_fit():
         keras.Sequential()(np.ones((1, 1)))
 
 
-def test_functional_models_say_that_they_are_not_there_yet():
-    with pytest.raises(TrainingError, match="not there yet"):
-        keras.Model(inputs=None, outputs=None)
-
-
 # Callbacks ----------------------------------------------------------------------------------------
 
 

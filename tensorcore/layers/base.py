@@ -12,6 +12,7 @@ import numpy as np
 from tensorcore import dtypes, initializers
 from tensorcore.device import Device, default_device
 from tensorcore.errors import ArgumentTypeError, InvalidArgumentError, ShapeError, TrainingError
+from tensorcore.graph.deferred import is_open
 from tensorcore.layers.context import context
 from tensorcore.layers.naming import to_snake_case, unique_name
 from tensorcore.layers.structure import leaves, map_structure
@@ -109,6 +110,7 @@ class Layer(Configurable, keras_module="keras.layers"):
         self._own_trainable: list[Variable] = []
         self._own_fixed: list[Variable] = []
         self._losses: list[Any] = []
+        self._inbound_nodes: list[Any] = []  # its calls on symbols, see symbolic.py
         self._build_shape: Any = None
         self._checked_shape: Any = None
         self._batch_shape: Shape | None = None
@@ -184,6 +186,30 @@ class Layer(Configurable, keras_module="keras.layers"):
             if isinstance(value, (Layer, list, tuple, dict))
             and any(isinstance(leaf, Layer) for leaf in leaves(value))
         }
+
+    # Symbols --------------------------------------------------------------------------------------
+
+    @property
+    def input(self) -> Any:
+        """The symbolic tensor (or nest of them) that the layer was called on."""
+        from tensorcore.layers.symbolic import first_node, symbols_in
+
+        return symbols_in(first_node(self, "input"))
+
+    @property
+    def output(self) -> Any:
+        """The symbolic tensor (or nest of them) that the layer returned."""
+        from tensorcore.layers.symbolic import first_node, result_of
+
+        return result_of(first_node(self, "output"))
+
+    def _build_for(self, shapes: Any) -> None:
+        """Make the weights before a call on symbols of these shapes."""
+        self.build(shapes)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A copy belongs to no model's graph; models make theirs anew.
+        return {**self.__dict__, "_inbound_nodes": []}
 
     # Weights --------------------------------------------------------------------------------------
 
@@ -346,6 +372,10 @@ class Layer(Configurable, keras_module="keras.layers"):
         """Convert and check the inputs, build at the first call, and `call`."""
         if not self._ready:
             raise TrainingError(f"{type(self).__name__}: call super().__init__() in __init__")
+        if type(inputs) is not Tensor and is_open((inputs, args, kwargs)):
+            from tensorcore.layers.symbolic import call_later
+
+            return call_later(self, inputs, args, kwargs)
         inputs = self._as_inputs(inputs)
         if not self.built:
             return self._first_call(inputs, args, kwargs)
@@ -396,10 +426,9 @@ class Layer(Configurable, keras_module="keras.layers"):
 
     def _as_input(self, value: Any) -> Any:
         if isinstance(value, Layer):
-            raise TrainingError(
-                f"{self._who()} was called on {value!r}: models made by calling layers on "
-                "keras.Input() are not there yet; use keras.Sequential or a subclass of "
-                "keras.Model"
+            raise ArgumentTypeError(
+                f"{self._who()} was called on {value!r}; expected a tensor, such as the result of "
+                "a layer: Dense(3)(x)"
             )
         # Host values go to the weights; tensors stay where they are.
         tensor = value if isinstance(value, Tensor) else as_tensor(value, device=self.device)

@@ -173,6 +173,9 @@ class Op:
             raise TypeError(f"operation {self.name!r} is declared twice")
         OPS[self.name] = self
 
+    def __reduce__(self) -> Any:
+        return named, (self.name,)  # a copy is the record itself
+
     def __repr__(self) -> str:
         return f"<operation {self.name}{self.__signature__}>"
 
@@ -294,6 +297,11 @@ class Op:
     def generated(self, kind: str, arrays: Sequence[Any]) -> Any:
         """A kernel made from the scalar expression; only element-wise operations have one."""
         return None
+
+
+def named(name: str) -> Op:
+    """The operation of this name."""
+    return OPS[name]
 
 
 def op(**record: Any) -> Callable[[Rule], Op]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tensorcore.autodiff import GradientTape
-from tensorcore.errors import InvalidArgumentError, TrainingError
+from tensorcore.errors import InvalidArgumentError, MissingAttributeError, TrainingError
 from tensorcore.layers.base import Layer
 from tensorcore.layers.inputs import InputLayer
 from tensorcore.layers.structure import map_structure
@@ -20,7 +20,7 @@ from tensorcore.training.step import Step
 from tensorcore.variable import Variable
 
 
-class Model(Layer):
+class Model(Layer, keras_module="keras"):
     """A layer with training: subclass it with layers in `__init__` and the computation in `call`.
 
     >>> from tensorcore.layers import Dense
@@ -32,14 +32,29 @@ class Model(Layer):
     ...         return self.dense(x)
     >>> Net()([[1.0, 2.0]]).shape
     (1, 1)
+
+    or make one of symbolic tensors, `Model(inputs, outputs)`: see `Functional`.
+
+    >>> from tensorcore.layers import Input
+    >>> x = Input((2,))
+    >>> Model(x, Dense(1)(x)).output_shape
+    (None, 1)
     """
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        if cls is Model and (args or "inputs" in kwargs or "outputs" in kwargs):
+            from tensorcore.training.functional import Functional
+
+            return super().__new__(Functional)
+        return super().__new__(cls)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if args or "inputs" in kwargs or "outputs" in kwargs:
-            raise TrainingError(
-                "Model(inputs, outputs) is not there yet; use keras.Sequential, or subclass "
-                "keras.Model and write call(self, x)"
-            )
+            from tensorcore.training.functional import Functional, become_functional
+
+            become_functional(type(self))
+            Functional.__init__(self, *args, **kwargs)  # type: ignore[arg-type]
+            return
         super().__init__(**kwargs)
         self.compiled = False
         self.run_eagerly = False
@@ -55,9 +70,47 @@ class Model(Layer):
     def __getstate__(self) -> dict[str, Any]:
         # Traced steps belong to this very model; a copy makes its own.
         fresh = {"_steps": {}, "_steps_are_for": None, "_kept_trainable": None}
-        return {**self.__dict__, **fresh}
+        return {**super().__getstate__(), **fresh}
+
+    def _build_for(self, shapes: Any) -> None:
+        # A model without a `build` of its own makes its weights when its call is traced.
+        if type(self).build is Model.build:
+            self._note_build(shapes)
+        else:
+            self.build(shapes)
 
     # Structure
+    #
+    # Models of symbolic tensors know their inputs and outputs; the others say what to do.
+
+    @property
+    def inputs(self) -> Any:
+        """The symbolic inputs, as a list."""
+        raise self._without_symbols("inputs")
+
+    @property
+    def outputs(self) -> Any:
+        """The symbolic outputs, as a list."""
+        raise self._without_symbols("outputs")
+
+    @property
+    def input_shape(self) -> Any:
+        """The shape of the input, or a list of shapes; unknown dimensions are None."""
+        shapes = [symbol.shape for symbol in self.inputs]
+        return shapes[0] if len(shapes) == 1 else shapes
+
+    @property
+    def output_shape(self) -> Any:
+        """The shape of the output, or a list of shapes; unknown dimensions are None."""
+        shapes = [symbol.shape for symbol in self.outputs]
+        return shapes[0] if len(shapes) == 1 else shapes
+
+    def _without_symbols(self, what: str) -> Exception:
+        return MissingAttributeError(
+            f"{self._who()}.{what}: the model is not made of symbolic tensors. Make it with "
+            "keras.Model(inputs, outputs), or give a Sequential model an input shape"
+        )
+
     # ----------------------------------------------------------------------------------------
 
     @property

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from tensorcore.errors import ArgumentTypeError, InvalidArgumentError, ShapeError
-from tensorcore.layers.base import Layer
+from tensorcore.errors import ArgumentTypeError, InvalidArgumentError, ShapeError, TracingError
+from tensorcore.layers.base import Layer, as_shapes
 from tensorcore.layers.context import context
-from tensorcore.layers.inputs import InputLayer
+from tensorcore.layers.inputs import InputLayer, input_layer_of
 from tensorcore.layers.structure import map_structure
 from tensorcore.ops.shaping import expand_dims, squeeze
+from tensorcore.saving.objects import deserialize_keras_object, serialize_keras_object
+from tensorcore.saving.registry import CustomObjectScope
 from tensorcore.training.model import Model
 
 
-class Sequential(Model):
+class Sequential(Model, keras_module="keras"):
     """A model whose layers follow each other.
 
     Args:
@@ -42,6 +44,7 @@ class Sequential(Model):
         self._stack: list[Layer] = []
         self._input_layer: InputLayer | None = None
         self._declared_shape: Any = None  # of the input, where the program stated it
+        self._symbols: list[Any] = []  # the input, and what follows each layer
         if layers is None:
             return
         for layer in [layers] if isinstance(layers, Layer) else layers:
@@ -66,11 +69,13 @@ class Sequential(Model):
         if not self._stack:
             raise InvalidArgumentError(f'Sequential "{self.name}": there is no layer to take away')
         layer = self._stack.pop()
+        del self._symbols[len(self._stack) + 1 :]
         if not self._stack:
             self.built = False
         return layer
 
     def _append(self, layer: Any) -> None:
+        layer = input_layer_of(layer) or layer
         if not isinstance(layer, Layer):
             hint = ""
             if isinstance(layer, type) and issubclass(layer, Layer):
@@ -98,7 +103,8 @@ class Sequential(Model):
             if isinstance(layer, Sequential):
                 self._declared_shape = layer._declared_shape
             elif isinstance(layer, Model) and layer.built:
-                self._declared_shape = layer._build_shape
+                shape = layer._build_shape
+                self._declared_shape = shape if isinstance(shape, tuple) else None
         self._stack.append(layer)
         self.built = False
 
@@ -116,10 +122,60 @@ class Sequential(Model):
             )
         if self._declared_shape is None and not self.built:
             self._declared_shape = shape
-        for layer in self._stack:
-            if not layer.built:
-                layer.build(shape)
-            shape = layer.compute_output_shape(shape)
+        if not self._extend(shape):
+            for layer in self._stack:
+                if not layer.built:
+                    layer.build(shape)
+                shape = layer.compute_output_shape(shape)
+
+    def _extend(self, shape: Any) -> bool:
+        """Call the layers on symbols; whether that could be done.
+
+        It cannot where a layer looks at values: such a model has no symbolic inputs and outputs.
+        """
+        if self._symbols and self._symbols[0].shape != tuple(shape):
+            self._symbols = []
+        if not self._symbols:
+            if self._input_layer is None:
+                self._input_layer = InputLayer(batch_shape=shape, dtype=self._stack[0].dtype)
+            elif self._input_layer.batch_shape != tuple(shape):
+                self._input_layer = InputLayer(batch_shape=shape, dtype=self._input_layer.dtype)
+            self._symbols = [self._input_layer.output]
+        try:
+            while len(self._symbols) <= len(self._stack):
+                self._symbols.append(self._stack[len(self._symbols) - 1](self._symbols[-1]))
+        except TracingError:
+            return False
+        return True
+
+    @property
+    def inputs(self) -> Any:
+        self._need_symbols("inputs")
+        return self._symbols[:1]
+
+    @property
+    def outputs(self) -> Any:
+        self._need_symbols("outputs")
+        return self._symbols[-1:]
+
+    @property
+    def input(self) -> Any:
+        """What the model was called on first, as a part of another one; else its own input."""
+        return super().input if self._inbound_nodes else self.inputs[0]
+
+    @property
+    def output(self) -> Any:
+        """What that call returned; else the model's own output."""
+        return super().output if self._inbound_nodes else self.outputs[0]
+
+    def _need_symbols(self, what: str) -> None:
+        shape = self._declared_shape if self._build_shape is None else self._build_shape
+        known = shape is not None and self._stack
+        if not known or not (len(self._symbols) > len(self._stack) or self._extend(shape)):
+            raise self._without_symbols(what)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "_symbols": []}
 
     def _first_call(self, inputs: Any, args: Any, kwargs: Any) -> Any:
         """Let each layer build itself for what arrives; other shapes may follow later."""
@@ -178,15 +234,30 @@ class Sequential(Model):
     @property
     def output_shape(self) -> Any:
         """The shape of the output, the batch as None."""
+        if len(self._symbols) > len(self._stack):
+            return self._symbols[-1].shape
         return self.compute_output_shape(self.input_shape)
 
     def get_config(self) -> dict[str, Any]:
-        return {
-            "name": self.name,
-            "trainable": self._trainable,
-            "layers": [
-                {"class_name": type(layer).__name__, "config": layer.get_config()}
-                for layer in self._stack
-            ],
-            "build_input_shape": self.input_shape,
+        first = [] if self._input_layer is None else [self._input_layer]
+        config = {
+            **super().get_config(),
+            "layers": [serialize_keras_object(layer) for layer in [*first, *self._stack]],
         }
+        if self.built:
+            config["build_input_shape"] = self.input_shape
+        return config
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
+        with CustomObjectScope(custom_objects):
+            layers = [deserialize_keras_object(layer) for layer in config["layers"]]
+        model = cls(layers, name=config.get("name"))
+        shape = as_shapes(config.get("build_input_shape"))
+        if not model.built and isinstance(shape, tuple) and layers:
+            model.build(shape)
+        model.trainable = config.get("trainable", True)
+        return model
+
+    def weight_parts(self) -> dict[str, Any]:
+        return {"layers": self.layers}
