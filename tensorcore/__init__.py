@@ -27,7 +27,7 @@ from tensorcore.autodiff import (
     vjp,
     vmap,
 )
-from tensorcore.config import config
+from tensorcore.config import config, matmul_precision, set_matmul_precision
 from tensorcore.device import (
     Device,
     default_device,
@@ -389,6 +389,7 @@ __all__ = [
     "logical_xor",
     "logsumexp",
     "matmul",
+    "matmul_precision",
     "matrix_transpose",
     "max",
     "maximum",
@@ -439,6 +440,7 @@ __all__ = [
     "scatter_add",
     "searchsorted",
     "set_default_device",
+    "set_matmul_precision",
     "set_memory_limit",
     "sign",
     "signbit",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tensorcore.errors import InvalidArgumentError
+from tensorcore.kernels import precision as chosen_precision
 from tensorcore.kernels.cpu import threads
 
 
@@ -57,3 +58,29 @@ class Config:
 
 
 config = Config()
+
+
+def set_matmul_precision(precision: str) -> None:
+    """How exactly float32 matrices are multiplied on a GPU; the CPU always computes in float32.
+
+    Args:
+        precision: "float32" (the default) for true float32; "tf32" and "bfloat16" let tensor cores
+            round the factors to 10 or 7 bits of mantissa, which is several times faster.
+
+    Raises:
+        InvalidArgumentError: another name.
+
+    >>> tc.set_matmul_precision("tf32")
+    >>> tc.set_matmul_precision("float32")
+    """
+    if precision not in chosen_precision.PRECISIONS:
+        known = ", ".join(f'"{name}"' for name in chosen_precision.PRECISIONS)
+        raise InvalidArgumentError(
+            f"set_matmul_precision: expected one of {known}, received {precision!r}"
+        )
+    chosen_precision.set_matmul_precision(precision)
+
+
+def matmul_precision() -> str:
+    """What `set_matmul_precision` chose."""
+    return chosen_precision.matmul_precision()

@@ -563,18 +563,30 @@ def test_matmul_without_the_library(gpu, rng, monkeypatch):
         )
 
 
-def test_matmul_precision(gpu):
+@pytest.mark.parametrize(("precision", "digits"), [("tf32", 11), ("bfloat16", 8)])
+def test_matmul_precision(gpu, rng, precision, digits):
+    """Factors that the tensor cores can hold give exact products; others are rounded."""
     from tensorcore.kernels.cuda import blas
 
-    with pytest.raises(ValueError, match="tf32"):
-        blas.set_precision("float16")
-    a = gpu.eye(8, dtype=gpu.float32)
-    blas.set_precision("tf32")
+    import tensorcore as tc
+    from tensorcore.errors import InvalidArgumentError
+
+    x = normal(rng, (8, 8), F32)
+    y = normal(rng, (8, 8), F32)
+    exact = x.astype(np.float64) @ y
+    tc.set_matmul_precision(precision)
     try:
-        check(blas.matmul(a, a), np.eye(8))
+        error = np.abs(blas.matmul(gpu.asarray(x), gpu.asarray(y)).get() - exact).max()
+        check(blas.matmul(gpu.eye(8, dtype=F32), gpu.eye(8, dtype=F32)), np.eye(8))
     finally:
-        blas.set_precision("float32")
-    assert blas.precision() == "float32"
+        tc.set_matmul_precision("float32")
+    bound = np.abs(x).astype(np.float64) @ np.abs(y) * 2.0**-digits
+    assert error <= 2 * bound.max()
+    if emulator.is_installed():
+        assert error > 1e-6  # the rounding happened
+    with pytest.raises(InvalidArgumentError, match="tf32"):
+        tc.set_matmul_precision("float16")
+    assert tc.matmul_precision() == "float32"
 
 
 def test_matmul_can_be_captured(gpu, rng):

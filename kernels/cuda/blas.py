@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 import cupy
 import numpy as np
 from cupy.cuda.device import get_device_id
+from tensorcore.kernels.precision import matmul_precision
 
 WORKSPACE_BYTES = 32 << 20
 
@@ -35,7 +36,7 @@ _DATA_TYPES = {
 }
 _COMPUTE_32F = 68
 _COMPUTE_64F = 70
-_COMPUTE_32F_FAST_TF32 = 77
+_COMPUTE_32F_FAST = {"bfloat16": 75, "tf32": 77}
 _DESC_TRANSA = 3
 _DESC_TRANSB = 4
 _LAYOUT_BATCH_COUNT = 5
@@ -46,29 +47,10 @@ _MOST_ALIGNMENT = 256  # what the heuristics assume when nothing is said
 
 _MOST_RECIPES = 4096
 
-_precision = "float32"
 _lock = threading.RLock()
 _recipes: dict[tuple[Any, ...], Any] = {}
 _plans: dict[tuple[int, int, _Product], _Plan] = {}
 _workspaces: dict[tuple[int, int], Any] = {}
-
-
-def set_precision(precision: str) -> None:
-    """How float32 matrices are multiplied.
-
-    Args:
-        precision: "float32" for true float32; "tf32" lets tensor cores round the factors to 10
-            bits.
-    """
-    global _precision
-    if precision not in ("float32", "tf32"):
-        raise ValueError(f'precision must be "float32" or "tf32", received {precision!r}')
-    _precision = precision
-
-
-def precision() -> str:
-    """What `set_precision` chose."""
-    return _precision
 
 
 def matmul(
@@ -88,7 +70,7 @@ def matmul(
     """
     device = get_device_id()
     key = (device, x1.dtype, x1.shape, x1.strides, x2.dtype, x2.shape, x2.strides)
-    key += (transpose_a, transpose_b, _precision)
+    key += (transpose_a, transpose_b, matmul_precision())
     recipe = _recipes.get(key)
     if recipe is None:
         recipe = _new_recipe(key)
@@ -400,8 +382,8 @@ class _Plan:
         double = dtype in ("float64", "complex128")
         if double:
             compute = _COMPUTE_64F
-        elif dtype in ("float32", "complex64") and chosen == "tf32":
-            compute = _COMPUTE_32F_FAST_TF32
+        elif dtype in ("float32", "complex64") and chosen in _COMPUTE_32F_FAST:
+            compute = _COMPUTE_32F_FAST[chosen]
         else:
             compute = _COMPUTE_32F
         # The factors of the sum are complex for complex matrices, and float for 16-bit ones.

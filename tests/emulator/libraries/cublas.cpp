@@ -31,7 +31,7 @@ struct Call {
     int type;
     long ldc;
     bool in_double;
-    bool in_tf32;
+    int kept_bits;  // of the mantissa of each factor; 0: all
 };
 
 Operand left(const Matrix& x) {
@@ -67,7 +67,7 @@ int run(const void* job) {
     g.c_row_stride = g.d_row_stride = 1;
     g.c_column_stride = g.d_column_stride = x.ldc;
     g.in_double = x.in_double;
-    g.in_tf32 = x.in_tf32;
+    g.kept_bits = x.kept_bits;
     gemm(g);
     return SUCCESS;
 }

@@ -24,6 +24,7 @@ enum Compute {
     C32F_PEDANTIC = 69,
     C64F = 70,
     C64F_PEDANTIC = 71,
+    C32F_FAST_16BF = 75,
     C32F_FAST_TF32 = 77,
 };
 
@@ -158,6 +159,7 @@ bool are_types_supported(const Description& d, int ab, int cd) {
             if (d.scale_type != F32) return false;
             if (ab == F32) return cd == F32;
             return is_any_of(ab, {F16, BF16}) && (cd == ab || cd == F32);
+        case C32F_FAST_16BF:
         case C32F_FAST_TF32:
             if (d.scale_type == C64) return ab == C64 && cd == C64;
             return d.scale_type == F32 && ab == F32 && cd == F32;
@@ -288,7 +290,7 @@ Gemm gemm_of(const Job& x, int batch) {
     g.d_row_stride = x.d_layout.row_stride();
     g.d_column_stride = x.d_layout.column_stride();
     g.in_double = d.compute == C64F || d.compute == C64F_PEDANTIC;
-    g.in_tf32 = d.compute == C32F_FAST_TF32;
+    g.kept_bits = d.compute == C32F_FAST_TF32 ? 10 : d.compute == C32F_FAST_16BF ? 7 : 0;
     g.epilogue = epilogue_of(x, batch);
     return g;
 }

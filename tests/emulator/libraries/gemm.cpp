@@ -31,7 +31,7 @@ struct Parts<std::complex<Float>> {
 // Panels of `width` outer indices, one after the other; inner index by inner index in each.  The
 // last panel is filled up with zeros.
 template <class Real, class Element>
-void pack_elements(const Operand& x, long outer, long inner, int width, Part part, bool tf32,
+void pack_elements(const Operand& x, long outer, long inner, int width, Part part, int kept_bits,
                    Real* out) {
     const Element* data = static_cast<const Element*>(x.data);
     Real sign = part == IMAGINARY && x.conjugate ? -1 : 1;
@@ -44,17 +44,17 @@ void pack_elements(const Operand& x, long outer, long inner, int width, Part par
                     Element element = data[i * x.outer_stride + l * x.inner_stride];
                     value = sign * static_cast<Real>(Parts<Element>::get(element, part));
                 }
-                *out++ = tf32 ? static_cast<Real>(round_to_tf32(value)) : value;
+                *out++ = kept_bits ? static_cast<Real>(round_mantissa(value, kept_bits)) : value;
             }
         }
     }
 }
 
 template <class Real>
-std::vector<Real> pack(const Operand& x, long outer, long inner, int width, Part part, bool tf32) {
+std::vector<Real> pack(const Operand& x, long outer, long inner, int width, Part part, int kept_bits) {
     std::vector<Real> out((outer + width - 1) / width * width * inner);
     auto fill = [&](auto element) {
-        pack_elements<Real, decltype(element)>(x, outer, inner, width, part, tf32, out.data());
+        pack_elements<Real, decltype(element)>(x, outer, inner, width, part, kept_bits, out.data());
     };
     switch (x.type) {
         case F32: fill(float()); break;
@@ -143,13 +143,13 @@ template <class Real>
 void gemm_in(const Gemm& g) {
     constexpr int ROWS = Vector<Real>::ROWS;
     bool complex = is_complex(g.type);
-    auto a = pack<Real>(g.a, g.m, g.k, ROWS, REAL, g.in_tf32);
-    auto b = pack<Real>(g.b, g.n, g.k, COLUMNS, REAL, g.in_tf32);
+    auto a = pack<Real>(g.a, g.m, g.k, ROWS, REAL, g.kept_bits);
+    auto b = pack<Real>(g.b, g.n, g.k, COLUMNS, REAL, g.kept_bits);
     std::vector<Real> ai;
     std::vector<Real> bi;
     if (complex) {
-        ai = pack<Real>(g.a, g.m, g.k, ROWS, IMAGINARY, g.in_tf32);
-        bi = pack<Real>(g.b, g.n, g.k, COLUMNS, IMAGINARY, g.in_tf32);
+        ai = pack<Real>(g.a, g.m, g.k, ROWS, IMAGINARY, g.kept_bits);
+        bi = pack<Real>(g.b, g.n, g.k, COLUMNS, IMAGINARY, g.kept_bits);
     }
     for (long j = 0; j < g.n; j += COLUMNS) {
         for (long i = 0; i < g.m; i += ROWS) {

@@ -35,7 +35,7 @@ struct Gemm {
     long c_row_stride, c_column_stride;
     long d_row_stride, d_column_stride;
     bool in_double;                   // sums in float64, else in float32
-    bool in_tf32;
+    int kept_bits;  // of the mantissa of each factor; 0: all
     Epilogue epilogue;
 };
 

@@ -60,11 +60,12 @@ struct BFloat16 {
     }
 };
 
-// The tensor cores see 10 bits of mantissa.
-inline float round_to_tf32(float x) {
+// Tensor cores see 10 bits of mantissa of a float, or 7.
+inline float round_mantissa(float x, int kept_bits) {
     uint32_t all = bits_of(x);
     if ((all & 0x7F800000) == 0x7F800000) return x;
-    return float_of((all + 0x1000) & ~0x1FFFu);
+    uint32_t unit = 1u << (23 - kept_bits);
+    return float_of((all + unit / 2) & ~(unit - 1));
 }
 
 inline size_t size_of(int type) {
