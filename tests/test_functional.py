@@ -272,3 +272,88 @@ def test_models_without_symbols_say_so():
             getattr(Net(), what)
     with pytest.raises(AttributeError, match="was never called on a symbolic tensor"):
         layers.Dense(1).output  # noqa: B018
+
+
+# Several outputs ----------------------------------------------------------------------------------
+
+
+def two_outputs(as_dict=False):
+    x = keras.Input((4,), name="x")
+    p = layers.Dense(1, name="p", kernel_initializer="ones")(x)
+    q = layers.Dense(3, activation="softmax", name="q", kernel_initializer="zeros")(x)
+    return keras.Model(x, {"p": p, "q": q} if as_dict else [p, q])
+
+
+def three_labels(rng):
+    return values(rng, 8, 4), values(rng, 8, 1), rng.integers(0, 3, 8)
+
+
+@pytest.mark.parametrize("as_dict", [False, True])
+@pytest.mark.parametrize("by_name", [False, True])
+def test_losses_weights_and_metrics_by_output(device, rng, as_dict, by_name):
+    model = two_outputs(as_dict)
+    x, p, q = three_labels(rng)
+    say = (lambda a, b: {"p": a, "q": b}) if by_name else (lambda a, b: [a, b])
+    model.compile(
+        "sgd",
+        loss=say("mse", "sparse_categorical_crossentropy"),
+        loss_weights=say(2.0, 0.5),
+        metrics=say(["mae"], ["accuracy"]),
+    )
+    found = model.evaluate(x, say(p, q), verbose=0, return_dict=True)
+    mse = float(np.mean((x.sum(axis=1, keepdims=True) - p) ** 2))
+    cross = float(np.log(3))
+    assert list(found) == ["loss", "p_loss", "q_loss", "p_mae", "q_accuracy"]
+    assert found["p_loss"] == pytest.approx(mse, rel=1e-5)
+    assert found["q_loss"] == pytest.approx(cross, rel=1e-5)
+    assert found["loss"] == pytest.approx(2 * mse + 0.5 * cross, rel=1e-5)
+    assert found["q_accuracy"] == pytest.approx(np.mean(q == 0))
+    history = model.fit(x, say(p, q), epochs=4, verbose=0, batch_size=4).history
+    assert history["loss"][-1] < history["loss"][0]
+    assert set(history) == set(found)
+
+
+def test_outputs_without_a_loss(rng):
+    model = two_outputs()
+    x, p, _ = three_labels(rng)
+    model.compile("sgd", loss={"p": "mse"})
+    found = model.evaluate(x, {"p": p}, verbose=0, return_dict=True)
+    assert list(found) == ["loss", "p_loss"]
+
+
+def test_sample_weights_by_output(rng):
+    model = two_outputs()
+    x, p, q = three_labels(rng)
+    model.compile("sgd", loss=["mse", "sparse_categorical_crossentropy"])
+    weight = {"p": np.zeros(8, np.float32), "q": np.full(8, 2.0, np.float32)}
+    found = model.evaluate(x, [p, q], sample_weight=weight, verbose=0, return_dict=True)
+    assert found["p_loss"] == 0 and found["q_loss"] == pytest.approx(2 * np.log(3), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"loss": {"p": "mse", "z": "mse"}}, r"loss names the outputs \['z'\]; the model has"),
+        ({"loss": ["mse"]}, r"loss has 1 entries, but the model has 2 outputs \['p', 'q'\]"),
+        ({"loss": "mse", "metrics": ["mae"]}, "metrics has 1 entries"),
+        ({"loss": "mse", "metrics": "mae"}, "must be a dict by name, or a list with one entry"),
+    ],
+)
+def test_compile_arguments_that_do_not_fit_the_outputs(rng, options, words):
+    model = two_outputs()
+    x, p, q = three_labels(rng)
+    model.compile("sgd", **options)
+    with pytest.raises(InvalidArgumentError, match=words):
+        model.fit(x, [p, np.eye(3)[q]], verbose=0)
+
+
+def test_labels_that_do_not_fit_the_outputs(rng):
+    model = two_outputs()
+    x, p, _ = three_labels(rng)
+    model.compile("sgd", "mse")
+    with pytest.raises(InvalidArgumentError, match="a dict by name or a list with one part"):
+        model.fit(x, p, verbose=0)
+    with pytest.raises(InvalidArgumentError, match=r"y has the keys \['z'\]"):
+        model.fit(x, {"z": p}, verbose=0)
+    with pytest.raises(tc.errors.TrainingError, match=r"the outputs \['q'\] have a loss"):
+        model.fit(x, {"p": p}, verbose=0)

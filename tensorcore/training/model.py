@@ -12,6 +12,7 @@ from tensorcore.layers.inputs import InputLayer
 from tensorcore.layers.structure import map_structure
 from tensorcore.metrics import Mean, Metric
 from tensorcore.ops.creation import zeros
+from tensorcore.saving.objects import deserialize_keras_object
 from tensorcore.training import batches as data
 from tensorcore.training import loop
 from tensorcore.training.compile import Compiled
@@ -212,9 +213,10 @@ class Model(Layer, keras_module="keras"):
         Args:
             optimizer: name such as "adam", or object.
             loss: name such as "sparse_categorical_crossentropy", function (y_true, y_pred), or
-                object.
-            metrics: list of names such as "accuracy", functions and objects.
-            loss_weights: must be None for now.
+                object; for several outputs a dict by name or a list.
+            metrics: list of names such as "accuracy", functions and objects; for several outputs
+                a dict by name or a list with one entry an output.
+            loss_weights: factors of the losses of several outputs, by name or in order.
             weighted_metrics: the same, with sample weights taken into account.
             run_eagerly: run each step op by op, for looking into it.
             steps_per_execution, jit_compile, auto_scale_loss: accepted; they change nothing here.
@@ -222,12 +224,29 @@ class Model(Layer, keras_module="keras"):
         Raises:
             InvalidArgumentError: a name is unknown; the message lists the known ones.
         """
-        if loss_weights is not None:
-            raise InvalidArgumentError("compile: loss_weights is not there yet; leave it out")
-        self._compiled = Compiled(optimizer, loss, metrics, weighted_metrics)
+        self._compiled = Compiled(
+            optimizer,
+            loss,
+            metrics,
+            weighted_metrics,
+            loss_weights,
+            lambda: getattr(self, "output_names", None),
+        )
         self.optimizer = self._compiled.optimizer
         self.run_eagerly = run_eagerly
         self.compiled = True
+
+    def get_compile_config(self) -> dict[str, Any] | None:
+        """What `compile_from_config` needs; None for a model that is not compiled."""
+        return None if self._compiled is None else self._compiled.get_config(self)
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Compile the model as it was when `config` was written."""
+        known = ("optimizer", "loss", "metrics", "weighted_metrics", "loss_weights", "run_eagerly")
+        made = {key: deserialize_keras_object(config.get(key)) for key in known}
+        self.compile(**made)
+        if self.optimizer is not None and self.built:
+            self.optimizer.build(self.trainable_weights)
 
     @property
     def loss(self) -> Any:
@@ -257,7 +276,11 @@ class Model(Layer, keras_module="keras"):
 
     def get_metrics_result(self) -> Mapping[str, Any]:
         """The values of all metrics so far, computed when looked at."""
-        return MetricResults(self.metrics)
+        if self._compiled is None:
+            return MetricResults(self.metrics)
+        compiled = {id(metric) for metric in self._compiled.metrics}
+        own = [metric for metric in self.metrics if id(metric) not in compiled]
+        return MetricResults([*own, *self._compiled.logged])
 
     def _metrics_or(self, results: Mapping[str, Any]) -> Mapping[str, Any]:
         """The metrics over the epoch if they are what the step returned, else its last results."""
@@ -313,14 +336,13 @@ class Model(Layer, keras_module="keras"):
         training: bool = True,
     ) -> Any:
         """The scalar to be minimised: the compiled loss plus what layers gave to `add_loss`."""
-        function = None if self._compiled is None else self._compiled.loss
         total = None
-        if function is not None:
+        if self._compiled is not None and self._compiled.has_loss:
             if y is None:
                 raise TrainingError(
                     "fit: the loss needs labels, but the data has none: give y, or batches (x, y)"
                 )
-            total = function(y, y_pred, sample_weight)
+            total = self._compiled.loss(y, y_pred, sample_weight)
             if total.shape:
                 raise TrainingError(
                     f"the loss must be one number, received shape {tuple(total.shape)}: "
