@@ -206,7 +206,63 @@ FUNCTIONS = [
     (tc.grad(lambda x: tc.sum(tc.exp(x) * x[0])), (3,)),
     (tc.grad(lambda w, x: tc.sum((x @ w) ** 2)), (3,), (3,)),
     (tc.hessian(lambda x: tc.sum(x**3)), (3,)),
+    (lambda x: tc.vmap(lambda row: row * x[0])(x), (3, 2)),
+    (lambda x, y: tc.vmap(lambda a: a + y)(x), (3,), (2,)),
+    (lambda x: tc.cumulative_prod(x, axis=0), (3, 2)),
+    (tc.grad(lambda x: tc.prod(x)), (3,)),
+    (tc.grad(lambda x: tc.sum(tc.cumulative_prod(x, axis=1) ** 2)), (2, 3)),
+    (lambda x: tc.argsort(x), (5,)),
+    (lambda x: tc.topk(x, 2, axis=0)[0], (4, 2)),
+    (lambda x: tc.median(x, axis=1), (2, 3)),
+    (lambda x: tc.searchsorted(tc.asarray([-1.0, 0.0, 1.0], dtype=tc.float64), x), (4,)),
+    (lambda x: tc.isin(tc.round(x), tc.asarray([0.0, 1.0], dtype=tc.float64)), (4,)),
+    (lambda x: tc.tile(x, (2, 1, 2)), (2, 3)),
+    (lambda x: tc.tile(x, 2), (2, 3)),
+    (lambda x: tc.repeat(x, 2, axis=1), (2, 3)),
+    (lambda x: tc.nn.one_hot(whole(x, 3), 3, axis=0), (4,)),
+    (lambda x, i: tc.scatter_add(x, tc.asarray([1, 1]), i), (3,), (2,)),
+    (lambda x, i: tc.scatter_add(x, whole(i, 3), x[:, :2] * 2, axis=1), (2, 3), (2,)),
+    (lambda x, i: tc.take(x, whole(i, 3), axis=1), (2, 3, 2), (2, 2)),
+    (lambda x, i: tc.take_along_axis(x, whole(i, 3), axis=0), (3, 2), (1, 2)),
+    (lambda x, v: tc.written(x, 1, v), (3, 2), (2,)),
+    (lambda x, v: tc.written(x, (slice(None), [0, 1]), v), (3, 2), (1, 2)),
+    (lambda x, v: tc.written(tc.zeros((3, 2), dtype=tc.float64), 0, x * v), (2,), (2,)),
+    (lambda x, i: tc.written(x, whole(i, 3), 7.0), (3, 2), (2,)),
+    (lambda x: tc.written(x, x > 0, 0.5), (3, 2)),
+    (lambda x, v: tc.written(x, v > 0, v[0]), (3, 2), (3,)),
+    (lambda x: tc.written(x, tc.asarray([True, False, True]), 0.5), (3, 2)),
+    (tc.grad(lambda x: tc.sum(tc.written(x, 1, x[0] ** 2) ** 2)), (3,)),
+    (lambda x, t: tc.nn.softmax_cross_entropy(x, t), (3, 4), (3, 4)),
+    (tc.grad(lambda x, t: tc.sum(tc.nn.softmax_cross_entropy(x, t))), (4,), (4,)),
+    (lambda x, i: tc.nn.sparse_softmax_cross_entropy(x, whole(i, 4)), (3, 4), (3,)),
+    (tc.grad(lambda x: tc.nn.sparse_softmax_cross_entropy(x, tc.asarray(2))), (4,)),
+    (lambda x, w: tc.nn.conv2d(x, w), (2, 5, 4, 2), (3, 2, 2, 3)),
+    (
+        lambda x, w: tc.nn.conv2d(x, w, strides=(2, 1), padding="SAME", groups=2),
+        (2, 5, 4, 4),
+        (3, 2, 2, 6),
+    ),
+    (tc.grad(lambda x, w: tc.sum(tc.nn.conv2d(x, w) ** 2)), (1, 4, 4, 2), (3, 2, 2, 3)),
+    (
+        tc.grad(lambda w, x: tc.sum(tc.nn.conv2d(x, w, groups=2) ** 2)),
+        (3, 2, 1, 4),
+        (2, 4, 4, 2),
+    ),
+    (lambda x: tc.nn.max_pool2d(x, window=(2, 2), strides=(2, 1)), (2, 4, 4, 2)),
+    (
+        tc.grad(lambda x: tc.sum(tc.nn.max_pool2d(x, window=(2, 2), strides=(2, 2)) ** 2)),
+        (1, 4, 4, 1),
+    ),
+    (
+        tc.grad(lambda x: tc.sum(tc.nn.avg_pool2d(x, window=(2, 2), strides=(2, 2)) ** 2)),
+        (1, 4, 4, 1),
+    ),
 ]
+
+
+def whole(x, size):
+    """Values as whole numbers below `size`."""
+    return tc.astype(tc.abs(x) * 100, tc.int32) % size
 
 
 @pytest.mark.parametrize("case", FUNCTIONS, ids=range(len(FUNCTIONS)))
@@ -232,12 +288,53 @@ def test_vmap_axes_and_gradients_around_it(device):
     np.testing.assert_allclose(traced(x).numpy(), (x.numpy() ** 2).sum(1))
 
 
+def test_vmap_keeps_the_bounds_of_each_example(device):
+    table = values(2, 3, 2)
+    for index in (-1, 3):
+        ids = tc.asarray([[0], [index]])
+        with pytest.raises(IndexError, match=f"index {index} is out of range"):
+            tc.vmap(tc.nn.embedding_lookup)(table, ids).numpy()
+        with pytest.raises(IndexError, match=f"index {index} is out of range"):
+            tc.vmap(tc.scatter_add)(table, ids, values(2, 1, 2)).numpy()
+
+
+def test_vmap_of_a_function_with_its_own_gradient(device):
+    @tc.custom_gradient
+    def doubled(x):
+        return tc.round(x), lambda g: 2 * g
+
+    x = values(3)
+    assert tc.vmap(tc.grad(doubled))(x).tolist() == [2.0, 2.0, 2.0]
+    assert tc.vmap(doubled)(x).shape == (3,)
+    with pytest.raises(TracingError, match="custom_gradient"):
+        tc.grad(lambda x: tc.sum(tc.vmap(doubled)(x)))(x)
+
+
+@pytest.mark.parametrize("function", [tc.prod, tc.cumulative_prod])
+@pytest.mark.parametrize(
+    "row", [[2.0, 0.0, 3.0], [0.0, 5.0, 0.0], [0.0, 0.0, 0.0], [1.0, 2.0, 0.0]]
+)
+def test_products_have_two_derivatives_at_zeros(function, row, device):
+    weights = tc.asarray([1.0, -2.0, 3.0], dtype=tc.float64)
+    x = tc.asarray(row, dtype=tc.float64)
+
+    def slope(x):
+        return tc.grad(lambda x: tc.sum(function(x) * weights))(x)
+
+    numeric = numeric_jacobian(lambda x: function(x) * weights, x)
+    np.testing.assert_allclose(slope(x).numpy(), numeric.sum(0), atol=1e-8)
+    np.testing.assert_allclose(tc.jacobian(slope)(x).numpy(), numeric_jacobian(slope, x), atol=1e-8)
+
+
 def test_vmap_says_what_it_cannot():
     x = values(3, 4)
     for function, words in (
         (lambda row: float(row[0]), "not known"),
         (lambda row: row[row > 0], "boolean"),
         (lambda row: tc.unique_values(row), "unique_positions has no rule"),
+        (lambda row: tc.searchsorted(row, 0.5), "searchsorted looks into one table, and x1"),
+        (lambda row: tc.isin(tc.asarray(0.5), row), "isin looks into one table, and x2"),
+        (lambda row: tc.written(row, row > 0, row), "the value must be one number"),
         (lambda row: row + tc.random.normal((4,)), "random"),
     ):
         with pytest.raises(TracingError, match=words):

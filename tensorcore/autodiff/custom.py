@@ -7,8 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 from tensorcore import dtypes
+from tensorcore.autodiff.batching import Batched
 from tensorcore.autodiff.tape import GradientTape
-from tensorcore.errors import ArgumentTypeError, InvalidArgumentError
+from tensorcore.errors import ArgumentTypeError, InvalidArgumentError, TracingError
 from tensorcore.mode import mode
 from tensorcore.ops.complex_numbers import conj
 from tensorcore.ops.creation import zeros_like
@@ -46,6 +47,11 @@ class _Call(Op):
     """A call of a whole function as one operation, run unheard; the tapes get its rule."""
 
     def call(self, run: Callable[..., Any], inputs: tuple[Any, ...], back: Any) -> Any:
+        if any(isinstance(value, Batched) for value in inputs) and _listening_outside():
+            raise TracingError(
+                "vmap: a function with its own gradient (custom_gradient, checkpoint) has none "
+                "outside of vmap. Take the gradient inside: tc.vmap(tc.grad(function))."
+            )
         with _Unheard():
             output = run()
             parts = output if isinstance(output, (tuple, list)) else (output,)
@@ -61,6 +67,11 @@ class _Call(Op):
         for tape in mode.tapes:
             tape.record(self, inputs, {"back": _once(back)}, output)
         return output
+
+
+def _listening_outside() -> bool:
+    """Whether a tape around `vmap` listens, which knows the whole batch only."""
+    return any(tape in mode.graph.outer_tapes for tape in mode.tapes)
 
 
 def _once(back: Callable[..., Any]) -> Callable[..., Any]:

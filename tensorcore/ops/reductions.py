@@ -12,7 +12,7 @@ from tensorcore import dtypes
 from tensorcore.errors import DTypeError, InvalidArgumentError
 from tensorcore.ops.arithmetic import divide, multiply, square, subtract
 from tensorcore.ops.exponential import exp, sqrt
-from tensorcore.ops.logical import equal, not_equal, where
+from tensorcore.ops.logical import equal, not_equal
 from tensorcore.ops.record import Spec, check_inexact, op
 from tensorcore.ops.shapes import axes_tuple, axis_index, reduced
 from tensorcore.ops.transfer import astype
@@ -155,22 +155,37 @@ def mean(x, /, *, axis=None, keepdims=False):
 
 
 def _prod_gradient(g: Any, x: Any, axis: Any, keepdims: bool) -> Any:
-    # The product of the others; dividing by x would fail where x is 0.
-    zero = equal(x, 0)
-    others = where(zero, 1, x)
-    zeros = sum(astype(zero, x.dtype), axis=axis, keepdims=True)
-    of_others = prod(others, axis=axis, keepdims=True)
-    without_zero = divide(of_others, others)
-    slope = where(
-        equal(zeros, 0), without_zero, where(equal(zeros, 1), where(zero, of_others, 0), 0)
-    )
+    # The product of the others is that of those in front times that of those behind: no division,
+    # which would fail at zeros, and right for derivatives of every order.
+    from tensorcore.ops.order import flip
+    from tensorcore.ops.shaping import moveaxis, reshape
+
+    axes = axes_tuple("prod", axis, len(x.shape))
+    last = tuple(range(len(x.shape) - len(axes), len(x.shape)))
+    moved = moveaxis(x, axes, last)
+    rows = reshape(moved, (*moved.shape[: len(moved.shape) - len(axes)], _count(x.shape, axes)))
+    behind = flip(_products_in_front(flip(rows, axis=-1)), axis=-1)
+    others = reshape(multiply(_products_in_front(rows), behind), moved.shape)
+    slope = moveaxis(others, last, axes)
     return multiply(with_reduced_axes(g, tuple(x.shape), axis, keepdims), slope)
+
+
+def _products_in_front(x: Any, axis: int = -1) -> Any:
+    """For each element the product of those before it along a dimension."""
+    from tensorcore.ops.joining import cut
+
+    products = cumulative_prod(x, axis=axis, include_initial=True)
+    return cut(products, axis=axis, start=0, stop=x.shape[axis])
 
 
 @op(
     reference=_sum_reference("prod"),
     gradient=(_prod_gradient,),
-    samples=lambda rng: _samples(rng, low=0.5),
+    samples=lambda rng: [
+        *_samples(rng, low=0.5),
+        ((np.array([[2.0, 0.0, 3.0], [0.0, 0.0, 4.0], [1.0, 2.0, 3.0]]),), {"axis": 1}),
+        ((np.array([[2.0, 0.0], [3.0, 4.0]]),), {}),
+    ],
 )
 def prod(x, /, *, axis=None, dtype=None, keepdims=False):
     """Product of the elements.
@@ -447,24 +462,15 @@ def _products_reference(xp: Any, x: Any, axis: Any, dtype: Any, include_initial:
 
 def _products_gradient(g: Any, x: Any, axis: Any, include_initial: bool) -> Any:
     from tensorcore.ops.joining import cut
-    from tensorcore.ops.order import flip
+    from tensorcore.ops.recurrence import linear_recurrence, shifted
 
     place = _running_axis("cumulative_prod", x, axis)
     if include_initial:
         g = cut(g, axis=place, start=1, stop=x.shape[place] + 1)
-
-    def sum_from_here(values: Any) -> Any:
-        return flip(cumulative_sum(flip(values, axis=place), axis=place), axis=place)
-
-    # In front of the first zero dividing by x is right, and behind it all slopes are 0; the slope
-    # of the first zero itself is the products without it.
-    zero = equal(x, 0)
-    zeros = cumulative_sum(astype(zero, dtypes.int32), axis=place)
-    first = where(zero, equal(zeros, 1), False)
-    safe = where(zero, 1, x)
-    in_front = divide(sum_from_here(multiply(g, cumulative_prod(x, axis=place))), safe)
-    without = sum_from_here(multiply(g, cumulative_prod(where(first, 1, x), axis=place)))
-    return where(first, without, where(equal(zeros, 0), in_front, 0))
+    # Element i is a factor of all products from i on: those in front of it come first, and the
+    # rest is the recurrence s[i] = g[i] + x[i + 1] * s[i + 1].  Nothing is divided by x.
+    behind = linear_recurrence(shifted(x, place, back=True), g, axis=place, reverse=True)
+    return multiply(_products_in_front(x, place), behind)
 
 
 @op(
@@ -474,6 +480,8 @@ def _products_gradient(g: Any, x: Any, axis: Any, include_initial: bool) -> Any:
         ((rng.uniform(0.5, 2.0, (5,)),), {}),
         ((rng.uniform(0.5, 2.0, (2, 4)),), {"axis": 1}),
         ((rng.uniform(0.5, 2.0, (3, 2)),), {"axis": 0, "include_initial": True}),
+        ((np.array([[2.0, 0.0, 3.0, 0.0, 4.0], [1.0, 2.0, 3.0, 4.0, 0.0]]),), {"axis": 1}),
+        ((np.zeros((2, 0)),), {"axis": 1}),
     ],
 )
 def cumulative_prod(x, /, *, axis=None, dtype=None, include_initial=False):
