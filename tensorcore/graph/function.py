@@ -101,7 +101,8 @@ class Traced:
             outputs = [graph.symbol_of(value, device) for value in returned]
         self.plan = Plan(graph, outputs, device)
 
-    def __call__(self, tensors: list[Tensor]) -> Any:
+    def __call__(self, tensors: Any) -> Any:
+        """Run on tensors, or on what a function writes: see `Plan.run`."""
         return rebuild(self._returns, self.plan.run(tensors))
 
 
@@ -141,6 +142,10 @@ class TracedFunction:
         structure = flatten((args, kwargs), tensors)
         kinds = tuple((t.shape, t.dtype, t.device) for t in tensors)
         return Call((signature_of(structure), kinds), structure, tensors)
+
+    def trace_of(self, call: Call) -> Traced | None:
+        """The trace for arguments of this kind, if there is one."""
+        return self._traces.get(call.key)
 
     def run(self, call: Call) -> Any:
         """Run the trace for arguments of this kind, which is made now if there is none."""

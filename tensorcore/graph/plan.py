@@ -25,6 +25,7 @@ from tensorcore.ops.shaping import reshape
 from tensorcore.tensor import Tensor, wrap
 
 Step = Callable[[], Any]
+Filler = Callable[[Sequence[Any]], None]
 
 
 class Plan:
@@ -234,8 +235,11 @@ class Plan:
 
     # Running ------------------------------------------------------------------------------------
 
-    def run(self, arguments: Sequence[Tensor]) -> list[Tensor]:
-        """The outputs for these arguments, as fresh tensors; variables are written to."""
+    def run(self, arguments: Sequence[Tensor] | Filler) -> list[Tensor]:
+        """The outputs for these arguments, as fresh tensors; variables are written to.
+
+        Instead of tensors it takes a function that writes the arguments into the given arrays.
+        """
         with self._lock:  # the arrays are there once; threads take turns
             for action in self.graph.before_run:
                 action()
@@ -243,10 +247,13 @@ class Plan:
                 self._build()
             return self.device.run(self._run, arguments)
 
-    def _run(self, arguments: Sequence[Tensor]) -> list[Tensor]:
-        copyto = self.device.xp.copyto
-        for place, tensor in zip(self._arguments, arguments, strict=True):
-            copyto(place, tensor.data)
+    def _run(self, arguments: Sequence[Tensor] | Filler) -> list[Tensor]:
+        if callable(arguments):
+            arguments(self._arguments)
+        else:
+            copyto = self.device.xp.copyto
+            for place, tensor in zip(self._arguments, arguments, strict=True):
+                copyto(place, tensor.data)
         for function, symbols in self.graph.host_actions:
             numbers = function()
             for symbol, number in zip(symbols, numbers, strict=True):

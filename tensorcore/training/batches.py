@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from tensorcore import random
-from tensorcore.device import Device, is_array
+from tensorcore.device import CPU, Device, is_array
 from tensorcore.errors import ArgumentTypeError, InvalidArgumentError, ShapeError
 from tensorcore.layers.structure import leaves, map_structure
 from tensorcore.tensor import as_tensor
@@ -118,14 +118,57 @@ class ArrayBatches:
         data = [None if d is None else map_structure(lambda a: a[rows], d) for d in self.data]
         return ArrayBatches(*data, batch_size=batch_size, shuffle=shuffle)
 
-    def batches(self, place: Placement) -> Iterator[Any]:
-        """One pass, as (x, y, sample_weight) with None for what there is not."""
-        order = random.permutation(self.samples, device="cpu").numpy() if self.shuffle else None
+    def batches(self, place: Placement) -> Iterator[Rows]:
+        """One pass, in which nothing is gathered before somebody wants it."""
+        order = None
+        if self.shuffle:
+            order = random.permutation(self.samples, device="cpu").numpy().astype(np.intp)
         for start in range(0, self.samples, self.batch_size):
-            rows: Any = slice(start, start + self.batch_size)
-            if order is not None:
-                rows = order[rows]
-            yield tuple(None if d is None else _rows(d, rows, place) for d in self.data)
+            stop = min(start + self.batch_size, self.samples)
+            rows: Any = slice(start, stop) if order is None else order[start:stop]
+            yield Rows(self, rows, stop - start, place)
+
+
+class Rows:
+    """A batch of arrays of the host: which rows, gathered when and where they are needed.
+
+    Attributes:
+        source: the batches that it comes from, which have one structure and one set of dtypes.
+        length: number of rows.
+    """
+
+    __slots__ = ("_chosen", "_place", "length", "source")
+
+    def __init__(self, source: ArrayBatches, chosen: Any, length: int, place: Placement) -> None:
+        self.source = source
+        self.length = length
+        self._chosen = chosen
+        self._place = place
+
+    def tensors(self) -> Any:
+        """The tuple of tensors that a step gets."""
+        parts = [_rows(part, self._chosen, self._place) for part in self.source.data]
+        return pack(*parts)
+
+    @property
+    def can_fill(self) -> bool:
+        """Whether the rows can be written to where a graph wants its arguments."""
+        return self._place.device is CPU
+
+    def fill(self, places: Sequence[np.ndarray]) -> None:
+        """Write the rows into arrays of the shapes and dtypes that `tensors()` has, in its order:
+        nothing is allocated and copied in between.
+        """
+        chosen = self._chosen
+        arrays = (array for part in self.source.data if part is not None for array in leaves(part))
+        for array, place in zip(arrays, places, strict=True):
+            if type(chosen) is slice:
+                np.copyto(place, array[chosen], casting="unsafe")
+            elif array.dtype == place.dtype:
+                # With "raise" NumPy would gather into a buffer first; the rows are in range.
+                array.take(chosen, axis=0, out=place, mode="clip")
+            else:
+                np.copyto(place, array.take(chosen, axis=0), casting="unsafe")
 
 
 class IterableBatches:
@@ -141,9 +184,8 @@ class IterableBatches:
         for data in self.source:
             if isinstance(data, list) and len(data) in (2, 3) and hasattr(data[0], "shape"):
                 data = tuple(data)
-            yield tuple(
-                None if part is None else map_structure(place, part) for part in unpack(data)
-            )
+            parts = [None if part is None else map_structure(place, part) for part in unpack(data)]
+            yield pack(*parts)
 
 
 Batches = ArrayBatches | IterableBatches
@@ -194,6 +236,8 @@ def _count_samples(data: tuple[Any, Any, Any]) -> int:
 
 
 def _rows(structure: Any, rows: Any, place: Placement) -> Any:
+    if structure is None:
+        return None
     if is_array(structure):
         # `take` gathers rows about twice as fast as indexing does.
         return place(structure[rows] if isinstance(rows, slice) else structure.take(rows, axis=0))

@@ -97,7 +97,7 @@ def _train_epoch(
         for step, batch in enumerate(feed.epoch()):
             if begins:
                 hooks.call("on_train_batch_begin", step, {})
-            results = train_step(data.pack(*batch))
+            results = train_step(batch)
             if step == 0:
                 model._keep_trainable_weights()
                 train_step = model.step("train_step")  # the first batch may have made the weights
@@ -135,7 +135,7 @@ def evaluate(
         for step, batch in enumerate(feed.epoch()):
             if begins:
                 hooks.call("on_test_batch_begin", step, {})
-            results = test_step(data.pack(*batch))
+            results = test_step(batch)
             logs = Logs(results)
             if ends:
                 hooks.call("on_test_batch_end", step, logs)
@@ -178,7 +178,7 @@ def predict(
     try:
         for step, batch in enumerate(Feed(model, source, steps).epoch()):
             hooks.call("on_predict_batch_begin", step, {})
-            outputs.append(predict_step(data.pack(*batch)))
+            outputs.append(predict_step(batch))
             hooks.call("on_predict_batch_end", step, {"outputs": outputs[-1]})
             if bar is not None:
                 bar.advance()

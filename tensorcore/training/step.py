@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import warnings
+import weakref
 from collections.abc import Callable
 from typing import Any
 
 from tensorcore.errors import TracingError
 from tensorcore.graph.function import TracedFunction
+from tensorcore.training.batches import Rows
 
 
 class Step:
@@ -23,8 +25,22 @@ class Step:
         self._function = function
         self._traced = TracedFunction(function)
         self._met: set[Any] = set()
+        self._filled: dict[int, Any] = {}  # rows a batch -> the trace that takes them as they are
+        self._filled_from: Any = None  # the source whose batches those traces were made for
 
     def __call__(self, batch: Any) -> Any:
+        """Run on a tuple of tensors, or on `Rows` of arrays."""
+        if type(batch) is not Rows:
+            return self._on_tensors(batch)
+        if self._filled_from is not None and self._filled_from() is not batch.source:
+            self._filled.clear()
+            self._filled_from = None
+        traced = self._filled.get(batch.length)
+        if traced is not None:
+            return traced(batch.fill)
+        return self._on_tensors(batch.tensors(), batch if batch.can_fill else None)
+
+    def _on_tensors(self, batch: Any, rows: Rows | None = None) -> Any:
         if self.run_eagerly:
             return self._function(batch)
         call = self._traced.prepare(batch)
@@ -32,7 +48,11 @@ class Step:
             self._met.add(call.key)
             return self._function(batch)
         try:
-            return self._traced.run(call)
+            result = self._traced.run(call)
+            if rows is not None:
+                self._filled[rows.length] = self._traced.trace_of(call)
+                self._filled_from = weakref.ref(rows.source)
+            return result
         except TracingError as problem:
             self.run_eagerly = True
             name = getattr(self._function, "__name__", "the step")
