@@ -489,12 +489,14 @@ __all__ = [
 
 _LATE = (
     "keras",
+    "constraints",
     "datasets",
     "initializers",
     "layers",
     "losses",
     "metrics",
     "optimizers",
+    "regularizers",
     "training",
 )
 

@@ -54,7 +54,17 @@ class Variable(Operators):
     array([2., 3.], dtype=float32)
     """
 
-    __slots__ = ("name", "trainable", "serial", "_storage", "_tensor", "path", "__weakref__")
+    __slots__ = (
+        "name",
+        "trainable",
+        "serial",
+        "_storage",
+        "_tensor",
+        "path",
+        "regularizer",  # function of the value: a penalty that is part of the model's loss, or None
+        "constraint",  # function of the value: what optimizers bring it back to, or None
+        "__weakref__",
+    )
     __array_priority__ = 100
 
     def __init__(
@@ -78,6 +88,8 @@ class Variable(Operators):
         self.name = name or f"variable_{next(_unnamed)}"
         self.path = self.name
         self.trainable = trainable
+        self.regularizer: Callable[[Any], Any] | None = None
+        self.constraint: Callable[[Any], Any] | None = None
         self.serial = next_serial()
         self._storage = value.device.lasting_copy(value.data)
         self._tensor = wrap(self._storage, value.device, self, self.serial)
@@ -199,12 +211,14 @@ class Variable(Operators):
         return iter(self.value)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Variable:
-        copy = _restore(self.numpy(), self.trainable, self.name, self.path, self.device.name)
+        restore, state = self.__reduce__()
+        copy = restore(*state)
         memo[id(self)] = copy
         return copy
 
     def __reduce__(self) -> Any:
-        return _restore, (self.numpy(), self.trainable, self.name, self.path, self.device.name)
+        state = (self.numpy(), self.trainable, self.name, self.path, self.device.name)
+        return _restore, (*state, self.regularizer, self.constraint)
 
     def __repr__(self) -> str:
         values = np.array2string(self._tensor.numpy(), threshold=100, edgeitems=3)
@@ -213,8 +227,16 @@ class Variable(Operators):
 
 
 def _restore(
-    values: np.ndarray, trainable: bool, name: str, path: str, device_name: str
+    values: np.ndarray,
+    trainable: bool,
+    name: str,
+    path: str,
+    device_name: str,
+    regularizer: Any,
+    constraint: Any,
 ) -> Variable:
     variable = Variable(values, trainable, name, device=device_name)
     variable.path = path
+    variable.regularizer = regularizer
+    variable.constraint = constraint
     return variable

@@ -27,7 +27,16 @@ SOURCES = [*ROOT.glob("tensorcore/**/*.py"), *ROOT.glob("kernels/**/*.py")]
 FLOORS = [
     {"keras", "tf", "doctor", "__main__"},
     {"training", "datasets", "data", "progress", "checkpoints"},
-    {"layers", "optimizers", "losses", "metrics", "initializers", "saving"},
+    {
+        "layers",
+        "optimizers",
+        "losses",
+        "metrics",
+        "initializers",
+        "regularizers",
+        "constraints",
+        "saving",
+    },
     {"nn", "linalg", "fft", "info", "config"},
     {"random"},
     {"autodiff", "graph"},

@@ -8,6 +8,7 @@ from tensorcore.keras import (
     activations,
     backend,
     callbacks,
+    constraints,
     datasets,
     initializers,
     layers,
@@ -15,6 +16,7 @@ from tensorcore.keras import (
     metrics,
     models,
     optimizers,
+    regularizers,
     utils,
 )
 from tensorcore.layers import Input, Layer
@@ -37,6 +39,7 @@ __all__ = [
     "activations",
     "backend",
     "callbacks",
+    "constraints",
     "datasets",
     "initializers",
     "layers",
@@ -44,5 +47,6 @@ __all__ = [
     "metrics",
     "models",
     "optimizers",
+    "regularizers",
     "utils",
 ]

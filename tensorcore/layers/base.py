@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import functools
 import inspect
 from collections.abc import Iterator, Sequence
@@ -9,12 +10,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tensorcore import dtypes, initializers
+from tensorcore import constraints, dtypes, initializers, regularizers
 from tensorcore.device import Device, default_device
 from tensorcore.errors import ArgumentTypeError, InvalidArgumentError, ShapeError, TrainingError
 from tensorcore.graph.deferred import is_open
 from tensorcore.layers.context import context
+from tensorcore.layers.masks import mask_of, masks_of, set_mask, set_masks
 from tensorcore.layers.naming import to_snake_case, unique_name
+from tensorcore.layers.options import described
 from tensorcore.layers.structure import leaves, map_structure
 from tensorcore.mode import outside
 from tensorcore.ops.creation import zeros
@@ -82,7 +85,10 @@ class Layer(Configurable, keras_module="keras.layers"):
     """
 
     input_spec: InputSpec | None = None
+    supports_masking = False
     _ready = False
+    _kept: tuple[str, ...] = ()  # names of the options that `options.keep` made attributes
+    _careful = False  # whether calls have more to do than `call`: masks, penalties on outputs
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -98,10 +104,12 @@ class Layer(Configurable, keras_module="keras.layers"):
         input_shape: Sequence[int | None] | None = None,
         batch_input_shape: Sequence[int | None] | None = None,
         input_dim: int | None = None,
+        activity_regularizer: Any = None,
+        autocast: bool = True,
         **unknown: Any,
     ) -> None:
         if unknown:
-            raise ArgumentTypeError(f"{type(self).__name__}: unknown arguments {sorted(unknown)}")
+            raise ArgumentTypeError(_unknown_arguments(type(self), unknown))
         self._ready = True
         self.name = name if name is not None else unique_name(to_snake_case(type(self).__name__))
         self.dtype = dtypes.as_dtype(policy_name(dtype))
@@ -119,7 +127,13 @@ class Layer(Configurable, keras_module="keras.layers"):
         elif input_shape is not None or input_dim is not None:
             shape = input_shape if input_shape is not None else (input_dim,)
             self._batch_shape = (None, *_checked_shape(type(self).__name__, shape))
+        self.activity_regularizer = regularizers.get(activity_regularizer)
+        makes_masks = type(self).compute_mask is not Layer.compute_mask
+        self.supports_masking = self.supports_masking or makes_masks
+        self._careful = makes_masks or self.activity_regularizer is not None
         parameters = list(inspect.signature(self.call).parameters.values())
+        self._mask_names = [p.name for p in parameters if p.name.endswith("mask")]
+        self._call_names = [parameter.name for parameter in parameters]
         names = [parameter.name for parameter in parameters]
         self._training_position = names.index("training") - 1 if "training" in names else None
         self._takes_any_keyword = any(p.kind is p.VAR_KEYWORD for p in parameters)
@@ -148,16 +162,29 @@ class Layer(Configurable, keras_module="keras.layers"):
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The shape of the output for inputs of this shape, found by running the layer on zeros."""
         # Two batch sizes tell which dimensions follow the batch.
-        found = [self._try_shape(input_shape, size) for size in (1, 2)]
-        return tuple(a if a == b else None for a, b in zip(*found, strict=True))
+        one, two = (self._try_shape(input_shape, size) for size in (1, 2))
+        return _common_shape(one, two)
 
-    def _try_shape(self, input_shape: Shape, size: int) -> Shape:
-        shape = tuple(size if n is None else n for n in input_shape)
-        return tuple(self(zeros(shape, dtype=self.dtype), training=False).shape)
+    def _try_shape(self, input_shape: Any, size: int) -> Any:
+        def sample(shape: Any) -> Any:
+            if isinstance(shape, dict):
+                return {name: sample(part) for name, part in shape.items()}
+            if any(isinstance(part, (list, tuple)) for part in shape):
+                return [sample(part) for part in shape]
+            return zeros(tuple(size if n is None else n for n in shape), dtype=self.dtype)
+
+        return map_structure(lambda y: tuple(y.shape), self(sample(input_shape), training=False))
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """The mask of the output, from the mask of the input; None means that all steps count."""
+        return mask
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal layer (without its weights)."""
-        return {"name": self.name, "trainable": self._trainable, "dtype": policy(self.dtype)}
+        own = {"name": self.name, "trainable": self._trainable, "dtype": policy(self.dtype)}
+        if self.activity_regularizer is not None:
+            own["activity_regularizer"] = regularizers.serialize(self.activity_regularizer)
+        return {**own, **described(self)}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
@@ -233,12 +260,12 @@ class Layer(Configurable, keras_module="keras.layers"):
                 for other dtypes if None.
             dtype: that of the layer if None.
             trainable: whether optimizers may change it.
-            regularizer, constraint: must be None for now.
+            regularizer: function of the weight, or name: a penalty that is added to the loss.
+            constraint: function of the weight, or name: applied after each optimizer step.
             name: shown in messages and files.
         """
         if isinstance(shape, str):  # Keras 2 had the name first
             shape, name = ignored.pop("weight_shape", None), shape
-        not_there_yet(self, regularizer=regularizer, constraint=constraint)
         kind = dtypes.as_dtype(dtype) if dtype is not None else self.dtype
         if initializer is None:
             initializer = "glorot_uniform" if dtypes.is_inexact(kind) else "zeros"
@@ -258,6 +285,9 @@ class Layer(Configurable, keras_module="keras.layers"):
         )
         path = context.path if context.path[-1:] == (self.name,) else (*context.path, self.name)
         variable.path = "/".join((*path, variable.name))
+        variable.regularizer = regularizers.get(regularizer)
+        variable.constraint = constraints.get(constraint)
+        context.added_loss = context.added_loss or regularizer is not None
         (self._own_trainable if trainable else self._own_fixed).append(variable)
         return variable
 
@@ -355,10 +385,13 @@ class Layer(Configurable, keras_module="keras.layers"):
 
     @property
     def losses(self) -> list[Any]:
-        """What `add_loss` collected here and in the layers inside since the last training step."""
+        """What `add_loss` collected here and in the layers inside since the last training step, and
+        the penalties on weights.
+        """
         if not context.added_loss:  # walking over all layers takes longer than a small layer's step
             return []
-        return [loss for layer in self._flatten_layers() for loss in layer._losses]
+        added = [loss for layer in self._flatten_layers() for loss in layer._losses]
+        return added + [v.regularizer(v) for v in self.trainable_weights if v.regularizer]
 
     def clear_losses(self) -> None:
         """Forget what `add_loss` collected."""
@@ -408,14 +441,35 @@ class Layer(Configurable, keras_module="keras.layers"):
                 args = (*args[:position], context.training, *args[position + 1 :])
         elif said is None and context.training is not None:
             kwargs["training"] = context.training
+        careful = self._careful or context.masked or "mask" in kwargs
+        call = self._call_carefully if careful else self.call
         if said is None or said is context.training:
-            return self.call(inputs, *args, **kwargs)
+            return call(inputs, *args, **kwargs)
         before = context.training
         context.training = said
         try:
-            return self.call(inputs, *args, **kwargs)
+            return call(inputs, *args, **kwargs)
         finally:
             context.training = before
+
+    def _call_carefully(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        """`call` with the masks of its inputs; the outputs get theirs, and penalties are added."""
+        if context.masked:
+            given = dict(zip(self._call_names, (inputs, *args), strict=False)) | kwargs
+            for name in self._mask_names:
+                of = name.removesuffix("_mask") if name != "mask" else self._call_names[0]
+                if given.get(name) is None and of in given:
+                    kwargs[name] = masks_of(given[of])
+        before = kwargs.get("mask")
+        if before is None:
+            before = masks_of(inputs)
+        outputs = self.call(inputs, *args, **kwargs)
+        if self.activity_regularizer is not None:
+            for output in leaves(outputs):
+                self.add_loss(self.activity_regularizer(output) / output.shape[0])
+        if self.supports_masking and (before is not None or self._careful):
+            set_masks(outputs, self.compute_mask(inputs, before))
+        return outputs
 
     def _as_inputs(self, inputs: Any) -> Any:
         if isinstance(inputs, (list, tuple, dict)) and any(
@@ -433,7 +487,10 @@ class Layer(Configurable, keras_module="keras.layers"):
         # Host values go to the weights; tensors stay where they are.
         tensor = value if isinstance(value, Tensor) else as_tensor(value, device=self.device)
         if tensor.dtype != self.dtype and dtypes.is_float(tensor.dtype):
+            mask = mask_of(tensor) if context.masked else None
             tensor = astype(tensor, self.dtype)
+            if mask is not None:
+                set_mask(tensor, mask)
         return tensor
 
     @property
@@ -457,8 +514,13 @@ class Layer(Configurable, keras_module="keras.layers"):
         if expected is not None:
             raise ShapeError(
                 f"{self._who()}: expected inputs with {expected}; received shape {tuple(shape)}"
+                f"{self._input_hint(shape)}"
             )
         self._checked_shape = shape
+
+    def _input_hint(self, shape: Shape) -> str:
+        """What to do about inputs of a shape that does not fit, to be said after the message."""
+        return ""
 
     def _who(self) -> str:
         return f'{type(self).__name__} "{self.name}"'
@@ -481,6 +543,15 @@ def _noted(build: Any) -> Any:
         self._note_build(input_shape)
 
     return noted_build
+
+
+def _common_shape(first: Any, second: Any) -> Any:
+    """Two shapes, or nested shapes, in one, with None where they differ."""
+    if isinstance(first, dict):
+        return {name: _common_shape(part, second[name]) for name, part in first.items()}
+    if any(isinstance(part, (list, tuple, dict)) for part in first):
+        return [_common_shape(a, b) for a, b in zip(first, second, strict=True)]
+    return tuple(a if a == b else None for a, b in zip(first, second, strict=True))
 
 
 def as_shapes(value: Any) -> Any:
@@ -510,6 +581,22 @@ def policy_name(dtype: Any) -> Any:
     if isinstance(dtype, dict):
         dtype = (dtype.get("config") or {}).get("name")
     return "float32" if dtype is None else dtype
+
+
+def _unknown_arguments(cls: type, unknown: dict[str, Any]) -> str:
+    """The message about unknown arguments, with the nearest known ones."""
+    known = {
+        parameter.name
+        for base in cls.__mro__
+        for parameter in inspect.signature(base.__init__).parameters.values()
+        if parameter.kind is not parameter.VAR_KEYWORD and parameter.name != "self"
+    }
+    message = f"{cls.__name__}: unknown arguments {sorted(unknown)}"
+    for name in sorted(unknown):
+        close = difflib.get_close_matches(name, known, n=1)
+        if close:
+            message += f'. Did you mean "{close[0]}" instead of "{name}"?'
+    return message
 
 
 def not_there_yet(layer: Any, **options: Any) -> None:

@@ -11,12 +11,14 @@ class CallContext(threading.local):
     Attributes:
         training: what the outermost explicit `training=` said; None if nobody said anything.
         path: names of the layers being built or called for the first time, the outermost first.
-        added_loss: whether any layer ever called `add_loss`.
+        added_loss: whether any layer ever called `add_loss`, or has weights with a penalty.
+        masked: whether any tensor ever got a mask.
     """
 
     training: bool | None = None
     path: tuple[str, ...] = ()
     added_loss: bool = False
+    masked: bool = False
 
 
 context = CallContext()

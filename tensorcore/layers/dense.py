@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from tensorcore import initializers
 from tensorcore.errors import InvalidArgumentError
-from tensorcore.layers import activations
-from tensorcore.layers.base import InputSpec, Layer, not_there_yet
+from tensorcore.layers.base import InputSpec, Layer
+from tensorcore.layers.options import add_bias, add_kernel, keep
 from tensorcore.ops.arithmetic import add
 from tensorcore.ops.linear import matmul
 
@@ -21,8 +20,8 @@ class Dense(Layer):
         use_bias: whether to add a bias.
         kernel_initializer: for the kernel, shape (inputs, units).
         bias_initializer: for the bias, shape (units,).
-        kernel_regularizer, bias_regularizer, activity_regularizer: must be None for now.
-        kernel_constraint, bias_constraint: must be None for now.
+        kernel_regularizer, bias_regularizer, activity_regularizer: penalties on weights and output.
+        kernel_constraint, bias_constraint: what the weights are brought back to after each step.
 
     Input: shape (batch, ..., inputs).  Output: shape (batch, ..., units).
 
@@ -30,6 +29,8 @@ class Dense(Layer):
     >>> layer([[1.0, 2.0]]).shape
     (1, 3)
     """
+
+    supports_masking = True
 
     def __init__(
         self,
@@ -45,30 +46,27 @@ class Dense(Layer):
         bias_constraint: Any = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
-        if isinstance(units, bool) or int(units) != units or units <= 0:
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        if isinstance(units, (bool, str)) or int(units) != units or units <= 0:
             raise InvalidArgumentError(f"Dense: units must be a positive int, received {units!r}")
-        not_there_yet(
+        keep(
             self,
+            units=int(units),
+            activation=activation,
+            use_bias=use_bias,
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
             kernel_regularizer=kernel_regularizer,
             bias_regularizer=bias_regularizer,
-            activity_regularizer=activity_regularizer,
             kernel_constraint=kernel_constraint,
             bias_constraint=bias_constraint,
         )
-        self.units = int(units)
-        self.activation = activations.get(activation)
-        self.use_bias = use_bias
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
         self.input_spec = InputSpec(min_ndim=2)
 
     def build(self, input_shape: Any) -> None:
         size = known_last(self, input_shape)
-        self.kernel = self.add_weight((size, self.units), self.kernel_initializer, name="kernel")
-        self.bias = None
-        if self.use_bias:
-            self.bias = self.add_weight((self.units,), self.bias_initializer, name="bias")
+        self.kernel = add_kernel(self, (size, self.units))
+        self.bias = add_bias(self, (self.units,))
         self.input_spec = InputSpec(min_ndim=2, axes={-1: size})
 
     def call(self, inputs: Any) -> Any:
@@ -79,16 +77,6 @@ class Dense(Layer):
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return (*input_shape[:-1], self.units)
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "units": self.units,
-            "activation": activations.serialize(self.activation),
-            "use_bias": self.use_bias,
-            "kernel_initializer": initializers.serialize(self.kernel_initializer),
-            "bias_initializer": initializers.serialize(self.bias_initializer),
-        }
 
 
 def known_last(layer: Layer, shape: Any) -> int:

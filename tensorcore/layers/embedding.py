@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from tensorcore import dtypes, initializers
+from tensorcore import dtypes
 from tensorcore.errors import InvalidArgumentError
-from tensorcore.layers.base import Layer, not_there_yet
+from tensorcore.layers.base import Layer
+from tensorcore.layers.options import add_kernel, keep
 from tensorcore.ops.indexing import take
+from tensorcore.ops.logical import not_equal
 from tensorcore.ops.transfer import astype
 
 
@@ -18,8 +20,9 @@ class Embedding(Layer):
         input_dim: number of rows; inputs go from 0 to input_dim - 1.
         output_dim: size of a row.
         embeddings_initializer: for the table, shape (input_dim, output_dim).
-        embeddings_regularizer, embeddings_constraint: must be None for now.
-        mask_zero: must be False for now.
+        embeddings_regularizer, embeddings_constraint: penalty on the table; what it is brought
+            back to after each step.
+        mask_zero: whether 0 stands for steps that do not count; layers that follow get a mask.
         input_length: accepted for old programs; not needed.
 
     Input: integers of shape (batch, ...).  Output: shape (batch, ..., output_dim).
@@ -47,19 +50,20 @@ class Embedding(Layer):
                 f"Embedding: input_dim and output_dim must be positive, received {input_dim} and "
                 f"{output_dim}"
             )
-        not_there_yet(
+        keep(
             self,
+            input_dim=int(input_dim),
+            output_dim=int(output_dim),
+            embeddings_initializer=embeddings_initializer,
             embeddings_regularizer=embeddings_regularizer,
             embeddings_constraint=embeddings_constraint,
-            mask_zero=mask_zero or None,
+            mask_zero=mask_zero,
         )
-        self.input_dim = int(input_dim)
-        self.output_dim = int(output_dim)
-        self.embeddings_initializer = initializers.get(embeddings_initializer)
+        self.supports_masking = self._careful = bool(mask_zero)
 
     def build(self, input_shape: Any) -> None:
         shape = (self.input_dim, self.output_dim)
-        self.embeddings = self.add_weight(shape, self.embeddings_initializer, name="embeddings")
+        self.embeddings = add_kernel(self, shape, "embeddings")
 
     def call(self, inputs: Any) -> Any:
         if not dtypes.is_integer(inputs.dtype):
@@ -69,10 +73,5 @@ class Embedding(Layer):
     def compute_output_shape(self, input_shape: Any) -> Any:
         return (*input_shape, self.output_dim)
 
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "input_dim": self.input_dim,
-            "output_dim": self.output_dim,
-            "embeddings_initializer": initializers.serialize(self.embeddings_initializer),
-        }
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        return not_equal(inputs, 0) if self.mask_zero else None

@@ -1,0 +1,4 @@
+"""`keras.constraints`: the names of `tensorcore.constraints`."""
+
+from tensorcore.constraints import *  # noqa: F403
+from tensorcore.constraints import __all__ as __all__
