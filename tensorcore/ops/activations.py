@@ -130,7 +130,8 @@ def gelu_erf(x):
 @elementwise(computes="float", takes="real")
 def gelu_tanh(x):
     """The approximation of GELU by tanh."""
-    return 0.5 * x * (1.0 + scalar.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
+    # 0.5 * (1 + tanh(u)) is sigmoid(2 u), which keeps its digits where tanh is nearly -1.
+    return x * scalar.sigmoid(2 * math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))
 
 
 def gelu(x: Any, approximate: bool = False) -> Any:
@@ -158,12 +159,12 @@ def mish(x):
 
 @elementwise(computes="float", takes="real", domain=(-4.0, 4.0))
 def hard_sigmoid(x):
-    """x / 6 + 0.5, limited to 0 and 1.
+    """(x + 3) / 6, limited to 0 and 1.
 
     >>> float(tc.nn.hard_sigmoid(0.0))
     0.5
     """
-    return scalar.minimum(1.0, scalar.maximum(0.0, x * (1 / 6) + 0.5))
+    return scalar.minimum(1.0, scalar.maximum(0.0, (x + 3.0) / 6.0))
 
 
 @elementwise(computes="float", takes="real", domain=(-4.0, 4.0))
@@ -173,7 +174,7 @@ def hard_silu(x):
     >>> float(tc.nn.hard_silu(4.0))
     4.0
     """
-    return x * scalar.minimum(1.0, scalar.maximum(0.0, x * (1 / 6) + 0.5))
+    return x * scalar.minimum(1.0, scalar.maximum(0.0, (x + 3.0) / 6.0))
 
 
 def _from_logits(g: Any, logits: Any, targets: Any) -> Any:
