@@ -7,6 +7,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from contextlib import nullcontext
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -101,12 +102,12 @@ def _train_epoch(
             if step == 0:
                 model._keep_trainable_weights()
                 train_step = model.step("train_step")  # the first batch may have made the weights
-            logs = Logs(results)
             if ends:
+                logs = Logs(results)
                 hooks.call("on_train_batch_end", step, logs)
                 logs.settle_if_held(sys.getrefcount(logs))
             if bar is not None:
-                bar.advance(metrics=logs.numbers)
+                bar.advance(metrics=partial(as_numbers, results))
             if model.stop_training:
                 break
     finally:
@@ -136,12 +137,12 @@ def evaluate(
             if begins:
                 hooks.call("on_test_batch_begin", step, {})
             results = test_step(batch)
-            logs = Logs(results)
             if ends:
+                logs = Logs(results)
                 hooks.call("on_test_batch_end", step, logs)
                 logs.settle_if_held(sys.getrefcount(logs))
             if bar is not None:
-                bar.advance(metrics=logs.numbers)
+                bar.advance(metrics=partial(as_numbers, results))
         if not results:
             raise InvalidArgumentError(
                 "evaluate: the data has no batch; a generator can be used up only once"
