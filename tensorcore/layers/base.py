@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import functools
 import inspect
+import types
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -14,7 +15,7 @@ from tensorcore import constraints, dtypes, initializers, regularizers
 from tensorcore.device import Device, default_device
 from tensorcore.errors import ArgumentTypeError, InvalidArgumentError, ShapeError, TrainingError
 from tensorcore.graph.deferred import is_open
-from tensorcore.layers.context import context
+from tensorcore.layers.context import changes, context
 from tensorcore.layers.masks import mask_of, masks_of, set_mask, set_masks
 from tensorcore.layers.naming import to_snake_case, unique_name
 from tensorcore.layers.options import described
@@ -27,6 +28,10 @@ from tensorcore.tensor import Tensor, as_tensor
 from tensorcore.variable import Variable
 
 Shape = tuple[Any, ...]
+
+
+# Most attributes are of these types; they are told apart from those that hold layers quickly.
+_WITHOUT_PARTS = frozenset({bool, int, float, str, type(None), types.FunctionType})
 
 
 class InputSpec(NamedTuple):
@@ -145,6 +150,8 @@ class Layer(Configurable, keras_module="keras.layers"):
                 "layers and variables are made attributes"
             )
         object.__setattr__(self, name, value)
+        if name[0] != "_":
+            changes.count += 1
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
@@ -295,6 +302,8 @@ class Layer(Configurable, keras_module="keras.layers"):
         """The layers in attributes; variables in attributes are taken over on the way."""
         found: dict[int, Layer] = {}
         for value in list(self.__dict__.values()):
+            if type(value) in _WITHOUT_PARTS:
+                continue
             if isinstance(value, (list, tuple, dict, Layer, Variable)):
                 for leaf in leaves(value):
                     if isinstance(leaf, Layer):
@@ -499,8 +508,9 @@ class Layer(Configurable, keras_module="keras.layers"):
         own = self._own_trainable or self._own_fixed
         if own:
             return own[0].device
-        for variable in self.weights:
-            return variable.device
+        for layer in self._flatten_layers():
+            for variable in layer._own_trainable or layer._own_fixed:
+                return variable.device
         return default_device()
 
     def _note_build(self, input_shape: Any) -> None:

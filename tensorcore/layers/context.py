@@ -21,4 +21,11 @@ class CallContext(threading.local):
     masked: bool = False
 
 
+class Changes:
+    """How often the configuration of any layer changed: what was traced before may be stale."""
+
+    count = 0
+
+
+changes = Changes()
 context = CallContext()

@@ -5,8 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from tensorcore.ops import scalar
 from tensorcore.ops.elementwise import elementwise
+
+FEW = 1024  # elements
 
 
 @elementwise(takes="real")
@@ -17,6 +21,14 @@ def relu(x):
     [0.0, 2.0]
     """
     return scalar.maximum(0.0, x)
+
+
+def _relu_of_few(x: np.ndarray) -> Any:
+    """NumPy's way where one call costs less than the loop of the generated kernel."""
+    return np.maximum(x, x.dtype.type(0)) if x.size <= FEW else None
+
+
+relu.straight = _relu_of_few
 
 
 @elementwise(takes="real", domain=(-4.0, 8.0))

@@ -24,6 +24,7 @@ from tensorcore.device import CPU, to_numpy
 from tensorcore.errors import ArgumentTypeError
 from tensorcore.mode import listeners, mode
 from tensorcore.tensor import Tensor
+from tensorcore.variable import Variable
 
 OPS: dict[str, Op] = {}
 _FLOAT32 = dtypes.float32
@@ -268,7 +269,7 @@ class Op:
             return apply(self, *self.bind(args, attrs))
         self.straight_runs += 1
         if listeners.threads or type(result) is not _ARRAY:
-            return hand_out(self, CPU, args, self._defaults, result)
+            return hand_out(self, CPU, tuple(map(as_operand, args)), self._defaults, result)
         tensor = Tensor()  # as `wrap` does it, without a call
         tensor.data = result
         tensor.device = CPU
@@ -280,6 +281,8 @@ class Op:
         """The straight way for a tensor and a second tensor of its dtype, or a number."""
         first, second = args
         data = first.data
+        if type(second) is Variable:
+            second = second.__tensor__()
         if type(second) is Tensor:
             other = second.data
             if second.device is CPU and other.dtype is data.dtype:
@@ -321,4 +324,4 @@ def check_inexact(op_name: str, argument: str, dtype: np.dtype) -> np.dtype:
     return dtype
 
 
-from tensorcore.ops.door import apply, hand_out  # noqa: E402 - the door knows Op, Op calls the door
+from tensorcore.ops.door import apply, as_operand, hand_out  # noqa: E402 - the door knows Op, Op calls the door

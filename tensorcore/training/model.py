@@ -17,8 +17,11 @@ from tensorcore.training import batches as data
 from tensorcore.training import loop
 from tensorcore.training.compile import Compiled
 from tensorcore.training.logs import MetricResults, as_numbers
+from tensorcore.training.short_way import ShortWay, accepts
 from tensorcore.training.step import Step
 from tensorcore.variable import Variable
+
+_INFERENCE = {"training": False}
 
 
 class Model(Layer, keras_module="keras"):
@@ -41,6 +44,8 @@ class Model(Layer, keras_module="keras"):
     >>> Model(x, Dense(1)(x)).output_shape
     (None, 1)
     """
+
+    _short_way: ShortWay | None = None
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         if cls is Model and (args or "inputs" in kwargs or "outputs" in kwargs):
@@ -68,10 +73,20 @@ class Model(Layer, keras_module="keras"):
         self._steps: dict[str, Step] = {}
         self._steps_are_for: Any = None
 
+    def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        """The outputs for a batch; see `Layer.__call__`."""
+        if not args and (not kwargs or kwargs == _INFERENCE) and accepts(inputs):
+            if self._short_way is None:
+                self._short_way = ShortWay(self)
+            outputs = self._short_way(inputs)
+            if outputs is not None:
+                return outputs
+        return super().__call__(inputs, *args, **kwargs)
+
     def __getstate__(self) -> dict[str, Any]:
         # Traced steps belong to this very model; a copy makes its own.
-        fresh = {"_steps": {}, "_steps_are_for": None, "_kept_trainable": None}
-        return {**super().__getstate__(), **fresh}
+        fresh = {"_steps": {}, "_steps_are_for": None}
+        return {**super().__getstate__(), **fresh, "_kept_trainable": None, "_short_way": None}
 
     def _build_for(self, shapes: Any) -> None:
         # A model without a `build` of its own makes its weights when its call is traced.

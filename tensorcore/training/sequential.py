@@ -7,7 +7,7 @@ from typing import Any
 
 from tensorcore.errors import ArgumentTypeError, InvalidArgumentError, ShapeError, TracingError
 from tensorcore.layers.base import Layer, as_shapes
-from tensorcore.layers.context import context
+from tensorcore.layers.context import changes, context
 from tensorcore.layers.inputs import InputLayer, input_layer_of
 from tensorcore.layers.structure import map_structure
 from tensorcore.ops.shaping import expand_dims, squeeze
@@ -69,6 +69,7 @@ class Sequential(Model, keras_module="keras"):
         if not self._stack:
             raise InvalidArgumentError(f'Sequential "{self.name}": there is no layer to take away')
         layer = self._stack.pop()
+        changes.count += 1
         del self._symbols[len(self._stack) + 1 :]
         if not self._stack:
             self.built = False
