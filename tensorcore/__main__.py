@@ -72,6 +72,11 @@ def main(arguments: list[str] | None = None) -> int:
     commands.add_parser("ops", help="every operation, and how each device runs it")
     doctor = commands.add_parser("doctor", help="what works here, and what mends the rest")
     doctor.add_argument("--json", action="store_true", help="for programs")
+    benchmark = commands.add_parser("benchmark", help="how fast each device is")
+    if "benchmark" in (sys.argv[1:] if arguments is None else arguments):
+        from tensorcore.benchmark import command as benchmark_command
+
+        benchmark_command.add_arguments(benchmark)
     chosen = parser.parse_args(arguments)
     if chosen.command == "info":
         return info()
@@ -79,6 +84,8 @@ def main(arguments: list[str] | None = None) -> int:
         from tensorcore.doctor import report
 
         return report.run(chosen.json)
+    if chosen.command == "benchmark":
+        return benchmark_command.main(chosen)
     if chosen.command == "ops":
         from tensorcore.ops.__main__ import main as print_table
 

@@ -132,7 +132,7 @@ def test_a_training_step_is_one_launch_and_no_sync(device, name, rng):
 
     _, model = losses(name, rng, eagerly=False, steps=3)
     _, shape, integers = MODELS[name]
-    data = model._placed(*batch(rng, shape, integers), None)
+    data = model.batch_on_device(*batch(rng, shape, integers), None)
     step = model.step("train_step")
     with emulator.counting() as seen:
         step(data)

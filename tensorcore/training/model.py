@@ -529,7 +529,7 @@ class Model(Layer, keras_module="keras"):
         loop.check_compiled(self, "train_on_batch")
         if class_weight is not None:
             sample_weight = data.class_weights(y, class_weight, sample_weight)
-        found = as_numbers(self.step("train_step")(self._placed(x, y, sample_weight)))
+        found = as_numbers(self.step("train_step")(self.batch_on_device(x, y, sample_weight)))
         return found if return_dict else _as_list_or_number(found)
 
     def test_on_batch(
@@ -537,15 +537,16 @@ class Model(Layer, keras_module="keras"):
     ) -> Any:
         """One step of evaluation; returns the metrics since they were reset."""
         loop.check_compiled(self, "test_on_batch")
-        found = as_numbers(self.step("test_step")(self._placed(x, y, sample_weight)))
+        found = as_numbers(self.step("test_step")(self.batch_on_device(x, y, sample_weight)))
         return found if return_dict else _as_list_or_number(found)
 
     def predict_on_batch(self, x: Any) -> Any:
         """The outputs for one batch, as NumPy array."""
-        outputs = self.step("predict_step")(self._placed(x, None, None))
+        outputs = self.step("predict_step")(self.batch_on_device(x, None, None))
         return map_structure(lambda output: output.numpy(), outputs)
 
-    def _placed(self, x: Any, y: Any, sample_weight: Any) -> Any:
+    def batch_on_device(self, x: Any, y: Any = None, sample_weight: Any = None) -> Any:
+        """A batch as the steps take it: converted, and on the model's device."""
         place = data.Placement(self.device, self.dtype)
         parts = [
             None if part is None else map_structure(place, data.host(part))

@@ -1,0 +1,92 @@
+"""Results in files, and whether a later run is slower than an earlier one."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tensorcore.benchmark.runner import Ceiling, Row
+from tensorcore.errors import InvalidArgumentError
+
+FORMAT = 1
+BAND = 0.15  # slower by this share of the baseline is noise on a quiet machine
+
+
+class Change(NamedTuple):
+    """A row against the baseline: its ratio, and the ratio from which it counts as slower."""
+
+    row: Row
+    ratio: float
+    limit: float
+
+    @property
+    def is_slower(self) -> bool:
+        return self.ratio > self.limit
+
+
+def key(row: Row) -> tuple[Any, ...]:
+    """What makes two rows comparable."""
+    return row.name, row.size, row.dtype, row.device
+
+
+def write(
+    path: Path, rows: Sequence[Row], ceilings: dict[str, Ceiling], machine: dict[str, Any]
+) -> None:
+    """Write results; the file is complete or it is not there."""
+    content = {
+        "format": FORMAT,
+        "machine": machine,
+        "ceilings": {name: ceiling._asdict() for name, ceiling in ceilings.items()},
+        "rows": [row._asdict() for row in rows],
+    }
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump(content, file, indent=1)
+            file.write("\n")
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def read(path: Path) -> list[Row]:
+    """The rows of a file that `write` wrote."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content["format"] != FORMAT:
+            raise ValueError(f"format {content['format']}, expected {FORMAT}")
+        return [Row(**row) for row in content["rows"]]
+    except OSError as error:
+        raise InvalidArgumentError(f"baseline {path}: cannot be read: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise InvalidArgumentError(
+            f"baseline {path}: is no file of results ({error}); make one with "
+            "tensorcore benchmark --json FILE"
+        ) from None
+
+
+def compare(rows: Sequence[Row], before: Sequence[Row], band: float = BAND) -> list[Change]:
+    """The rows that both runs have, with their ratios.
+
+    The fastest rounds are compared, since noise only makes rounds slower.  A row counts as slower
+    beyond the band, widened by how much the rounds of either run differed, which is what this
+    machine's noise is at this length.
+    """
+    known = {key(row): row for row in before}
+    changes = []
+    for row in rows:
+        old = known.get(key(row))
+        if old is None:
+            continue
+        noise = min(max(_spread(row), _spread(old)), 0.3)
+        changes.append(Change(row, row.low_s / old.low_s, 1 + max(band, noise / 2)))
+    return changes
+
+
+def _spread(row: Row) -> float:
+    return (row.median_s - row.low_s) / row.low_s
