@@ -207,6 +207,12 @@ class Layer(Configurable, keras_module="keras.layers"):
         if config.get("input_shape") is not None:
             self.build(as_shapes(config["input_shape"]))
 
+    @property
+    def own_variables(self) -> list[Variable]:
+        """The layer's own variables in the order of model files, without those of layers inside."""
+        self._scan()
+        return self._own_trainable + self._own_fixed
+
     def weight_parts(self) -> dict[str, Any]:
         """What model files call the parts that have weights: name -> layer, list or dict of layers.
 

@@ -43,6 +43,7 @@ class Optimizer(Configurable, keras_module="keras.optimizers"):
 
     state_names: Sequence[str] = ()
     update_op: Any = None
+    saved_by_state = False  # whether files have all of the first state, then all of the second...
 
     def __init__(
         self,
@@ -192,6 +193,16 @@ class Optimizer(Configurable, keras_module="keras.optimizers"):
         for group, index in self._places.values():
             found += group.states[index]
         return found
+
+    @property
+    def saved_variables(self) -> list[Variable]:
+        """`variables` in the order of Keras's files."""
+        found = self.variables
+        if not self.saved_by_state:
+            return found
+        first = len(found) - sum(len(group.states[i]) for group, i in self._places.values())
+        states = [group.states[index] for group, index in self._places.values()]
+        return found[:first] + [state[k] for k in range(len(states[0])) for state in states]
 
     def build(self, variables: Iterable[Variable]) -> None:
         """Take over `variables`: move them into flat buffers, make their state; keep known ones."""

@@ -6,6 +6,8 @@ objects of known classes only (see `registry.py`); nothing is imported and no co
 
 from __future__ import annotations
 
+import functools
+import inspect
 import types
 from collections.abc import Mapping
 from typing import Any
@@ -247,7 +249,7 @@ def _read_object(config: dict[str, Any], name: str, inner: Any) -> Any:
         return cls  # a function of the user's in the place of a class
     if not isinstance(inner, dict):
         raise FileFormatError(f'the file describes "{name}" by {inner!r}; expected a dict')
-    made = cls.from_config(dict(inner))  # type: ignore[attr-defined]
+    made = cls.from_config(_without_defaults(cls, inner))  # type: ignore[attr-defined]
     build = config.get("build_config")
     if build and hasattr(made, "build_from_config") and not made.built:
         made.build_from_config(build)
@@ -257,6 +259,48 @@ def _read_object(config: dict[str, Any], name: str, inner: Any) -> Any:
     if shared is not None and number is not None:
         shared.read[number] = made
     return made
+
+
+# Options of Keras that mean nothing while the option that they belong to is off.
+_INERT = {
+    "ema_momentum",
+    "renorm_momentum",
+    "renorm_clipping",
+    "ragged",
+    "sparse",
+    "implementation",
+}
+
+
+def _without_defaults(cls: type, config: dict[str, Any]) -> dict[str, Any]:
+    """The configuration without options that are off and that the class does not have."""
+    if not registry.is_built_in(cls):
+        return dict(config)
+    known = _parameters(cls)
+    if known is None:
+        return dict(config)
+    return {
+        key: value
+        for key, value in config.items()
+        if key in known or not (value is None or value is False or key in _INERT)
+    }
+
+
+@functools.lru_cache
+def _parameters(cls: type) -> frozenset[str] | None:
+    """The names of a constructor's parameters, with those that it hands on to its bases."""
+    names: set[str] = set()
+    for base in cls.__mro__:
+        init = base.__dict__.get("__init__")
+        if not isinstance(init, types.FunctionType):
+            continue
+        parameters = inspect.signature(init).parameters.values()
+        if any(p.kind is p.VAR_POSITIONAL for p in parameters):
+            return None
+        names.update(p.name for p in parameters if p.kind is not p.VAR_KEYWORD)
+        if not any(p.kind is p.VAR_KEYWORD for p in parameters):
+            break
+    return frozenset(names)
 
 
 def class_named(name: str, module: Any = None, registered: Any = None) -> Any:
@@ -284,6 +328,9 @@ def class_named(name: str, module: Any = None, registered: Any = None) -> Any:
     )
 
 
+_ALIASES = {"Model": "Functional"}  # what Keras 2 calls a functional model
+
+
 def built_in_named(name: str, module: Any = None) -> Any:
     """A class of tensorcore by its Keras module and name; None if there is none.
 
@@ -293,6 +340,7 @@ def built_in_named(name: str, module: Any = None) -> Any:
     found = BUILT_IN.get((str(module), name))
     if found is not None:
         return found
+    name = _ALIASES.get(name, name)
     fitting = [cls for (_, known), cls in BUILT_IN.items() if known == name]
     if module is None:
         return fitting[0] if len(fitting) == 1 else None

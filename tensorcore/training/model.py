@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,7 +13,7 @@ from tensorcore.layers.inputs import InputLayer
 from tensorcore.layers.structure import map_structure
 from tensorcore.metrics import Mean, Metric
 from tensorcore.ops.creation import zeros
-from tensorcore.saving.objects import deserialize_keras_object
+from tensorcore.saving.objects import deserialize_keras_object, serialize_keras_object
 from tensorcore.training import batches as data
 from tensorcore.training import loop
 from tensorcore.training.compile import Compiled
@@ -207,6 +208,31 @@ class Model(Layer, keras_module="keras"):
         from tensorcore.training.summary import print_summary
 
         print_summary(self, line_length, positions, print_fn, expand_nested, show_trainable)
+
+    # Files
+    # ----------------------------------------------------------------------------------------
+
+    def save(self, filepath: Any, overwrite: bool = True, include_optimizer: bool = True) -> None:
+        """Write the model to a ".keras" file: see `saving.models.save_model`."""
+        from tensorcore.saving.models import save_model
+
+        save_model(self, filepath, overwrite, include_optimizer)
+
+    def save_weights(self, filepath: Any, overwrite: bool = True) -> None:
+        """Write the weights to a ".weights.h5" or ".safetensors" file."""
+        from tensorcore.saving.models import save_weights
+
+        save_weights(self, filepath, overwrite)
+
+    def load_weights(self, filepath: Any, skip_mismatch: bool = False, **options: Any) -> None:
+        """Read weights from a file: see `saving.models.load_weights`."""
+        from tensorcore.saving.models import load_weights
+
+        load_weights(self, filepath, skip_mismatch, **options)
+
+    def to_json(self, **options: Any) -> str:
+        """The model's description as JSON, without weights; `options` as for `json.dumps`."""
+        return json.dumps(serialize_keras_object(self), **options)
 
     # Compiling
     # ----------------------------------------------------------------------------------------
