@@ -17,6 +17,7 @@ from tensorcore.keras import (
     models,
     optimizers,
     regularizers,
+    saving,
     utils,
 )
 from tensorcore.layers import Input, Layer
@@ -48,5 +49,6 @@ __all__ = [
     "models",
     "optimizers",
     "regularizers",
+    "saving",
     "utils",
 ]

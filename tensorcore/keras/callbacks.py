@@ -6,6 +6,7 @@ from tensorcore.training import (
     EarlyStopping,
     History,
     LambdaCallback,
+    ModelCheckpoint,
     TerminateOnNaN,
 )
 
@@ -15,5 +16,6 @@ __all__ = [
     "EarlyStopping",
     "History",
     "LambdaCallback",
+    "ModelCheckpoint",
     "TerminateOnNaN",
 ]

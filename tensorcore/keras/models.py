@@ -1,5 +1,14 @@
-"""`keras.models`: Sequential and Model."""
+"""`keras.models`: Sequential and Model, loading and cloning."""
 
-from tensorcore.training import Model, Sequential
+from tensorcore.saving.models import load_model, save_model
+from tensorcore.training import Functional, Model, Sequential, clone_model, model_from_json
 
-__all__ = ["Model", "Sequential"]
+__all__ = [
+    "Functional",
+    "Model",
+    "Sequential",
+    "clone_model",
+    "load_model",
+    "model_from_json",
+    "save_model",
+]

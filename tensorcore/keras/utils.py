@@ -1,5 +1,21 @@
 """`keras.utils`."""
 
+from tensorcore.saving.objects import deserialize_keras_object, serialize_keras_object
+from tensorcore.saving.registry import (
+    CustomObjectScope,
+    custom_object_scope,
+    get_custom_objects,
+    register_keras_serializable,
+)
 from tensorcore.training.utils import set_random_seed, to_categorical
 
-__all__ = ["set_random_seed", "to_categorical"]
+__all__ = [
+    "CustomObjectScope",
+    "custom_object_scope",
+    "deserialize_keras_object",
+    "get_custom_objects",
+    "register_keras_serializable",
+    "serialize_keras_object",
+    "set_random_seed",
+    "to_categorical",
+]

@@ -67,6 +67,10 @@ def _checked_shape(layer: str, shape: Any) -> tuple[Any, ...]:
     return sizes
 
 
+# Attributes that hold layers or variables which do not become parts of the layer by that.
+_NOT_PARTS = {"_own_trainable", "_own_fixed", "_kept_trainable", "_losses", "_inbound_nodes"}
+
+
 class Layer(Configurable, keras_module="keras.layers"):
     """A part of a model: weights, and a function of tensors that uses them.
 
@@ -307,8 +311,8 @@ class Layer(Configurable, keras_module="keras.layers"):
     def _scan(self) -> list[Layer]:
         """The layers in attributes; variables in attributes are taken over on the way."""
         found: dict[int, Layer] = {}
-        for value in list(self.__dict__.values()):
-            if type(value) in _WITHOUT_PARTS:
+        for name, value in list(self.__dict__.items()):
+            if type(value) in _WITHOUT_PARTS or name in _NOT_PARTS:
                 continue
             if isinstance(value, (list, tuple, dict, Layer, Variable)):
                 for leaf in leaves(value):

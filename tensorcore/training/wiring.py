@@ -175,6 +175,10 @@ class _Wires:
         """The symbols that `input_layers` or `output_layers` name, in their structure."""
         if isinstance(places, dict):
             return {key: self.symbols(value) for key, value in places.items()}
+        if not isinstance(places, (list, tuple)) or not places:
+            raise FileFormatError(
+                f"the file describes a functional model wrongly: {places!r} names no output"
+            )
         if len(places) == 3 and isinstance(places[0], str):
             name, call, index = places
             return self._results[name, call][index]

@@ -1,0 +1,686 @@
+"""Models as files: there and back, atomic, and safe against files made by an attacker."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import pickle
+import signal
+import struct
+import subprocess
+import sys
+import time
+import zipfile
+
+import h5py
+import numpy as np
+import pytest
+
+import tensorcore as tc
+from tensorcore import keras
+from tensorcore.errors import FileFormatError, InvalidArgumentError, TrainingError
+from tensorcore.keras import layers
+from tensorcore.saving import safetensors
+from tensorcore.saving.archive import MAX_JSON_DEPTH, parse_json
+from tensorcore.saving.models import WEIGHTS
+
+
+@pytest.fixture(autouse=True)
+def _names():
+    keras.backend.clear_session()
+
+
+X = np.linspace(-1, 1, 24, dtype=np.float32).reshape(6, 4)
+Y = X.sum(axis=1, keepdims=True)
+
+
+def small():
+    model = keras.Sequential(
+        [
+            keras.Input((4,)),
+            layers.Dense(5, activation="tanh"),
+            layers.Dropout(0.5),
+            layers.Dense(1),
+        ]
+    )
+    model.compile("adam", "mse", metrics=["mae"])
+    return model
+
+
+def functional():
+    a, b = keras.Input((4,), name="a"), keras.Input((4,), name="b")
+    shared = layers.Dense(3, activation="relu")
+    inner = keras.Sequential([layers.Dense(2, input_shape=(3,))])
+    model = keras.Model([a, b], inner(shared(a) * 2.0 + shared(b)))
+    model.compile(keras.optimizers.SGD(0.1, momentum=0.9), "mse")
+    return model
+
+
+@keras.saving.register_keras_serializable("tests")
+class Own(keras.Model):
+    """A subclassed model with layers in a list and a dict."""
+
+    def __init__(self, units=3, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+        self.first = layers.Dense(units)
+        self.blocks = [layers.Dense(units), layers.Dense(units, use_bias=False)]
+        self.heads = {"b": layers.Dense(1), "a": layers.Dense(1)}
+
+    def call(self, x):
+        x = self.first(x)
+        for block in self.blocks:
+            x = block(x)
+        return self.heads["b"](x) + self.heads["a"](x)
+
+    def get_config(self):
+        return {"units": self.units}
+
+
+def trained(model, x=X, y=Y):
+    model.fit(x, y, epochs=2, batch_size=3, verbose=0)
+    return model
+
+
+def assert_equal_models(first, second, x=X):
+    np.testing.assert_array_equal(first(x).numpy(), second(x).numpy())
+    ours, theirs = first.optimizer, second.optimizer
+    assert json.dumps(ours.get_config()) == json.dumps(theirs.get_config())
+    for mine, other in zip(ours.variables, theirs.variables, strict=True):
+        np.testing.assert_array_equal(mine.numpy(), other.numpy())
+
+
+# There and back -----------------------------------------------------------------------------------
+
+
+def test_a_model_and_its_optimizer(device, tmp_path):
+    model = trained(small())
+    model.save(tmp_path / "m.keras")
+    twin = keras.models.load_model(tmp_path / "m.keras")
+    assert_equal_models(model, twin)
+    tc.random.set_seed(5)
+    expected = model.fit(X, Y, epochs=2, batch_size=3, shuffle=False, verbose=0).history
+    tc.random.set_seed(5)
+    assert twin.fit(X, Y, epochs=2, batch_size=3, shuffle=False, verbose=0).history == expected
+
+
+def test_a_functional_model(tmp_path):
+    model = trained(functional(), [X, X[::-1]])
+    model.save(tmp_path / "m.keras")
+    twin = keras.models.load_model(tmp_path / "m.keras")
+    assert_equal_models(model, twin, [X, X])
+    assert [layer.name for layer in twin.layers] == [layer.name for layer in model.layers]
+
+
+def test_a_subclassed_model(tmp_path):
+    model = Own()
+    model.compile("adam", "mse")
+    trained(model).save(tmp_path / "m.keras")
+    assert_equal_models(model, keras.models.load_model(tmp_path / "m.keras"))
+    with h5py.File(io.BytesIO(zipfile.ZipFile(tmp_path / "m.keras").read(WEIGHTS))) as file:
+        assert sorted(file) == ["blocks", "first", "heads", "optimizer", "vars"]
+        assert sorted(file["blocks"]) == ["dense", "dense_1"]
+        assert file["heads/dense/vars/0"].shape == (3, 1)
+        assert file["first/vars"].attrs["name"] == "dense"
+
+
+def test_a_schedule_and_options_of_the_optimizer(tmp_path):
+    model = small()
+    schedule = keras.optimizers.schedules.ExponentialDecay(0.1, 5, 0.5)
+    model.compile(keras.optimizers.Adam(schedule, clipnorm=2.0), "mse")
+    trained(model).save(tmp_path / "m.keras")
+    assert_equal_models(model, keras.models.load_model(tmp_path / "m.keras"))
+
+
+def test_without_compiling_and_to_a_file_object():
+    model = trained(small())
+    file = io.BytesIO()
+    keras.saving.save_model(model, file)
+    twin = keras.saving.load_model(file, compile=False)
+    assert not twin.compiled
+    np.testing.assert_array_equal(twin(X).numpy(), model(X).numpy())
+
+
+def test_custom_layers_by_name(tmp_path):
+    class Half(layers.Layer):
+        def call(self, x):
+            return x * 0.5
+
+    keras.Sequential([keras.Input((4,)), Half()]).save(tmp_path / "m.keras")
+    with pytest.raises(FileFormatError, match='the class "Half"'):
+        keras.models.load_model(tmp_path / "m.keras")
+    twin = keras.models.load_model(tmp_path / "m.keras", custom_objects={"Half": Half})
+    np.testing.assert_array_equal(twin(X).numpy(), X / 2)
+
+
+@pytest.mark.parametrize("ending", [".weights.h5", ".safetensors"])
+def test_weights_alone(tmp_path, ending, device):
+    model, twin = trained(small()), small()
+    model.save_weights(tmp_path / f"w{ending}")
+    twin.load_weights(tmp_path / f"w{ending}")
+    np.testing.assert_array_equal(twin(X).numpy(), model(X).numpy())
+
+
+def test_weights_of_a_whole_model_file(tmp_path):
+    model, twin = trained(small()), small()
+    model.save(tmp_path / "m.keras")
+    twin.load_weights(tmp_path / "m.keras")
+    np.testing.assert_array_equal(twin(X).numpy(), model(X).numpy())
+
+
+def test_safetensors_of_the_library_itself(tmp_path):
+    from safetensors.numpy import load_file
+
+    model = trained(small())
+    model.save_weights(tmp_path / "w.safetensors")
+    arrays = load_file(tmp_path / "w.safetensors")
+    assert sorted(arrays)[:2] == ["layers/dense/bias", "layers/dense/kernel"]
+    np.testing.assert_array_equal(arrays["layers/dense/kernel"], model.get_weights()[0])
+
+
+def test_json_and_clones():
+    model = functional()
+    twin = keras.models.model_from_json(model.to_json())
+    assert json.loads(twin.to_json())["config"] == json.loads(model.to_json())["config"]
+    clone = keras.models.clone_model(model)
+    assert [w.shape for w in clone.weights] == [w.shape for w in model.weights]
+    assert not np.array_equal(clone.get_weights()[0], model.get_weights()[0])
+
+    def wider(layer):
+        config = layer.get_config()
+        if isinstance(layer, layers.Dense):
+            config["units"] *= 2
+        return type(layer).from_config(config)
+
+    sequential = keras.models.clone_model(small(), clone_function=wider)
+    assert sequential.output_shape == (None, 2)
+
+
+# What the user gets wrong -------------------------------------------------------------------------
+
+
+def test_wrong_names_of_files(tmp_path):
+    with pytest.raises(InvalidArgumentError, match=r'must end in "\.keras", received'):
+        small().save(tmp_path / "m.h5")
+    with pytest.raises(
+        InvalidArgumentError, match=r'must end in "\.weights\.h5" or "\.safetensors"'
+    ):
+        small().save_weights(tmp_path / "m.h5")
+    (tmp_path / "m.keras").write_bytes(b"x")
+    with pytest.raises(InvalidArgumentError, match="is there already"):
+        small().save(tmp_path / "m.keras", overwrite=False)
+
+
+def test_models_without_weights(tmp_path):
+    model = keras.Sequential([layers.Dense(1)])
+    with pytest.warns(UserWarning, match="has no weights yet"):
+        model.save(tmp_path / "m.keras")
+    with pytest.raises(TrainingError, match="call it on data"):
+        model.save_weights(tmp_path / "m.weights.h5")
+
+
+def test_weights_of_another_model(tmp_path):
+    trained(small()).save_weights(tmp_path / "w.weights.h5")
+    other = keras.Sequential([keras.Input((4,)), layers.Dense(2), layers.Dense(1)])
+    before = other.get_weights()
+    with pytest.raises(FileFormatError, match=r"has shape \(4, 5\); the model expects \(4, 2\)"):
+        other.load_weights(tmp_path / "w.weights.h5")
+    for kept, array in zip(other.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(kept, array)
+    with pytest.warns(UserWarning, match="load_weights leaves out"):
+        other.load_weights(tmp_path / "w.weights.h5", skip_mismatch=True)
+    more = keras.Sequential([keras.Input((4,)), *(layers.Dense(n) for n in (5, 1, 1))])
+    with pytest.raises(FileFormatError, match='but the file has 0 in "layers/dense_2/vars"'):
+        more.load_weights(tmp_path / "w.weights.h5")
+
+
+def test_folders_and_missing_files(tmp_path):
+    with pytest.raises(FileFormatError, match="SavedModel of TensorFlow cannot be read"):
+        keras.models.load_model(tmp_path)
+    with pytest.raises(FileNotFoundError):
+        keras.models.load_model(tmp_path / "nothing.keras")
+
+
+# Hostile files ------------------------------------------------------------------------------------
+
+
+def members(path):
+    with zipfile.ZipFile(path) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+@pytest.fixture
+def saved(tmp_path):
+    trained(small()).save(tmp_path / "m.keras")
+    return tmp_path / "m.keras"
+
+
+def rewritten(path, change, **options):
+    """The file with its members changed by `change(members)`."""
+    parts = members(path)
+    change(parts)
+    with zipfile.ZipFile(path, "w", **options) as archive:
+        for name, data in parts.items():
+            archive.writestr(name, data)
+    return path
+
+
+def with_config(path, change):
+    def replace(parts):
+        config = json.loads(parts["config.json"])
+        change(config)
+        parts["config.json"] = json.dumps(config).encode()
+
+    return rewritten(path, replace)
+
+
+def with_weights(path, change):
+    def replace(parts):
+        file = io.BytesIO(parts[WEIGHTS])
+        with h5py.File(file, "r+") as weights:
+            change(weights)
+        parts[WEIGHTS] = file.getvalue()
+
+    return rewritten(path, replace)
+
+
+def refused(path, words, **options):
+    with pytest.raises(FileFormatError, match=words):
+        keras.models.load_model(path, **options)
+
+
+def first_layer(config):
+    return config["config"]["layers"][1]
+
+
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [
+        # CVE-2025-1550: any function of any module
+        ({"module": "os", "class_name": "function", "config": "system"}, 'function "system"'),
+        # CVE-2025-8747: functions of Keras that read the network or the disk
+        (
+            {"module": "keras.utils", "class_name": "function", "config": "get_file"},
+            'function "get_file"',
+        ),
+        # CVE-2025-9906: a file that changes settings
+        (
+            {
+                "module": "keras.config",
+                "class_name": "function",
+                "config": "enable_unsafe_deserialization",
+            },
+            "enable_unsafe_deserialization",
+        ),
+        # CVE-2024-3660: code of a lambda
+        (
+            {"module": "builtins", "class_name": "__lambda__", "config": {"value": "4wEAAAA="}},
+            "never loaded",
+        ),
+        ({"class_name": "__lambda__", "config": {"value": "4wEAAAA="}}, "__lambda__"),
+    ],
+)
+def test_functions_in_a_description(saved, entry, words, monkeypatch):
+    monkeypatch.setattr(os, "system", lambda *_: pytest.fail("the file ran a command"))
+    with_config(saved, lambda c: first_layer(c)["config"].update(activation=entry))
+    refused(saved, words)
+    refused(saved, words, safe_mode=False)
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        ("subprocess", "Popen"),
+        ("keras.layers", "TorchModuleWrapper"),  # CVE-2025-49655
+        ("keras.layers", "TFSMLayer"),  # CVE-2026-1462
+        ("tests.test_saving", "X"),
+        (None, "Popen"),
+    ],
+)
+def test_classes_in_a_description(saved, module, name):
+    with_config(saved, lambda c: first_layer(c).update(module=module, class_name=name))
+    refused(saved, f'the class "{name}"')
+
+
+def test_a_lambda_layer_has_no_code(saved):
+    body = {"class_name": "__lambda__", "config": {"value": "4wAAAA==", "defaults": None}}
+    lambda_layer = {
+        "module": "keras.layers",
+        "class_name": "Lambda",
+        "config": {"name": "l", "function": body},
+        "registered_name": None,
+    }
+    with_config(saved, lambda c: c["config"]["layers"].append(lambda_layer))
+    refused(saved, r"never loaded|the class .Lambda.")
+
+
+def test_a_file_is_no_model(saved):
+    optimizer = {"module": "keras.optimizers", "class_name": "Adam", "config": {}}
+    rewritten(saved, lambda p: p.update({"config.json": json.dumps(optimizer).encode()}))
+    refused(saved, "holds Adam, which is no model")
+    rewritten(saved, lambda p: p.update({"config.json": b"[]"}))
+    refused(saved, "describes no model")
+    rewritten(saved, lambda p: p.update({"config.json": b'{"a": '}))
+    refused(saved, "is no JSON")
+
+
+def test_deep_and_nonsensical_descriptions(saved):
+    for depth in (MAX_JSON_DEPTH + 1, 100_000):
+        with pytest.raises(FileFormatError, match=r"nested more than|is no JSON"):
+            parse_json("[" * depth + "]" * depth, "it")
+    with_config(saved, lambda c: first_layer(c)["config"].update(units="many"))
+    refused(saved, "the model cannot be made as the file describes it")
+    with_config(saved, lambda c: c["config"].pop("layers"))
+    refused(saved, "the model cannot be made as the file describes it")
+
+
+def test_functional_descriptions_that_make_no_sense(tmp_path):
+    path = tmp_path / "m.keras"
+    trained(functional(), [X, X]).save(path)
+    before = path.read_bytes()
+
+    def wait_for_itself(config):
+        for layer in config["config"]["layers"]:
+            for call in layer["inbound_nodes"]:
+                call["args"] = [{"class_name": "__keras_tensor__", "config": {}}]
+                call["args"][0]["config"]["keras_history"] = [layer["name"], 0, 0]
+
+    with_config(path, wait_for_itself)
+    refused(path, "wait for each other")
+    path.write_bytes(before)
+    with_config(path, lambda c: c["config"].update(output_layers=["nobody", 0, 0]))
+    refused(path, "describes a functional model wrongly")
+    path.write_bytes(before)
+    with_config(path, lambda c: c["config"].update(output_layers="abc"))
+    refused(path, "describes a functional model wrongly")
+
+
+@pytest.mark.parametrize("name", ["../evil", "/etc/evil", "a/../../b", "C:\\evil", "\\\\x"])
+def test_members_that_point_elsewhere(saved, name):
+    rewritten(saved, lambda parts: parts.update({name: b"x"}))
+    refused(saved, "points out of the archive")
+    assert not (saved.parent.parent / "evil").exists()
+
+
+def test_other_zip_attacks(saved):
+    before = saved.read_bytes()
+
+    def with_member(info, data=b"x"):
+        saved.write_bytes(before)
+        with zipfile.ZipFile(saved, "a") as archive:
+            archive.writestr(info, data)
+
+    link = zipfile.ZipInfo("assets/link")
+    link.external_attr = 0o120777 << 16
+    with_member(link, b"/etc/passwd")
+    refused(saved, "is a symbolic link")
+    with pytest.warns(UserWarning, match="Duplicate name"):
+        with_member("config.json")
+    refused(saved, "two members have the same name")
+    bomb = zipfile.ZipInfo("bomb")
+    bomb.compress_type = zipfile.ZIP_DEFLATED
+    with_member(bomb, bytes(40_000_000))
+    refused(saved, "much larger than the file")
+    data = bytearray(before)
+    place = data.index(b"config.json") - 30
+    struct.pack_into("<H", data, place + 6, 1)
+    central = data.rindex(b"config.json") - 46
+    struct.pack_into("<H", data, central + 8, 1)
+    saved.write_bytes(data)
+    refused(saved, "is encrypted")
+
+
+def test_too_many_members(saved):
+    rewritten(saved, lambda parts: parts.update({f"assets/{i}": b"" for i in range(10_001)}))
+    refused(saved, "it has 10004 members")
+
+
+def test_damage_is_noticed(saved):
+    before = saved.read_bytes()
+    for cut in (0, 10, len(before) // 2, len(before) - 1):
+        saved.write_bytes(before[:cut])
+        refused(saved, "damaged")
+    data = bytearray(before)
+    data[data.index(b"\x89HDF") + 1000] ^= 0xFF
+    saved.write_bytes(data)
+    refused(saved, "damaged")
+    saved.write_bytes(before)
+    rewritten(saved, lambda parts: parts.pop(WEIGHTS))
+    refused(saved, f'has no member "{WEIGHTS}"')
+
+
+def test_links_in_hdf5(saved, tmp_path):
+    """CVE-2026-1669: arrays that lie in other files."""
+    secret = tmp_path / "secret.h5"
+    with h5py.File(secret, "w") as file:
+        file["0"] = np.zeros((4, 5), np.float32)
+    before = saved.read_bytes()
+    kernel = "layers/dense/vars/0"
+
+    def replace(make):
+        def change(file):
+            del file[kernel]
+            make(file)
+
+        saved.write_bytes(before)
+        with_weights(saved, change)
+
+    replace(lambda f: f.__setitem__(kernel, h5py.ExternalLink(str(secret), "/0")))
+    refused(saved, "is a link to another place or file")
+    replace(lambda f: f.__setitem__(kernel, h5py.SoftLink("/layers/dense_1/vars/0")))
+    refused(saved, "is a link to another place or file")
+    raw = tmp_path / "raw.bin"
+    raw.write_bytes(bytes(80))
+    replace(lambda f: f.create_dataset(kernel, (4, 5), "f4", external=[(str(raw), 0, 80)]))
+    refused(saved, "its values lie in other files")
+    layout = h5py.VirtualLayout((4, 5), "f4")
+    layout[:] = h5py.VirtualSource(str(secret), "0", (4, 5))
+    replace(lambda f: f.create_virtual_dataset(kernel, layout))
+    refused(saved, "its values lie in other files")
+
+
+def test_arrays_that_are_not_what_the_model_expects(saved):
+    """CVE-2026-0897: a shape that no memory can hold."""
+    before = saved.read_bytes()
+
+    def replace(**options):
+        def change(file):
+            del file["layers/dense/vars/0"]
+            file.create_dataset("layers/dense/vars/0", **options)
+
+        saved.write_bytes(before)
+        with_weights(saved, change)
+
+    replace(shape=(2**40, 2**10), dtype="f4", chunks=(1024, 1024))
+    refused(saved, r"has shape \(1099511627776, 1024\); the model expects \(4, 5\)")
+    replace(data=np.full((4, 5), "x", dtype=h5py.string_dtype()))
+    refused(saved, "is no number")
+    replace(shape=(4, 5), dtype=h5py.ref_dtype)
+    refused(saved, "is no number")
+    replace(data=np.zeros((4, 5), np.float32), compression="lzf")
+    refused(saved, "a filter that is not built in")
+    saved.write_bytes(before)
+    with_weights(saved, lambda f: f.pop("layers/dense"))
+    refused(saved, 'but the file has 0 in "layers/dense/vars"')
+
+
+def test_no_pickle_anywhere(saved, tmp_path):
+    bait = tmp_path / "bait"
+    evil = pickle.dumps(Evil(str(bait)))
+    (tmp_path / "m2.keras").write_bytes(evil)
+    refused(tmp_path / "m2.keras", "is no .keras file")
+    with pytest.raises(FileFormatError, match="no safetensors file"):
+        small().load_weights(tmp_path / "m2.keras")
+    assert not bait.exists()
+
+
+class Evil:
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (self.path,)
+
+
+def header(entries, data=b"", length=None):
+    text = json.dumps(entries).encode()
+    return struct.pack("<Q", len(text) if length is None else length) + text + data
+
+
+def entry(shape, start, end, dtype="F32"):
+    return {"dtype": dtype, "shape": shape, "data_offsets": [start, end]}
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"", "no safetensors file"),
+        (header({}, length=2**60), "no safetensors file"),
+        (header([1]), "no JSON object"),
+        (header({"a": entry([2], 0, 8)}, b"1234"), "the arrays take 8 bytes"),
+        (header({"a": entry([2], 0, 4)}, b"1234"), "its bytes do not fit its shape"),
+        (header({"a": entry([2**62, 4], 0, 0)}), "its bytes do not fit its shape"),
+        (header({"a": entry([-1], 0, 4)}, b"1234"), "whole numbers from 0 on"),
+        (header({"a": entry([1], 0, 4), "b": entry([1], 0, 4)}, b"1234"), "overlaps another"),
+        (header({"a": entry([1], 4, 8)}, bytes(8)), "leaves a hole"),
+        (header({"a": entry([1], 0, 4, "Q")}, bytes(4)), "the dtype 'Q' is unknown"),
+        (header({"a": {"dtype": "F32"}}), "needs dtype, shape and data_offsets"),
+        (header({"a": entry([True], 0, 4)}, bytes(4)), "whole numbers"),
+    ],
+)
+def test_hostile_safetensors(data, words):
+    with pytest.raises(FileFormatError, match=words):
+        safetensors.read(io.BytesIO(data), "it")
+
+
+def test_safetensors_checksum():
+    file = io.BytesIO()
+    safetensors.write(file, {"a": np.arange(3.0), "b": np.ones(2, tc.bfloat16)})
+    assert safetensors.read(file, "it")["b"].dtype == tc.bfloat16
+    file.getbuffer()[-1] ^= 1
+    with pytest.raises(FileFormatError, match='the array "b" is damaged'):
+        safetensors.read(file, "it")
+
+
+# Atomic -------------------------------------------------------------------------------------------
+
+
+def test_an_error_while_writing_keeps_the_old_file(saved, monkeypatch):
+    before = saved.read_bytes()
+    model = small()
+    monkeypatch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError("disk full")))
+    with pytest.raises(OSError, match="disk full"):
+        model.save(saved)
+    assert saved.read_bytes() == before
+    assert [p.name for p in saved.parent.iterdir()] == ["m.keras"]
+
+
+WRITER = """
+import sys
+import numpy as np
+from tensorcore import keras
+path = sys.argv[1]
+model = keras.Sequential([keras.Input((64,)), keras.layers.Dense(512), keras.layers.Dense(512)])
+number = 0
+while True:
+    model.set_weights([np.full(w.shape, number, np.float32) for w in model.get_weights()])
+    model.save(path)
+    print(number, flush=True)
+    number += 1
+"""
+
+
+def test_killed_at_any_moment_the_file_loads(tmp_path, rng):
+    """SIGKILL at random moments of writing; TENSORCORE_KILLS sets how often."""
+    path = tmp_path / "m.keras"
+    environment = {**os.environ, "TENSORCORE_DEVICE": "cpu"}
+    times = int(os.environ.get("TENSORCORE_KILLS", "3"))
+    for _ in range(times):
+        process = subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(path)],
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environment,
+        )
+        process.stdout.readline()  # one save is complete
+        time.sleep(rng.uniform(0, 0.05))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+        model = keras.models.load_model(path)
+        values = np.unique(np.concatenate([w.ravel() for w in model.get_weights()]))
+        assert len(values) == 1, "weights of two saves are mixed"
+
+
+# ModelCheckpoint ----------------------------------------------------------------------------------
+
+
+def test_checkpoints_are_named_after_epoch_and_metrics(tmp_path, capsys):
+    model = small()
+    callback = keras.callbacks.ModelCheckpoint(
+        tmp_path / "{epoch:02d}-{val_loss:.2f}.keras", verbose=1
+    )
+    history = model.fit(
+        X, Y, validation_data=(X, Y), epochs=2, callbacks=[callback], verbose=0
+    ).history
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == [f"{i + 1:02d}-{loss:.2f}.keras" for i, loss in enumerate(history["val_loss"])]
+    assert f"Epoch 1: saving model to {tmp_path / names[0]}" in capsys.readouterr().out
+
+
+def test_only_the_best_is_kept(tmp_path, capsys):
+    path = tmp_path / "best.weights.h5"
+    callback = keras.callbacks.ModelCheckpoint(
+        path, monitor="loss", save_best_only=True, save_weights_only=True, verbose=1
+    )
+    model = small()
+    callback.set_model(model)
+    best = []
+    for epoch, loss in enumerate([3.0, 2.0, 2.5, 1.0]):
+        model.set_weights([np.full(w.shape, loss, np.float32) for w in model.get_weights()])
+        callback.on_epoch_begin(epoch)
+        callback.on_epoch_end(epoch, {"loss": loss})
+        twin = small()
+        twin.load_weights(path)
+        best.append(float(twin.get_weights()[0][0, 0]))
+    assert best == [3.0, 2.0, 2.0, 1.0]
+    said = capsys.readouterr().out
+    assert f"Epoch 2: loss improved from 3.00000 to 2.00000, saving model to {path}" in said
+    assert "Epoch 3: loss did not improve from 2.00000" in said
+
+
+def test_accuracy_rises():
+    callback = keras.callbacks.ModelCheckpoint("x.keras", monitor="val_accuracy")
+    assert callback._is_better(0.9, 0.8)
+    assert not keras.callbacks.ModelCheckpoint("x.keras")._is_better(0.9, 0.8)
+
+
+def test_checkpoints_by_batches(tmp_path):
+    callback = keras.callbacks.ModelCheckpoint(tmp_path / "{epoch}-{batch}.keras", save_freq=2)
+    small().fit(X, Y, batch_size=2, epochs=2, callbacks=[callback], verbose=0)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["1-2.keras", "2-1.keras", "2-3.keras"]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"filepath": "m.h5"}, r"filepath must end in \.keras, received 'm\.h5'"),
+        ({"filepath": "m.h5", "save_weights_only": True}, "with save_weights_only=True"),
+        ({"filepath": "m.keras", "mode": "best"}, 'mode must be "auto"'),
+        ({"filepath": "m.keras", "save_freq": 0}, "save_freq must be"),
+    ],
+)
+def test_wrong_options_of_checkpoints(options, words):
+    with pytest.raises(InvalidArgumentError, match=words):
+        keras.callbacks.ModelCheckpoint(**options)
+
+
+def test_missing_metrics_of_checkpoints(tmp_path):
+    model = small()
+    best = keras.callbacks.ModelCheckpoint(tmp_path / "m.keras", save_best_only=True)
+    with pytest.raises(InvalidArgumentError, match=r'no metric "val_loss".*validation_data'):
+        model.fit(X, Y, callbacks=[best], verbose=0)
+    named = keras.callbacks.ModelCheckpoint(tmp_path / "{val_acc}.keras")
+    with pytest.raises(InvalidArgumentError, match="names 'val_acc'"):
+        model.fit(X, Y, callbacks=[named], verbose=0)
