@@ -497,6 +497,7 @@ _LATE = (
     "metrics",
     "optimizers",
     "regularizers",
+    "tf",
     "training",
 )
 

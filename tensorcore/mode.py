@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Any
 
 
@@ -33,6 +34,27 @@ class _Mode(threading.local):
 
 
 mode = _Mode()
+
+
+class _Dialect:
+    """How another framework's programs want tensors to meet and to be shown.
+
+    Empty here; importing `tensorcore.tf` fills it in for the whole process, see `tf/dialect.py`.
+
+    Attributes:
+        judge: (op, values, wanted dtype) -> the dtype in which they meet; raises if they must not.
+        host_dtype: (op, value, operands) -> the dtype a host array takes in this company, or None.
+        show: (tensor or variable) -> its repr.
+        text: (tensor or variable) -> its str.
+    """
+
+    judge: Callable[..., Any] | None = None
+    host_dtype: Callable[..., Any] | None = None
+    show: Callable[[Any], str] | None = None
+    text: Callable[[Any], str] | None = None
+
+
+dialect = _Dialect()
 
 
 class outside:

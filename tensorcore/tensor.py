@@ -15,6 +15,7 @@ from tensorcore import dtypes
 from tensorcore.device import CPU, Device, default_device, device_of, is_array, to_numpy
 from tensorcore.device import device as device_named
 from tensorcore.errors import ArgumentTypeError, DTypeError, InvalidArgumentError
+from tensorcore.mode import dialect
 from tensorcore.operators import Operators
 
 _serials = itertools.count(1)
@@ -207,10 +208,15 @@ class Tensor(Operators):
         return wrap(self.device.copy(self.data), self.device)
 
     def __repr__(self) -> str:
+        if dialect.show is not None:
+            return dialect.show(self)
         values = np.array2string(to_numpy(self.data), prefix="Tensor(", threshold=1000, edgeitems=3)
         return (
             f"Tensor({values}, shape={self.shape}, dtype={self.dtype.name}, device={self.device})"
         )
+
+    def __str__(self) -> str:
+        return repr(self) if dialect.text is None else dialect.text(self)
 
     def __format__(self, spec: str) -> str:
         # f"{loss}" and f"{loss:.3f}" show the number.

@@ -13,7 +13,7 @@ from tensorcore import dtypes
 from tensorcore.device import Device
 from tensorcore.device import device as device_named
 from tensorcore.errors import DTypeError, ShapeError, TracingError
-from tensorcore.mode import mode
+from tensorcore.mode import dialect, mode
 from tensorcore.operators import Operators
 from tensorcore.tensor import Tensor, as_tensor, next_serial, wrap
 
@@ -221,6 +221,8 @@ class Variable(Operators):
         return _restore, (*state, self.regularizer, self.constraint)
 
     def __repr__(self) -> str:
+        if dialect.show is not None:
+            return dialect.show(self)
         values = np.array2string(self._tensor.numpy(), threshold=100, edgeitems=3)
         what = f"shape={self.shape} dtype={self.dtype.name} device={self.device}"
         return f"<Variable {self.name!r} {what}>\n{values}"

@@ -6,6 +6,7 @@ Where neither can be had the GPU half is reported as not run, never as passed.
 from __future__ import annotations
 
 import os
+import sys
 
 import numpy as np
 import pytest
@@ -94,3 +95,25 @@ def _seed():
     import tensorcore as tc
 
     tc.random.set_seed(1234)
+
+
+@pytest.fixture(autouse=True)
+def _own_manners():
+    """No test has TensorFlow's manners because another one imported `tensorcore.tf`."""
+
+    def reset():
+        if "tensorcore.tf.dialect" in sys.modules:
+            sys.modules["tensorcore.tf.dialect"].use_tensorcore()
+
+    reset()
+    yield
+    reset()
+
+
+@pytest.fixture
+def tensorflow_manners(_own_manners):
+    """Strict dtypes and TensorFlow's way of printing, as for a program that imports tf."""
+    from tensorcore import tf
+
+    tf.dialect.use_tensorflow()
+    return tf

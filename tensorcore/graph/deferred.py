@@ -27,7 +27,7 @@ from tensorcore.device import device as device_named
 from tensorcore.errors import InvalidArgumentError, TracingError
 from tensorcore.graph.function import flatten, rebuild
 from tensorcore.graph.symbol import NoData, OpenSymbol, Source
-from tensorcore.ops.door import as_operand, is_number, meeting_dtype, mismatch
+from tensorcore.ops.door import as_operand, host_dtype, is_number, mismatch, wanted_dtype
 from tensorcore.ops.record import Op, Spec
 from tensorcore.ops.shapes import as_shape
 from tensorcore.tensor import Tensor, as_tensor
@@ -187,16 +187,17 @@ def defer_op(op: Op, inputs: Sequence[Any], attrs: Mapping[str, Any]) -> Any:
     device = device or default_device()
     keeps_numbers = op.takes_numbers or bool(op.promote)
     settled, specs = [], []
-    for value in inputs:
+    for index, value in enumerate(inputs):
         operand = as_operand(value)
         if not isinstance(operand, Tensor) and not (keeps_numbers and is_number(operand)):
-            value = operand = as_tensor(operand, device=device)
+            dtype = host_dtype(op, index, operand, inputs)
+            value = operand = as_tensor(operand, dtype=dtype, device=device)
         settled.append(value)
         is_tensor = isinstance(operand, Tensor)
         specs.append(Spec(operand.shape, operand.dtype) if is_tensor else operand)
     if op.promote:
         positions = range(len(specs)) if op.variadic else op.promote
-        dtype = op.compute_dtype(meeting_dtype([specs[index] for index in positions]))
+        dtype = wanted_dtype(op, [specs[index] for index in positions])
         for index in positions:
             specs[index] = Spec(getattr(specs[index], "shape", ()), dtype)
     said = op.rule(*op.grouped(specs), **attrs)

@@ -11,7 +11,15 @@ from tensorcore.device import Device, default_device
 from tensorcore.errors import TracingError
 from tensorcore.graph.symbol import NoData, OpenSymbol, Source, Symbol
 from tensorcore.mode import mode, outside
-from tensorcore.ops.door import apply, as_operand, as_scalar, is_number, meeting_dtype, mismatch
+from tensorcore.ops.door import (
+    apply,
+    as_operand,
+    as_scalar,
+    host_dtype,
+    is_number,
+    mismatch,
+    wanted_dtype,
+)
 from tensorcore.ops.record import Op
 from tensorcore.ops.transfer import astype
 from tensorcore.tensor import Tensor, as_tensor
@@ -206,7 +214,11 @@ class Graph:
         device = device or default_device()
         keeps_numbers = op.takes_numbers or bool(op.promote)
         symbols = []
-        for value in inputs:
+        for index, value in enumerate(inputs):
+            operand = as_operand(value)
+            if not (isinstance(operand, Tensor) or is_number(operand)):
+                dtype = host_dtype(op, index, operand, inputs)
+                value = as_tensor(operand, dtype=dtype, device=device)
             symbol = self.symbol_of(value, device)
             if not isinstance(symbol, Symbol) and not keeps_numbers:
                 symbol = self._constant(as_tensor(symbol, device=device))
@@ -217,7 +229,7 @@ class Graph:
         if not op.promote:
             return symbols
         positions = range(len(symbols)) if op.variadic else op.promote
-        wanted = op.compute_dtype(meeting_dtype([symbols[index] for index in positions]))
+        wanted = wanted_dtype(op, [symbols[index] for index in positions])
         for index in positions:
             value = symbols[index]
             if not isinstance(value, Symbol):

@@ -10,7 +10,7 @@ import numpy as np
 from tensorcore import dtypes
 from tensorcore.device import Device, check_range, default_device
 from tensorcore.errors import DeviceMismatchError, TensorcoreError
-from tensorcore.mode import mode
+from tensorcore.mode import dialect, mode
 from tensorcore.tensor import Tensor, as_tensor, wrap
 
 if TYPE_CHECKING:
@@ -104,8 +104,17 @@ def settle(op: Op, inputs: Sequence[Any]) -> tuple[list[Any], Device] | None:
         if type(value) is not Tensor and not (keeps_numbers and is_number(value)):
             if isinstance(value, Tensor):
                 return None
-            tensors[index] = as_tensor(value, device=device)
+            tensors[index] = as_tensor(
+                value, dtype=host_dtype(op, index, value, tensors), device=device
+            )
     return tensors, device
+
+
+def host_dtype(op: Op, index: int, value: Any, operands: Sequence[Any]) -> np.dtype | None:
+    """The dtype that an array or a list of the host takes beside these operands; None: its own."""
+    if dialect.host_dtype is None or not (op.variadic or index in op.promote):
+        return None
+    return dialect.host_dtype(op, value, operands)
 
 
 def symbol_in(inputs: Sequence[Any]) -> Any:
@@ -152,8 +161,7 @@ def common_dtype(op: Op, tensors: Sequence[Any]) -> list[Any]:
     if not op.promote:
         return arrays
     positions = range(len(tensors)) if op.variadic else op.promote
-    wanted = meeting_dtype([arrays[index] for index in positions])
-    wanted = op.compute_dtype(wanted)
+    wanted = wanted_dtype(op, [arrays[index] for index in positions])
     for index, value in enumerate(tensors):
         if type(value) is not Tensor:
             arrays[index] = as_scalar(op, index, value, wanted)
@@ -164,6 +172,12 @@ def common_dtype(op: Op, tensors: Sequence[Any]) -> list[Any]:
         ):
             arrays[index] = value.device.run(arrays[index].astype, wanted)
     return arrays
+
+
+def wanted_dtype(op: Op, values: Sequence[Any]) -> np.dtype:
+    """The dtype in which `op` computes these arrays and numbers."""
+    wanted = op.compute_dtype(meeting_dtype(values))
+    return wanted if dialect.judge is None else dialect.judge(op, values, wanted)
 
 
 def meeting_dtype(values: Sequence[Any]) -> np.dtype:
