@@ -351,7 +351,7 @@ def to_numpy(array: Any) -> Any:
 # device anyway.
 
 _range_records: dict[int, Any] = {}
-_range_messages: list[str] = []
+_range_messages: dict[str, int] = {}
 
 
 def check_range(where: Device, array: Any, low: int, high: int, message: str) -> None:
@@ -366,11 +366,19 @@ def check_range(where: Device, array: Any, low: int, high: int, message: str) ->
         smallest, largest = int(array.min()), int(array.max())
         if smallest < low or largest >= high:
             value = smallest if smallest < low else largest
-            raise OutOfRangeError(message.format(value=value, low=low, last=high - 1))
+            raise OutOfRangeError(_range_error(message, value, low, high))
         return
-    if message not in _range_messages:
-        _range_messages.append(message)
-    where.run(_check_range_on_gpu, where, array, low, high, _range_messages.index(message))
+    number = _range_messages.setdefault(message, len(_range_messages))
+    where.run(_check_range_on_gpu, where, array, low, high, number)
+
+
+# What stands for a number that is not whole where indices and labels are made of floats.
+NOT_WHOLE = -(2**31)
+
+
+def _range_error(message: str, value: int, low: int, high: int) -> str:
+    shown = "(a number that is not whole)" if value == NOT_WHOLE else value
+    return message.format(value=shown, low=low, last=high - 1)
 
 
 def _check_range_on_gpu(where: Device, array: Any, low: int, high: int, number: int) -> None:
@@ -389,4 +397,4 @@ def raise_found_errors(where: Device) -> None:
     found, number, value, low, high = (int(word) for word in record.get())
     if found:
         record.fill(0)
-        raise OutOfRangeError(_range_messages[number].format(value=value, low=low, last=high - 1))
+        raise OutOfRangeError(_range_error(list(_range_messages)[number], value, low, high))

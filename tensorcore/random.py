@@ -25,7 +25,7 @@ from tensorcore.graph.deferred import defer
 from tensorcore.mode import mode
 from tensorcore.ops import random_bits as ops
 from tensorcore.ops.arithmetic import add, multiply
-from tensorcore.ops.shapes import as_shape
+from tensorcore.ops.shapes import new_shape
 from tensorcore.ops.transfer import astype
 from tensorcore.tensor import Tensor, as_tensor
 
@@ -83,7 +83,7 @@ class Generator:
 
     def bits(self, shape: Any, *, device: str | Device | None = None) -> Tensor:
         """Uniform random uint32 words."""
-        shape = as_shape("random.bits", shape)
+        shape = new_shape("random.bits", shape)
         with _place(device):
             return ops.random_bits(*self.take(math.prod(shape)), shape=shape)
 
@@ -97,7 +97,7 @@ class Generator:
         device: str | Device | None = None,
     ) -> Tensor:
         """Uniform numbers in [low, high)."""
-        shape, kind = as_shape("random.uniform", shape), dtypes.as_dtype(dtype)
+        shape, kind = new_shape("random.uniform", shape), dtypes.as_dtype(dtype)
         words = math.prod(shape) * (2 if kind == dtypes.float64 else 1)
         with _place(device):
             values = ops.random_uniform(*self.take(words), shape=shape, dtype=kind)
@@ -113,7 +113,7 @@ class Generator:
         device: str | Device | None = None,
     ) -> Tensor:
         """Normal numbers of the given mean and standard deviation."""
-        shape = as_shape("random.normal", shape)
+        shape = new_shape("random.normal", shape)
         with _place(device):
             values = ops.random_normal(
                 *self.take(math.prod(shape) + 1), shape=shape, dtype=dtypes.as_dtype(dtype)
@@ -130,7 +130,7 @@ class Generator:
         device: str | Device | None = None,
     ) -> Tensor:
         """Normal numbers, those farther than two standard deviations from the mean drawn anew."""
-        shape, kind = as_shape("random.truncated_normal", shape), dtypes.as_dtype(dtype)
+        shape, kind = new_shape("random.truncated_normal", shape), dtypes.as_dtype(dtype)
         count = math.prod(shape)
         where = default_device() if device is None else device_named(device)
         # Values outside are skipped.  4.6 % are; the spare part makes a second round very rare.
@@ -152,7 +152,7 @@ class Generator:
         device: str | Device | None = None,
     ) -> Tensor:
         """Uniform integers from `low` to `high` - 1."""
-        shape, kind = as_shape("random.integers", shape), dtypes.as_dtype(dtype)
+        shape, kind = new_shape("random.integers", shape), dtypes.as_dtype(dtype)
         if (
             not dtypes.is_integer(kind)
             or not np.iinfo(kind).min <= low < high <= np.iinfo(kind).max + 1

@@ -14,7 +14,7 @@ import numpy as np
 from tensorcore import dtypes
 from tensorcore.device import CPU, Device, default_device, device_of, is_array, to_numpy
 from tensorcore.device import device as device_named
-from tensorcore.errors import ArgumentTypeError, DTypeError, InvalidArgumentError
+from tensorcore.errors import ArgumentTypeError, DTypeError, InvalidArgumentError, ShapeError
 from tensorcore.mode import dialect
 from tensorcore.operators import Operators
 
@@ -306,13 +306,35 @@ def _host_array(array: np.ndarray, dtype: Any = None) -> np.ndarray:
     if array.dtype not in dtypes.KIND:
         raise DTypeError(
             f"a tensor cannot hold dtype {array.dtype}; expected numbers or booleans"
-            + (
-                "; rows of different lengths have to be padded first"
-                if array.dtype == object
-                else ""
-            )
+            + _remedy_for(array)
         )
     return array
+
+
+def _remedy_for(array: np.ndarray) -> str:
+    if array.dtype.kind in "SUT":
+        return (
+            ". Give each text a number first: names, numbers = np.unique(labels, "
+            "return_inverse=True)"
+        )
+    if array.dtype == object:
+        return "; rows of different lengths have to be padded first"
+    return ""
+
+
+def _ragged(value: Any, place: str = "") -> str | None:
+    """What is wrong with nested lists that are no array: where lengths differ."""
+    lengths = [len(part) if isinstance(part, (list, tuple)) else None for part in value]
+    for number, length in enumerate(lengths):
+        if length != lengths[0]:
+            first, other = (
+                "a number" if n is None else f"{n} elements" for n in (lengths[0], length)
+            )
+            return f"{place}[0] has {first}, {place}[{number}] has {other}"
+    if not lengths or lengths[0] is None:
+        return None
+    found = (_ragged(part, f"{place}[{number}]") for number, part in enumerate(value))
+    return next((words for words in found if words), None)
 
 
 def _from_python(value: Any, dtype: Any) -> np.ndarray:
@@ -326,6 +348,12 @@ def _from_python(value: Any, dtype: Any) -> np.ndarray:
     try:
         array = np.asarray(value)
     except (ValueError, TypeError) as error:
+        words = _ragged(value) if isinstance(value, (list, tuple)) else None
+        if words is not None:
+            raise ShapeError(
+                f"cannot make a tensor of rows of different lengths: {words}. Pad the short ones, "
+                "or keep a list of tensors."
+            ) from None
         raise InvalidArgumentError(
             f"cannot make a tensor of {type(value).__name__}: {error}"
         ) from None

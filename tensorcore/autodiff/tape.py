@@ -11,10 +11,10 @@ from tensorcore.mode import mode
 from tensorcore.ops import shaping
 from tensorcore.ops.arithmetic import add
 from tensorcore.ops.complex_numbers import conj
-from tensorcore.ops.creation import ones_like, zeros_like
+from tensorcore.ops.creation import full_like, ones_like, zeros_like
 from tensorcore.ops.record import Gradient, Op
 from tensorcore.ops.transfer import astype
-from tensorcore.tensor import Tensor, next_serial, wrap
+from tensorcore.tensor import Tensor, as_tensor, next_serial, wrap
 from tensorcore.variable import Variable
 
 
@@ -198,7 +198,8 @@ class GradientTape:
         Args:
             target: a tensor, or a list of tensors whose gradients are added.
             sources: a tensor or variable, or a (nested) list, tuple or dict of them.
-            output_gradients: the gradient that arrives at each target; ones if None.
+            output_gradients: the gradient that arrives at each target: a tensor or array of its
+                shape, or a number for all elements; ones if None.
             unconnected_gradients: "none" or "zero", for sources that the target does not depend on.
 
         For a complex source z = x + iy the gradient of a real target L is dL/dx + i dL/dy, the
@@ -251,18 +252,25 @@ class GradientTape:
                     f"gradient: the target has dtype {target.dtype.name}; only floating-point "
                     f"results have gradients"
                 )
-            if given is None:
-                given = ones_like(target)
-            elif dtypes.KIND[given.dtype] == "complex":
-                given = conj(given)
-            elif tuple(given.shape) != target.shape:
-                raise ShapeError(
-                    f"gradient: output_gradients must have the target's shape {target.shape}, "
-                    f"received {given.shape}"
-                )
+            given = ones_like(target) if given is None else _arriving_at(target, given)
             serial = _serial(target)
             gradients[serial] = add(gradients[serial], given) if serial in gradients else given
         return gradients
+
+
+def _arriving_at(target: Any, given: Any) -> Any:
+    """A gradient that the user sends to a target, as it travels inside the engine."""
+    if isinstance(given, (int, float, complex)):
+        given = full_like(target, given)  # a number stands for every element
+    given = as_tensor(given, device=target.device)
+    if tuple(given.shape) != tuple(target.shape):
+        raise ShapeError(
+            f"gradient: output_gradients must have the target's shape {tuple(target.shape)}, "
+            f"received {tuple(given.shape)}"
+        )
+    if not dtypes.is_inexact(given.dtype):
+        given = astype(given, target.dtype)
+    return conj(given) if dtypes.KIND[given.dtype] == "complex" else given
 
 
 class _Paused:

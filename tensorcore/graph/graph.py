@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tensorcore.device import Device, default_device
+from tensorcore.device import Device, default_device, is_array
 from tensorcore.errors import TracingError
 from tensorcore.graph.symbol import NoData, OpenSymbol, Source, Symbol
 from tensorcore.mode import mode, outside
@@ -22,7 +22,7 @@ from tensorcore.ops.door import (
 )
 from tensorcore.ops.record import Op
 from tensorcore.ops.transfer import astype
-from tensorcore.tensor import Tensor, as_tensor
+from tensorcore.tensor import Tensor, as_tensor, wrap
 from tensorcore.variable import Variable
 
 
@@ -95,7 +95,11 @@ class Graph:
             return value
         if is_number(value):
             return value
-        return self._constant(as_tensor(value, device=device))
+        tensor = as_tensor(value, device=device)
+        if tensor is not value and is_array(value):
+            # The array may be written to later; the graph keeps what it holds now.
+            tensor = wrap(tensor.device.copy(tensor.data), tensor.device)
+        return self._constant(tensor)
 
     def _constant(self, tensor: Tensor) -> Symbol:
         data = tensor.data

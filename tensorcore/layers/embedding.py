@@ -8,9 +8,9 @@ from tensorcore import dtypes
 from tensorcore.errors import InvalidArgumentError
 from tensorcore.layers.base import Layer
 from tensorcore.layers.options import add_kernel, keep
+from tensorcore.ops.choosing import whole_numbers
 from tensorcore.ops.indexing import take
 from tensorcore.ops.logical import not_equal
-from tensorcore.ops.transfer import astype
 
 
 class Embedding(Layer):
@@ -67,7 +67,7 @@ class Embedding(Layer):
 
     def call(self, inputs: Any) -> Any:
         if not dtypes.is_integer(inputs.dtype):
-            inputs = astype(inputs, dtypes.int32)
+            inputs = whole_numbers(inputs)
         return take(self.embeddings, inputs, axis=0)
 
     def compute_output_shape(self, input_shape: Any) -> Any:

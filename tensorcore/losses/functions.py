@@ -8,10 +8,10 @@ from tensorcore import dtypes, nn
 from tensorcore.errors import InvalidArgumentError, ShapeError
 from tensorcore.losses.shapes import as_float_pair, as_pair, check_same_shape
 from tensorcore.ops.arithmetic import abs, add, clip, divide, multiply, negative, square, subtract
+from tensorcore.ops.choosing import whole_numbers
 from tensorcore.ops.exponential import log
 from tensorcore.ops.reductions import mean, sum
 from tensorcore.ops.shaping import moveaxis, squeeze
-from tensorcore.ops.transfer import astype
 
 # Probabilities are kept this far from 0 and 1, where the logarithm has no end.
 EPSILON = 1e-7
@@ -150,7 +150,7 @@ def sparse_categorical_crossentropy(
             f"{tuple(y_true.shape)}.{hint}"
         )
     if not dtypes.is_integer(y_true.dtype):
-        y_true = astype(y_true, dtypes.int32)
+        y_true = whole_numbers(y_true)
     if not from_logits:
         # The logarithms of probabilities are scores of which softmax gives the probabilities back.
         y_pred = log(clip(y_pred, EPSILON, 1.0 - EPSILON))

@@ -15,7 +15,7 @@ from tensorcore import dtypes
 from tensorcore.errors import DTypeError, GradientError, OutOfRangeError, ShapeError, TracingError
 from tensorcore.ops.creation import arange, zeros
 from tensorcore.ops.door import mode
-from tensorcore.ops.indexing import Place, _filled, _parts, getitem
+from tensorcore.ops.indexing import Place, _filled, _parts, getitem, index_bounds
 from tensorcore.ops.logical import equal, where
 from tensorcore.ops.record import Spec, op
 from tensorcore.ops.shaping import reshape
@@ -72,6 +72,8 @@ def _set_gradient(g: Any, i: int, inputs: Any, index: tuple[Any, ...]) -> Any:
         ),
     ],
     variadic=True,
+    trusted_on=("cpu",),
+    bounds=index_bounds(2),
 )
 def setitem(inputs, /, *, index):
     """x with the part x[index] replaced; `inputs` are x, the value, and the index tensors."""

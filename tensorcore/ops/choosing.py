@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 
 from tensorcore import dtypes
+from tensorcore.device import NOT_WHOLE
 from tensorcore.errors import ArgumentTypeError, DTypeError, InvalidArgumentError, ShapeError
 from tensorcore.ops import indexing, logical, scalar
+from tensorcore.ops.arithmetic import abs, floor
 from tensorcore.ops.elementwise import elementwise
 from tensorcore.ops.record import Spec, op
 from tensorcore.ops.shapes import axis_index, broadcast
@@ -30,6 +32,23 @@ def counted_from_front(index, size):
     """
     from_end = scalar.logical_and(index < 0, -size <= index)
     return scalar.select(from_end, index + size, index)
+
+
+def whole_numbers(x: Any) -> Any:
+    """Floats that stand for indices or labels, as int32.
+
+    What is not whole becomes a number that every check of a range refuses, with the right words, on
+    the device and in traced functions too.
+
+    >>> tc.ops.choosing.whole_numbers(tc.asarray([2.0, 0.5])).tolist()
+    [2, -2147483648]
+    """
+    x = as_tensor(x)
+    if not dtypes.is_inexact(x.dtype):
+        return x if dtypes.is_integer(x.dtype) else convert(x, dtypes.int32)
+    x = convert(x, dtypes.accumulator(x.dtype))
+    is_whole = logical.logical_and(logical.equal(x, floor(x)), logical.less(abs(x), -NOT_WHOLE))
+    return convert(logical.where(is_whole, x, float(NOT_WHOLE)), dtypes.int32)
 
 
 def _indices(op_name: str, indices: Any, x: Any, size: int) -> Any:

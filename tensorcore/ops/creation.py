@@ -10,7 +10,7 @@ from tensorcore import dtypes
 from tensorcore.device import Device, default_device
 from tensorcore.device import device as device_named
 from tensorcore.errors import ArgumentTypeError, InvalidArgumentError
-from tensorcore.ops.shapes import as_shape
+from tensorcore.ops.shapes import new_shape
 from tensorcore.tensor import Tensor, as_tensor, wrap
 
 
@@ -113,7 +113,7 @@ def full(
         dtype if dtype is not None else getattr(fill_value, "dtype", type(fill_value))
     )
     value = fill_value.item() if isinstance(fill_value, Tensor) else fill_value
-    sizes = as_shape("full", shape)
+    sizes = new_shape("full", shape)
     if value == 0 and any(np.asarray(value, kind).tobytes()):
         # -0.0: CuPy fills with zeros whatever their sign
         return wrap(where.asarray(np.full(sizes, value, kind)), where)
@@ -128,7 +128,7 @@ def zeros(shape: Any, *, dtype: Any = None, device: str | Device | None = None) 
     """
     where = _place(device)
     return wrap(
-        where.run(where.xp.zeros, as_shape("zeros", shape), dtypes.as_dtype(dtype or "float32")),
+        where.run(where.xp.zeros, new_shape("zeros", shape), dtypes.as_dtype(dtype or "float32")),
         where,
     )
 
@@ -141,7 +141,7 @@ def ones(shape: Any, *, dtype: Any = None, device: str | Device | None = None) -
     """
     where = _place(device)
     return wrap(
-        where.run(where.xp.ones, as_shape("ones", shape), dtypes.as_dtype(dtype or "float32")),
+        where.run(where.xp.ones, new_shape("ones", shape), dtypes.as_dtype(dtype or "float32")),
         where,
     )
 
@@ -153,7 +153,7 @@ def empty(shape: Any, *, dtype: Any = None, device: str | Device | None = None) 
     (2, 3)
     """
     where = _place(device)
-    return wrap(where.empty(as_shape("empty", shape), dtypes.as_dtype(dtype or "float32")), where)
+    return wrap(where.empty(new_shape("empty", shape), dtypes.as_dtype(dtype or "float32")), where)
 
 
 def _like(x: Any, dtype: Any, device: Any) -> tuple[tuple[int, ...], Any, Device]:

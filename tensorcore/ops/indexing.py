@@ -19,7 +19,7 @@ from tensorcore.mode import listeners, mode
 from tensorcore.ops.door import hand_out
 from tensorcore.ops.record import Spec, op
 from tensorcore.ops.shapes import axis_index
-from tensorcore.tensor import Tensor, as_tensor, wrap
+from tensorcore.tensor import StandIn, Tensor, as_tensor, wrap
 
 # Along one axis -----------------------------------------------------------------------------------
 
@@ -249,6 +249,36 @@ def _filled(index: tuple[Any, ...], tensors: Any) -> tuple[Any, ...]:
     return tuple(tensors[part.number] if type(part) is Place else part for part in index)
 
 
+def index_bounds(first: int) -> Any:
+    """The `bounds` of a record whose index tensors begin at input number `first`."""
+
+    def bounds(x: Any, *others: Any, index: tuple[Any, ...]) -> Any:
+        tensors = others[first - 1 :]
+        counts = [_dimensions(part, tensors) for part in index]
+        axis = 0
+        for part, count in zip(index, counts, strict=True):
+            if part is Ellipsis:
+                axis += x.ndim - sum(counts)
+            elif type(part) is Place and tensors[part.number].dtype != dtypes.bool:
+                size = x.shape[axis]
+                message = (
+                    f"indexing a tensor of shape {tuple(x.shape)}: index {{value}} is out of "
+                    f"bounds for axis {axis} with size {size}"
+                )
+                yield first + part.number, -size, size, message
+            axis += count
+
+    return bounds
+
+
+def _dimensions(part: Any, tensors: Any) -> int:
+    """How many dimensions of x a part of an index stands for."""
+    if part is None or part is Ellipsis:
+        return 0
+    is_mask = type(part) is Place and tensors[part.number].dtype == dtypes.bool
+    return tensors[part.number].ndim if is_mask else 1
+
+
 def _getitem_reference(xp: Any, inputs: Any, index: tuple[Any, ...]) -> Any:
     x, *tensors = inputs
     try:
@@ -279,6 +309,7 @@ def _getitem_gradient(g: Any, i: int, shapes: Any, inputs: Any, index: Any) -> A
     variadic=True,
     is_view=True,
     trusted_on=("cpu",),
+    bounds=index_bounds(1),
 )
 def getitem(inputs, /, *, index):
     """x[index] in NumPy's sense; `inputs` are x and the index tensors that `index` refers to."""
@@ -415,7 +446,7 @@ def _add_index_tensor(part: Any, index: list[Any], tensors: list[Any], x: Any) -
         raise DTypeError(
             f"an index tensor must hold integers or booleans, received {tensor.dtype.name}"
         )
-    if tensor.ndim == 0 and tensor.dtype != dtypes.bool:
+    if tensor.ndim == 0 and tensor.dtype != dtypes.bool and not isinstance(tensor, StandIn):
         index.append(int(tensor))
         return
     index.append(Place(len(tensors)))

@@ -116,6 +116,16 @@ def as_shape(op_name: str, shape: Any) -> Shape:
         ) from None
 
 
+def new_shape(op_name: str, shape: Any) -> Shape:
+    """`shape` of a new tensor: every dimension known and not negative."""
+    sizes = as_shape(op_name, shape)
+    if any(size is None or size < 0 for size in sizes):
+        raise ShapeError(
+            f"{op_name}: the sizes of a new tensor must be 0 or more, received shape {sizes}"
+        )
+    return sizes
+
+
 def same_rank(op_name: str, names: Sequence[str], shapes: Sequence[Shape]) -> int:
     """The common number of dimensions of several shapes."""
     ranks = {len(shape) for shape in shapes}

@@ -1,0 +1,129 @@
+"""Mistakes that are easy to make with arrays: said at once, in words that show the remedy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import tensorcore as tc
+from tensorcore import keras
+
+
+def test_gradients_sent_to_targets(device):
+    x = tc.asarray([1.0, 2.0])
+    for sent, expected in ((2.0, [4.0, 8.0]), (np.array([1.0, 0.5]), [2.0, 2.0]), (3, [6.0, 12.0])):
+        with tc.GradientTape() as tape:
+            tape.watch(x)
+            y = x * x
+        assert tape.gradient(y, x, output_gradients=sent).tolist() == expected
+    with tc.GradientTape(persistent=True) as tape:
+        tape.watch(x)
+        y = x * (1 + 0j)
+    assert tape.gradient(y, x, output_gradients=2.0).tolist() == [2.0, 2.0]
+    for wrong in (tc.ones(3), tc.ones((1, 2), dtype=tc.complex64), np.ones(1)):
+        with pytest.raises(ValueError, match=r"gradient: output_gradients must have .* \(2,\)"):
+            tape.gradient(y, x, output_gradients=wrong)
+
+
+def test_a_trace_keeps_what_an_array_holds(device):
+    table = np.array([1.0, 2.0], np.float32)
+    traced = tc.function(lambda x: x + table)
+    assert traced(tc.zeros(2)).tolist() == [1.0, 2.0]
+    table[0] = 100.0
+    assert traced(tc.zeros(2)).tolist() == [1.0, 2.0]
+
+
+def test_a_traced_number_is_an_index(device):
+    x = tc.asarray([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+    traced = tc.function(lambda x, i: (x[i], x[:, i - 1], x[i, 0], x[i, ..., None]))
+    found = traced(x, tc.asarray(1))
+    for actual, value in zip(found, (x[1], x[:, 0], x[1, 0], x[1, ..., None]), strict=True):
+        np.testing.assert_array_equal(actual.numpy(), value.numpy())
+    with pytest.raises(IndexError, match="index 3 is out of bounds"):
+        [part.numpy() for part in traced(x, tc.asarray(3))]
+    assert traced.trace_count == 1
+    rows = tc.vmap(lambda row, i: row[i])(x, tc.asarray([0, 1, 0]))
+    assert rows.tolist() == [1.0, 4.0, 5.0]
+    slope = tc.grad(lambda x: tc.function(lambda x, i: x[i] * x[i])(x, tc.asarray(1)))
+    assert slope(tc.asarray([1.0, 3.0])).tolist() == [0.0, 6.0]
+
+
+def looked_up(x, index):
+    return x[index]
+
+
+def changed(x, index):
+    return tc.written(x, index, 0.0)
+
+
+@pytest.mark.parametrize("function", [looked_up, changed])
+@pytest.mark.parametrize(
+    ("index", "words"),
+    [
+        (([5],), r"tensor of shape \(3, 2\): index 5 is out of bounds for axis 0 with size 3"),
+        (([0, -4],), "index -4 is out of bounds for axis 0 with size 3"),
+        ((slice(None), [2]), "index 2 is out of bounds for axis 1 with size 2"),
+        ((None, ..., [2]), "index 2 is out of bounds for axis 1 with size 2"),
+    ],
+)
+def test_index_tensors_are_checked_on_both_devices(function, index, words, device):
+    x = tc.ones((3, 2))
+    index = tuple(tc.asarray(part) if isinstance(part, list) else part for part in index)
+    with pytest.raises(IndexError, match=words):
+        function(x, index).numpy()
+    with pytest.raises(IndexError, match=words):
+        tc.function(lambda x: function(x, index))(x).numpy()
+    assert function(x, (tc.asarray([-3, 2]),)).numpy().size
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: tc.ones(-3),
+        lambda: tc.zeros((2, -1)),
+        lambda: tc.empty((None, 2)),
+        lambda: tc.full((-1,), 2.0),
+        lambda: tc.random.normal((-2,)),
+        lambda: tc.random.uniform(-2),
+    ],
+)
+def test_sizes_of_new_tensors(make, device):
+    with pytest.raises(ValueError, match="the sizes of a new tensor must be 0 or more"):
+        make()
+
+
+def test_labels_that_are_not_whole(device):
+    probabilities = tc.asarray([[0.5, 0.5], [0.25, 0.75]])
+    loss = keras.losses.sparse_categorical_crossentropy
+    np.testing.assert_allclose(
+        loss(tc.asarray([1.0, 0.0]), probabilities).numpy(), -np.log([0.5, 0.25]), rtol=1e-5
+    )
+    for bad in (0.5, np.nan, 1e20):
+        for function in (loss, tc.function(loss)):
+            with pytest.raises(IndexError, match=r"label \(a number that is not whole\) is out"):
+                function(tc.asarray([bad, 0.0]), probabilities).numpy()
+    embedding = keras.layers.Embedding(4, 2)
+    assert embedding(tc.asarray([[0.0, 3.0]])).shape == (1, 2, 2)
+    with pytest.raises(IndexError, match=r"index \(a number that is not whole\) is out of range"):
+        embedding(tc.asarray([[0.5]])).numpy()
+    with pytest.raises(TypeError, match="one_hot: indices must have an integer dtype"):
+        tc.nn.one_hot(tc.asarray([0.5]), 2)
+
+
+@pytest.mark.parametrize("labels", [["cat", "dog"], np.array(["cat"]), "cat"])
+def test_texts_are_no_tensors(labels):
+    with pytest.raises(TypeError, match="Give each text a number first: names, numbers = np"):
+        tc.asarray(labels)
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        ([[1, 2, 3], [4, 5]], r"\[0\] has 3 elements, \[1\] has 2 elements. Pad the short ones"),
+        ([1, [2]], r"\[0\] has a number, \[1\] has 1 elements"),
+        ([[[1], [2]], [[3], [4, 5]]], r"\[1\]\[0\] has 1 elements, \[1\]\[1\] has 2 elements"),
+    ],
+)
+def test_ragged_lists(rows, words):
+    with pytest.raises(ValueError, match=words):
+        tc.asarray(rows)
