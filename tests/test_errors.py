@@ -133,7 +133,7 @@ CASES = [
     case(
         lambda: tc.asarray([[1, 2], [3]]),
         ValueError,
-        "cannot make a tensor of list: setting an array element with a sequence",
+        "cannot make a tensor of rows of different lengths: [0] has 2 elements, [1] has 1 elements",
     ),
     case(
         lambda: tc.astype(tc.asarray(X), "float31"),
