@@ -53,6 +53,11 @@ def pays(arrays: Sequence[Any], has_numpy: bool) -> bool:
             size = array.size
     if size < FROM_SIZE and len(arrays) < INPUTS_OF_UPDATES:
         return False
+    return covers(arrays)
+
+
+def covers(arrays: Sequence[Any]) -> bool:
+    """Whether there can be a kernel for arrays of these dtypes."""
     return all(array.dtype.char in _SUPPORTED for array in arrays)
 
 

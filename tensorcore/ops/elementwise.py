@@ -34,6 +34,7 @@ TAKES = {
 }
 
 _HALVES = (dtypes.float16, dtypes.bfloat16)
+SMALL_RUNS = 50  # runs on small arrays from which a kernel is made for them
 _NO_GRADIENT = {
     "bool": "none: the result is boolean",
     "bits": "none: integer",
@@ -127,6 +128,7 @@ class Elementwise(Op):
         self.domain = domain
         self.n_outputs = outputs
         self._compiled: dict[Any, Any] = {}
+        self._small_runs = 0
         self._made_gradient = gradient
         self._complex_gradient = complex_gradient
         parameters = [inspect.Parameter(n, inspect.Parameter.POSITIONAL_ONLY) for n in inputs]
@@ -246,13 +248,26 @@ class Elementwise(Op):
     def generated(self, kind: str, arrays: Sequence[Any]) -> Any:
         """The kernel made from the expression, where a device can use one for these arrays."""
         generated = _generator(kind)
-        if not generated.pays(arrays, self.numpy is not None):
+        if not generated.pays(arrays, self.numpy is not None) and not (
+            kind == "cpu" and self._is_met_often(generated, arrays)
+        ):
             return None
         key = (kind, *(array.dtype for array in arrays))
         if key not in self._compiled:
             self._refuse(arrays)
             self._compiled[key] = generated.compile(self.program(tuple(a.dtype for a in arrays)))
         return self._compiled[key]
+
+    def _is_met_often(self, generated: Any, arrays: Sequence[Any]) -> bool:
+        """Whether small arrays come so often that a kernel pays, where NumPy has no function.
+
+        Compiling takes as long as some thousand runs of the reference; who has made some dozens
+        will make many more, and the next start finds the kernel on the disk.
+        """
+        if self.numpy is not None or not generated.covers(arrays):
+            return False
+        self._small_runs += 1
+        return self._small_runs > SMALL_RUNS
 
     def program(self, in_dtypes: tuple[np.dtype, ...]) -> Any:
         """What a device's generator needs to write a kernel for inputs of these dtypes."""
