@@ -95,11 +95,7 @@ class Graph:
             return value
         if is_number(value):
             return value
-        tensor = as_tensor(value, device=device)
-        if tensor is not value and is_array(value):
-            # The array may be written to later; the graph keeps what it holds now.
-            tensor = wrap(tensor.device.copy(tensor.data), tensor.device)
-        return self._constant(tensor)
+        return self._constant(_captured(value, device))
 
     def _constant(self, tensor: Tensor) -> Symbol:
         data = tensor.data
@@ -222,7 +218,7 @@ class Graph:
             operand = as_operand(value)
             if not (isinstance(operand, Tensor) or is_number(operand)):
                 dtype = host_dtype(op, index, operand, inputs)
-                value = as_tensor(operand, dtype=dtype, device=device)
+                value = _captured(operand, device, dtype)
             symbol = self.symbol_of(value, device)
             if not isinstance(symbol, Symbol) and not keeps_numbers:
                 symbol = self._constant(as_tensor(symbol, device=device))
@@ -270,6 +266,12 @@ class Graph:
         node = Node(op, symbols, {}, tuple(variables))
         self._finish(node, op.rule(*op.grouped(specs)), device)
         self._forget(variables)
+
+
+def _captured(value: Any, device: Device | None, dtype: Any = None) -> Tensor:
+    """A value from outside as a tensor; of an array, which may be written to later, a copy."""
+    tensor = as_tensor(value, dtype=dtype, device=device)
+    return wrap(tensor.device.copy(tensor.data), tensor.device) if is_array(value) else tensor
 
 
 def base_of(variable: Variable) -> Any:
