@@ -90,6 +90,14 @@ def rng():
     return np.random.default_rng(20240613)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _no_kernels_for_small_arrays():
+    # Every operation is met often enough here that all of them would be compiled.
+    from tensorcore.ops import elementwise
+
+    elementwise.SMALL_RUNS = 1_000_000
+
+
 @pytest.fixture(autouse=True)
 def _seed():
     import tensorcore as tc
