@@ -95,7 +95,7 @@ class Variable(Operators):
         self._tensor = wrap(self._storage, value.device, self, self.serial)
 
     def __tensor__(self) -> Tensor:
-        return self._tensor
+        return self.value  # in a trace a symbol, so that no old value is kept as a constant
 
     @property
     def value(self) -> Tensor:

@@ -41,7 +41,7 @@ def close(name: str, actual: Any, expected: np.ndarray) -> None:
     """Equal up to 1e-5 of the greatest value."""
     actual = np.asarray(actual.numpy() if hasattr(actual, "numpy") else actual)
     assert actual.shape == expected.shape, name
-    scale = max(1e-2, np.abs(expected).max(initial=0.0))
+    scale = max(0.1, np.abs(expected).max(initial=0.0))
     np.testing.assert_allclose(
         actual, expected, rtol=TOLERANCE, atol=TOLERANCE * scale, err_msg=name
     )

@@ -401,3 +401,16 @@ def test_a_model_may_be_built_inside(device):
     f = tc.function(lambda x: model(x))
     x = tc.ones((2, 4))
     np.testing.assert_allclose(f(x).numpy(), model(x).numpy(), rtol=1e-6)
+
+
+def test_functions_that_convert_their_inputs_read_variables_anew(device):
+    weight = tc.Variable([[2.0]])
+
+    @tc.function
+    def product(x):
+        return tc.einsum("ij,jk->ik", x, weight)
+
+    x = tc.ones((1, 1))
+    assert product(x).tolist() == [[2.0]]
+    weight.assign([[3.0]])
+    assert product(x).tolist() == [[3.0]]

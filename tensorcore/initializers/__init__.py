@@ -6,6 +6,7 @@ from typing import Any
 
 from tensorcore.initializers.base import Initializer, RandomInitializer, fans
 from tensorcore.initializers.constant import Constant, Ones, Zeros
+from tensorcore.initializers.matrices import Identity, Orthogonal
 from tensorcore.initializers.random import RandomNormal, RandomUniform, TruncatedNormal
 from tensorcore.initializers.registry import Registry
 from tensorcore.initializers.scaling import (
@@ -24,10 +25,13 @@ __all__ = [
     "GlorotUniform",
     "HeNormal",
     "HeUniform",
+    "Identity",
     "Initializer",
     "LecunNormal",
     "LecunUniform",
     "Ones",
+    "Orthogonal",
+    "OrthogonalInitializer",
     "RandomInitializer",
     "RandomNormal",
     "RandomUniform",
@@ -42,9 +46,11 @@ __all__ = [
     "glorot_uniform",
     "he_normal",
     "he_uniform",
+    "identity",
     "lecun_normal",
     "lecun_uniform",
     "ones",
+    "orthogonal",
     "random_normal",
     "random_uniform",
     "serialize",
@@ -59,6 +65,7 @@ glorot_normal, glorot_uniform = GlorotNormal, GlorotUniform
 he_normal, he_uniform = HeNormal, HeUniform
 lecun_normal, lecun_uniform = LecunNormal, LecunUniform
 variance_scaling = VarianceScaling
+identity, orthogonal, OrthogonalInitializer = Identity, Orthogonal, Orthogonal
 
 _registry = Registry(
     "initializer",
@@ -67,9 +74,11 @@ _registry = Registry(
     GlorotUniform,
     HeNormal,
     HeUniform,
+    Identity,
     LecunNormal,
     LecunUniform,
     Ones,
+    Orthogonal,
     RandomNormal,
     RandomUniform,
     TruncatedNormal,

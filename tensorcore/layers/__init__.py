@@ -10,6 +10,7 @@ from tensorcore.layers.activation import (
     ReLU,
     Softmax,
 )
+from tensorcore.layers.attention import AdditiveAttention, Attention
 from tensorcore.layers.base import InputSpec, Layer
 from tensorcore.layers.borders import (
     Cropping1D,
@@ -19,6 +20,7 @@ from tensorcore.layers.borders import (
     ZeroPadding1D,
     ZeroPadding2D,
 )
+from tensorcore.layers.cells import GRUCell, LSTMCell, SimpleRNNCell, StackedRNNCells
 from tensorcore.layers.convolution import Conv1D, Conv2D, Convolution1D, Convolution2D
 from tensorcore.layers.convolution_transpose import (
     Conv1DTranspose,
@@ -43,8 +45,10 @@ from tensorcore.layers.dropout import (
     SpatialDropout1D,
     SpatialDropout2D,
 )
+from tensorcore.layers.einsum_dense import EinsumDense
 from tensorcore.layers.embedding import Embedding
 from tensorcore.layers.inputs import Input, InputLayer
+from tensorcore.layers.lambda_layer import Lambda
 from tensorcore.layers.masking import Masking
 from tensorcore.layers.merging import (
     Add,
@@ -64,6 +68,7 @@ from tensorcore.layers.merging import (
     multiply,
     subtract,
 )
+from tensorcore.layers.multi_head_attention import MultiHeadAttention
 from tensorcore.layers.normalizing import (
     BatchNormalization,
     GroupNormalization,
@@ -90,22 +95,30 @@ from tensorcore.layers.pooling import (
     MaxPooling2D,
 )
 from tensorcore.layers.preprocessing import CategoryEncoding, Normalization, Rescaling
+from tensorcore.layers.recurrent import GRU, LSTM, RNN, SimpleRNN
 from tensorcore.layers.shaping import Flatten, Permute, RepeatVector, Reshape
+from tensorcore.layers.wrappers import Bidirectional, TimeDistributed, Wrapper
 from tensorcore.saving.objects import deserialize_keras_object as deserialize
 from tensorcore.saving.objects import serialize_keras_object as serialize
 
 __all__ = [
     "ELU",
+    "GRU",
+    "LSTM",
+    "RNN",
     "Activation",
     "ActivityRegularization",
     "Add",
+    "AdditiveAttention",
     "AlphaDropout",
+    "Attention",
     "Average",
     "AveragePooling1D",
     "AveragePooling2D",
     "AvgPool1D",
     "AvgPool2D",
     "BatchNormalization",
+    "Bidirectional",
     "CategoryEncoding",
     "Concatenate",
     "Conv1D",
@@ -123,8 +136,10 @@ __all__ = [
     "DepthwiseConv2D",
     "Dot",
     "Dropout",
+    "EinsumDense",
     "Embedding",
     "Flatten",
+    "GRUCell",
     "GaussianDropout",
     "GaussianNoise",
     "GlobalAveragePooling1D",
@@ -140,6 +155,8 @@ __all__ = [
     "Input",
     "InputLayer",
     "InputSpec",
+    "LSTMCell",
+    "Lambda",
     "Layer",
     "LayerNormalization",
     "LeakyReLU",
@@ -150,6 +167,7 @@ __all__ = [
     "MaxPooling2D",
     "Maximum",
     "Minimum",
+    "MultiHeadAttention",
     "Multiply",
     "Normalization",
     "PReLU",
@@ -163,13 +181,18 @@ __all__ = [
     "SeparableConv2D",
     "SeparableConvolution1D",
     "SeparableConvolution2D",
+    "SimpleRNN",
+    "SimpleRNNCell",
     "Softmax",
     "SpatialDropout1D",
     "SpatialDropout2D",
+    "StackedRNNCells",
     "Subtract",
+    "TimeDistributed",
     "UnitNormalization",
     "UpSampling1D",
     "UpSampling2D",
+    "Wrapper",
     "ZeroPadding1D",
     "ZeroPadding2D",
     "add",

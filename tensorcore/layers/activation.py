@@ -8,8 +8,10 @@ from tensorcore.errors import InvalidArgumentError
 from tensorcore.layers import activations
 from tensorcore.layers.base import InputSpec, Layer
 from tensorcore.layers.options import add_kernel, keep
-from tensorcore.ops.arithmetic import add, minimum, multiply
+from tensorcore.ops.arithmetic import add, minimum, multiply, subtract
+from tensorcore.ops.exponential import exp
 from tensorcore.ops.logical import where
+from tensorcore.ops.reductions import logsumexp
 
 
 class ElementwiseLayer(Layer):
@@ -146,19 +148,29 @@ class Softmax(ElementwiseLayer):
     """exp(x) / sum(exp(x)) along a dimension: scores become probabilities.
 
     Args:
-        axis: the dimension.
+        axis: the dimension, or several.
 
     The call takes `mask`, True for the places that count; the others get probability 0.
     """
 
-    def __init__(self, axis: int = -1, **kwargs: Any) -> None:
+    def __init__(self, axis: Any = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         keep(self, axis=axis)
 
     def call(self, inputs: Any, mask: Any = None) -> Any:
-        if mask is not None:
-            inputs = where(mask, inputs, -3e4 if inputs.dtype.itemsize == 2 else -1e30)
-        return activations.softmax(inputs, axis=self.axis)
+        if mask is None:
+            return self._over_axis(inputs)
+        lowest = -3e4 if inputs.dtype.itemsize == 2 else -1e9
+        # Where nothing counts the result is 0.
+        return where(mask, self._over_axis(where(mask, inputs, lowest)), 0.0)
+
+    def _over_axis(self, inputs: Any) -> Any:
+        if isinstance(self.axis, int):
+            return activations.softmax(inputs, axis=self.axis)
+        if len(self.axis) == 1:
+            return activations.softmax(inputs, axis=self.axis[0])
+        axes = tuple(self.axis)
+        return exp(subtract(inputs, logsumexp(inputs, axis=axes, keepdims=True)))
 
 
 class ActivityRegularization(ElementwiseLayer):

@@ -550,14 +550,14 @@ def _noted(build: Any) -> Any:
     """`build` that names the weights after the path of layers around, and notes that it ran."""
 
     @functools.wraps(build)
-    def noted_build(self: Layer, input_shape: Any = None) -> None:
+    def noted_build(self: Layer, input_shape: Any = None, *more: Any, **options: Any) -> None:
         before = context.path
         if before[-1:] != (self.name,):
             context.path = (*before, self.name)
         try:
             if self.input_spec is not None and not self.built:
                 self._check_input(input_shape)
-            build(self, input_shape)
+            build(self, input_shape, *more, **options)
         finally:
             context.path = before
         self._note_build(input_shape)

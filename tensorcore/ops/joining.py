@@ -179,14 +179,25 @@ def split(x: Any, /, indices_or_sections: Any, *, axis: int = 0) -> list[Any]:
     ]
 
 
-def unstack(x: Any, /, *, axis: int = 0) -> tuple[Any, ...]:
+@op(
+    reference=lambda xp, x, axis: tuple(part.copy() for part in xp.moveaxis(x, axis, 0)),
+    gradient=(lambda g, axis: stack(list(g), axis=axis),),
+    samples=lambda rng: [
+        ((rng.normal(size=(2, 3)),), {}),
+        ((rng.normal(size=(2, 3)),), {"axis": -1}),
+    ],
+)
+def unstack(x, /, *, axis=0):
     """The slices along a dimension, each without that dimension.
 
     >>> [part.tolist() for part in tc.unstack(tc.asarray([[1, 2], [3, 4]]))]
     [[1, 2], [3, 4]]
     """
     place = axis_index("unstack", axis, len(x.shape))
-    return tuple(take_one(x, i, place, len(x.shape)) for i in range(x.shape[place]))
+    shape = tuple(x.shape)
+    if shape[place] is None:
+        raise ShapeError(f"unstack: dimension {axis} must be known, received shape {shape}")
+    return (Spec((*shape[:place], *shape[place + 1 :]), x.dtype),) * shape[place]
 
 
 # Borders ------------------------------------------------------------------------------------------
