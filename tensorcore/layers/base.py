@@ -68,7 +68,10 @@ def _checked_shape(layer: str, shape: Any) -> tuple[Any, ...]:
 
 
 # Attributes that hold layers or variables which do not become parts of the layer by that.
-_NOT_PARTS = {"_own_trainable", "_own_fixed", "_kept_trainable", "_losses", "_inbound_nodes"}
+_NOT_PARTS = {
+    *("_own_trainable", "_own_fixed", "_kept_trainable", "_losses", "_inbound_nodes", "_kept"),
+    *("_build_shape", "_checked_shape", "_batch_shape", "input_spec", "_mask_names", "_call_names"),
+}
 
 
 class Layer(Configurable, keras_module="keras.layers"):
