@@ -308,3 +308,36 @@ def test_an_optimizer_of_ones_own_is_short(device):
     for _ in range(2):
         optimizer.apply([tc.ones(1)], [v])
     assert v.numpy().tolist() == [-2.5]
+
+
+@pytest.mark.parametrize("limit", ["clipnorm", "global_clipnorm"])
+def test_exploding_gradients_are_clipped_not_lost(device, limit):
+    v = tc.Variable([0.0, 0.0])
+    optimizer = optimizers.SGD(1.0, **{limit: 1.0})
+    optimizer.apply([tc.asarray([3e25, -4e25])], [v])
+    np.testing.assert_allclose(v.numpy(), [-0.6, 0.8], rtol=1e-5)
+    optimizer.apply([tc.zeros(2)], [v])
+    np.testing.assert_allclose(v.numpy(), [-0.6, 0.8], rtol=1e-5)
+
+
+@pytest.mark.parametrize("first", ["float16", "float32"])
+def test_variables_of_several_dtypes_learn_alike_traced(device, first):
+    second = {"float16": "float32", "float32": "float16"}[first]
+
+    def trained(wrap):
+        vs = [tc.Variable([1.0, 2.0], dtype=first), tc.Variable([3.0], dtype=second)]
+        optimizer = Adam(0.001)
+        optimizer.build(vs)
+
+        def step(*gradients):
+            optimizer.apply(list(gradients), vs)
+
+        for i in range(5):
+            wrap(step)(tc.asarray([0.1, 0.2 * i], dtype=first), tc.asarray([0.3], dtype=second))
+        return [v.numpy() for v in vs]
+
+    traced = {}
+    found = trained(lambda step: traced.setdefault(0, tc.function(step)))
+    for actual, expected in zip(found, trained(lambda step: step), strict=True):
+        assert actual.dtype == expected.dtype
+        np.testing.assert_array_equal(actual, expected)

@@ -697,3 +697,73 @@ def test_mistakes_of_beginners(build, words):
 
 def test_a_loss_in_a_text_is_a_number(device):
     assert f"loss {tc.asarray(0.5)} {tc.asarray(0.25):.3f}" == "loss 0.5 0.250"
+
+
+def test_a_generator_validates_every_epoch(device):
+    model = linear_model()
+    batches = ((X[i : i + 2], Y[i : i + 2]) for i in (0, 2))
+    found = model.fit(X, Y, epochs=3, verbose=0, validation_data=batches, shuffle=False).history
+    assert len(found["val_loss"]) == 3
+    expected = model.evaluate(X[:4], Y[:4], batch_size=2, verbose=0)
+    np.testing.assert_allclose(found["val_loss"][-1], expected, rtol=1e-6)
+
+
+def test_early_stopping_after_a_first_epoch_without_a_number():
+    stopping = keras.callbacks.EarlyStopping(monitor="loss", patience=2, restore_best_weights=True)
+    stopping.set_model(linear_model())
+    stopping.on_train_begin()
+    stopping.on_epoch_end(0, {"loss": float("nan")})
+    assert stopping.best is None
+    for epoch, loss in enumerate((3.0, 2.0), 1):
+        stopping.on_epoch_end(epoch, {"loss": loss})
+        assert stopping.best == loss
+    stopping.on_epoch_end(3, {"loss": float("nan")})
+    assert not stopping.model.stop_training
+    stopping.on_epoch_end(4, {"loss": 5.0})
+    assert stopping.model.stop_training
+    assert (stopping.best, stopping.best_epoch) == (2.0, 2)
+
+
+def test_a_call_that_forgot_to_return_is_told_so():
+    class Forgetful(keras.Model):
+        def call(self, x):
+            x * 2.0
+
+    with pytest.raises(TrainingError, match='Forgetful "forgetful": call returned None'):
+        Forgetful()(X)
+
+
+def test_a_second_input_shape_must_fit():
+    with pytest.raises(ShapeError, match=r"made with input_shape \(5,\), but what arrives there"):
+        keras.Sequential([layers.Dense(4, input_shape=(3,)), layers.Dense(2, input_shape=(5,))])
+    with pytest.raises(ShapeError, match=r"has shape \(3,\) for each sample"):
+        keras.Sequential([keras.Input((3,)), layers.Dense(2, input_shape=(5,))])
+    keras.Sequential([keras.Input((3,)), layers.Dense(2, input_shape=(3,))])
+
+
+def test_rows_are_gathered_for_every_dtype_and_order(device):
+    class Seen(keras.Model):
+        def train_step(self, batch):
+            x, y = batch
+            self.seen.assign_add(tc.sum(x["a"]) * 100.0 + tc.sum(tc.astype(y, tc.float32)))
+            return {"loss": tc.sum(x["b"])}
+
+        def __init__(self):
+            super().__init__()
+            self.seen = tc.Variable(0.0)
+
+        def call(self, x):
+            return x
+
+    x = {"a": np.arange(10, dtype=np.float64), "b": np.arange(20.0).reshape(10, 2)[:, ::-1]}
+    y = np.arange(10)[::-1]
+    for shuffle in (False, True):
+        model = Seen()
+        model.compile(loss="mse")
+        losses = []
+        note = keras.callbacks.LambdaCallback(
+            on_train_batch_end=lambda batch, logs, losses=losses: losses.append(logs["loss"])
+        )
+        model.fit(x, y, batch_size=3, epochs=4, shuffle=shuffle, verbose=0, callbacks=[note])
+        assert float(model.seen) == 4 * 4545.0
+        assert sum(losses) == 4 * 190.0

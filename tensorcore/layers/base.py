@@ -466,13 +466,18 @@ class Layer(Configurable, keras_module="keras.layers"):
         careful = self._careful or context.masked or "mask" in kwargs
         call = self._call_carefully if careful else self.call
         if said is None or said is context.training:
-            return call(inputs, *args, **kwargs)
+            return self._checked(call(inputs, *args, **kwargs))
         before = context.training
         context.training = said
         try:
-            return call(inputs, *args, **kwargs)
+            return self._checked(call(inputs, *args, **kwargs))
         finally:
             context.training = before
+
+    def _checked(self, outputs: Any) -> Any:
+        if outputs is None:
+            raise TrainingError(f"{self._who()}: call returned None; does it end with `return`?")
+        return outputs
 
     def _call_carefully(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         """`call` with the masks of its inputs; the outputs get theirs, and penalties are added."""

@@ -258,12 +258,15 @@ class Optimizer(Configurable, keras_module="keras.optimizers"):
                 )
         self.build(variables)
         gradients = self._clip(gradients)
-        self._update(gradients, variables, self._next_scalars(variables[0].dtype))
+        self._update(gradients, variables, self._next_scalars(variables))
 
-    def _next_scalars(self, dtype: np.dtype) -> Sequence[Any]:
+    def _next_scalars(self, variables: Sequence[Variable]) -> Sequence[Any]:
         """The numbers of this step, after which it counts; in a traced step taken at each run."""
         if mode.graph is None:
             return self._count_step()
+        dtypes = {variable.dtype for variable in variables}
+        # Each group takes the numbers in its own dtype, of which float64 keeps all digits.
+        dtype = dtypes.pop() if len(dtypes) == 1 else np.dtype(np.float64)
         count = len(self.scalars(1.0, 1))
         reads = [self.iterations]
         if self._learning_rate is not None:

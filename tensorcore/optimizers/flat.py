@@ -76,9 +76,12 @@ class FlatGroup:
         rows = [g if len(g.shape) == 1 else reshape(g, (-1,)) for g in gradients]
         return self._fitting(rows[0] if len(rows) == 1 else concatenate(rows))
 
-    def _fitting(self, gradient: Any) -> Any:
+    def _fitting(self, value: Any) -> Any:
+        """A gradient or a number in the dtype of the group; Python's numbers fit anyway."""
         dtype = self.weights.dtype
-        return gradient if gradient.dtype == dtype else astype(gradient, dtype)
+        if not hasattr(value, "dtype") or value.dtype == dtype:
+            return value
+        return astype(value, dtype)
 
     def update(self, op: Any, gradients: Sequence[Any], scalars: Sequence[Any]) -> None:
         """One step for all variables of the group."""
@@ -90,13 +93,14 @@ class FlatGroup:
         for states in self._states or ():
             parts += states
         flats = [self.weights, *self.state]
-        variable_update(op, flats, [*flats, gradient, *scalars], parts)
+        variable_update(op, flats, [*flats, gradient, *map(self._fitting, scalars)], parts)
 
     def update_one(self, index: int, op: Any, gradient: Any, scalars: Sequence[Any]) -> None:
         """The same step for one variable alone."""
         self.adopt()
         targets = [self.variables[index], *self.states[index]]
-        variable_update(op, targets, [*targets, self._fitting(gradient), *scalars])
+        values = map(self._fitting, (gradient, *scalars))
+        variable_update(op, targets, [*targets, *values])
 
 
 def _views(flat: Variable, variables: Sequence[Variable]) -> list[Any]:

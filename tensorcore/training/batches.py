@@ -179,6 +179,12 @@ class IterableBatches:
         self.is_iterator = hasattr(source, "__next__")
         self.steps = len(source) if hasattr(source, "__len__") else None
 
+    def keep(self) -> None:
+        """Keep what a generator yields in memory, so that there can be more than one pass."""
+        if self.is_iterator:
+            self.source = _Kept(self.source)
+            self.is_iterator = False
+
     def batches(self, place: Placement) -> Iterator[Any]:
         """One pass; an iterator is continued where it stopped."""
         for data in self.source:
@@ -186,6 +192,20 @@ class IterableBatches:
                 data = tuple(data)
             parts = [None if part is None else map_structure(place, part) for part in unpack(data)]
             yield pack(*parts)
+
+
+class _Kept:
+    """What an iterator yields, kept so that there can be more than one pass."""
+
+    def __init__(self, source: Any) -> None:
+        self._source = source
+        self._found: list[Any] = []
+
+    def __iter__(self) -> Iterator[Any]:
+        yield from self._found
+        for data in self._source:
+            self._found.append(data)
+            yield data
 
 
 Batches = ArrayBatches | IterableBatches

@@ -214,7 +214,8 @@ class EarlyStopping(Callback):
             self.best_weights = self.model.get_weights()
             self.best_epoch = epoch
         self.wait += 1
-        if self.best is None or self._better(current, self.best):
+        # NaN is better than nothing ever; the first number after it is.
+        if not math.isnan(current) and (self.best is None or self._better(current, self.best)):
             self.best = current
             self.best_epoch = epoch
             if self.restore_best_weights:

@@ -471,6 +471,8 @@ class Model(Layer, keras_module="keras"):
         validation = None
         if validation_data is not None:
             validation = _validation_batches(validation_data, validation_batch_size or batch_size)
+            if isinstance(validation, data.IterableBatches) and validation_steps is None:
+                validation.keep()  # a generator serves every epoch
         elif validation_split:
             if not isinstance(source, data.ArrayBatches):
                 raise InvalidArgumentError(

@@ -109,6 +109,18 @@ class Sequential(Model, keras_module="keras"):
         self._stack.append(layer)
         self.built = False
 
+    def _check_declared(self, shape: Any) -> None:
+        """Refuse a layer whose own `input_shape` contradicts what arrives there."""
+        for layer in self._stack:
+            said = layer._batch_shape
+            if said is not None and not _agree(said, shape):
+                raise ShapeError(
+                    f'Sequential "{self.name}": the layer "{layer.name}" was made with input_shape '
+                    f"{tuple(said[1:])}, but what arrives there has shape {tuple(shape[1:])} for "
+                    "each sample; leave input_shape out for layers behind the first"
+                )
+            shape = layer.compute_output_shape(shape)
+
     def _build_if_known(self) -> None:
         if self._declared_shape is not None and self._stack:
             self.build(self._declared_shape)
@@ -123,6 +135,8 @@ class Sequential(Model, keras_module="keras"):
             )
         if self._declared_shape is None and not self.built:
             self._declared_shape = shape
+        if any(layer._batch_shape is not None for layer in self._stack):
+            self._check_declared(shape)
         if not self._extend(shape):
             for layer in self._stack:
                 if not layer.built:
@@ -209,10 +223,7 @@ class Sequential(Model, keras_module="keras"):
         elif len(received) == len(expected) + 1 and received[-1] == 1:
             inputs = squeeze(inputs, -1)
         shape = tuple(inputs.shape)
-        fits = len(shape) == len(expected) and all(
-            a == b or None in (a, b) for a, b in zip(shape[1:], expected[1:], strict=True)
-        )
-        if fits:
+        if _agree(shape[1:], expected[1:]):
             return inputs
         hint = ""
         if received == tuple(expected[1:]):
@@ -262,3 +273,10 @@ class Sequential(Model, keras_module="keras"):
 
     def weight_parts(self) -> dict[str, Any]:
         return {"layers": self.layers}
+
+
+def _agree(first: Any, second: Any) -> bool:
+    """Whether two shapes may be those of one tensor."""
+    return len(first) == len(second) and all(
+        a == b or None in (a, b) for a, b in zip(first, second, strict=True)
+    )
