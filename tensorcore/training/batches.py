@@ -177,7 +177,7 @@ class IterableBatches:
     def __init__(self, source: Iterable[Any]) -> None:
         self.source = source
         self.is_iterator = hasattr(source, "__next__")
-        self.steps = len(source) if hasattr(source, "__len__") else None
+        self.steps = _length(source)
 
     def keep(self) -> None:
         """Keep what a generator yields in memory, so that there can be more than one pass."""
@@ -187,7 +187,9 @@ class IterableBatches:
 
     def batches(self, place: Placement) -> Iterator[Any]:
         """One pass; an iterator is continued where it stopped."""
-        for data in self.source:
+        # Data sets give host arrays, which are brought to the device and the dtype in one step.
+        elements = getattr(self.source, "host_elements", self.source.__iter__)
+        for data in elements():
             if isinstance(data, list) and len(data) in (2, 3) and hasattr(data[0], "shape"):
                 data = tuple(data)
             parts = [None if part is None else map_structure(place, part) for part in unpack(data)]
@@ -206,6 +208,14 @@ class _Kept:
         for data in self._source:
             self._found.append(data)
             yield data
+
+
+def _length(source: Any) -> int | None:
+    """How many batches there are, if that is known and finite."""
+    count = getattr(source, "count", None)
+    if hasattr(source, "host_elements") and count is not None:
+        return count() if count() >= 0 else None
+    return len(source) if hasattr(source, "__len__") else None
 
 
 Batches = ArrayBatches | IterableBatches
