@@ -8,6 +8,7 @@ its shape is the one that the model expects.
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Mapping, Sequence
 from typing import IO, Any
 
@@ -114,7 +115,8 @@ class Reader:
         try:
             if name not in thing.attrs:
                 return None
-            if thing.attrs.get_id(name).get_storage_size() > MAX_ATTRIBUTE_BYTES:
+            attribute = thing.attrs.get_id(name)
+            if math.prod(attribute.shape) * attribute.dtype.itemsize > MAX_ATTRIBUTE_BYTES:
                 raise FileFormatError(f'{self.what}: the attribute "{name}" is too large')
             value = thing.attrs[name]
         except (OSError, RuntimeError, TypeError, ValueError) as error:

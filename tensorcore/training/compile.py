@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 from tensorcore import losses, metrics, optimizers
 from tensorcore.errors import InvalidArgumentError, TrainingError
-from tensorcore.layers.structure import leaves
 from tensorcore.saving.objects import serialize_keras_object
 from tensorcore.training.outputs import is_configuration, names_of, parts, per_output
 
@@ -99,7 +98,7 @@ class Compiled:
         weights = parts("sample_weight", weight, names, None)
         total = None
         trackers = iter(self._trackers)
-        predictions = list(leaves(y_pred))
+        predictions = parts("the outputs", y_pred, names, None)
         for number, function in enumerate(self._losses):  # type: ignore[arg-type]
             if function is None:
                 continue
@@ -142,7 +141,9 @@ class Compiled:
                 "compile"
             )
         names = names_of(y_pred, self._output_names())
-        predictions = list(leaves(y_pred)) if len(names) > 1 else [_single(y_pred, names)]
+        predictions = [_single(y_pred, names)]
+        if len(names) > 1:
+            predictions = parts("the outputs", y_pred, names, None)
         labels = parts("y", y, names, None) if len(names) > 1 else [_single(y, names)]
         weights = parts("sample_weight", sample_weight, names, None)
         if self._made is None:

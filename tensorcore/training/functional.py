@@ -79,11 +79,11 @@ class Functional(Model, keras_module="keras.src.models.functional"):
 
     @property
     def inputs(self) -> list[OpenSymbol]:
-        return list(leaves(self._inputs_struct))
+        return flat(self._inputs_struct)
 
     @property
     def outputs(self) -> list[OpenSymbol]:
-        return list(leaves(self._outputs_struct))
+        return flat(self._outputs_struct)
 
     @property
     def input(self) -> Any:
@@ -108,7 +108,7 @@ class Functional(Model, keras_module="keras.src.models.functional"):
 
     def compute_output_spec(self, inputs: Any, **others: Any) -> Any:
         """The outputs' symbols if the inputs have the shapes that the model was made with."""
-        given = [tuple(x.shape) for x in leaves(inputs)]
+        given = [tuple(x.shape) for x in flat(inputs)]
         same = given == [symbol.shape for symbol in self.inputs]
         return self._outputs_struct if same else None
 
@@ -134,15 +134,15 @@ class Functional(Model, keras_module="keras.src.models.functional"):
         if isinstance(inputs, Mapping):
             names = self.input_names
             if isinstance(self._inputs_struct, dict):
-                names = list(self._inputs_struct)
+                names = sorted(self._inputs_struct)
             missing = [name for name in names if name not in inputs]
             if missing:
                 raise InvalidArgumentError(
                     f'Model "{self.name}": expected inputs named {names}, received '
                     f"{sorted(inputs)}; {missing} are missing"
                 )
-            return [value for name in names for value in leaves(inputs[name])]
-        given = list(leaves(inputs))
+            return [value for name in names for value in flat(inputs[name])]
+        given = flat(inputs)
         if len(given) != len(expected):
             raise InvalidArgumentError(
                 f'Model "{self.name}": expected {len(expected)} inputs {self.input_names}, '
@@ -219,6 +219,15 @@ def become_functional(cls: type) -> None:
         cls.__bases__ = bases
 
 
+def flat(structure: Any) -> list[Any]:
+    """The leaves in Keras's order: those of dicts in the order of their sorted keys."""
+    if isinstance(structure, Mapping):
+        structure = [structure[key] for key in sorted(structure)]
+    if isinstance(structure, (list, tuple)):
+        return [leaf for part in structure for leaf in flat(part)]
+    return [structure]
+
+
 def _check_symbols(model: Model, argument: str, structure: Any) -> None:
     found = list(leaves(structure))
     wrong = [value for value in found if not isinstance(value, OpenSymbol) or value.node is None]
@@ -243,7 +252,7 @@ def _cut(inputs: Any, outputs: Any) -> tuple[Any, Any]:
 def _shapes(structure: Any) -> Any:
     """The shapes in nested lists and dicts of shapes."""
     if isinstance(structure, dict):
-        structure = list(structure.values())
+        structure = [structure[key] for key in sorted(structure)]
     elif all(part is None or isinstance(part, int) for part in structure):
         yield tuple(structure)
         return

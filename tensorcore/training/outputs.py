@@ -15,13 +15,13 @@ def is_configuration(value: Any) -> bool:
 
 
 def names_of(y_pred: Any, known: Sequence[str] | None) -> list[str]:
-    """The names of the outputs: the keys of a dict, those of the model, or output_0, output_1...
+    """The names of the outputs: sorted keys of a dict, those of the model, or output_0, output_1...
 
     >>> names_of([1, 2], None), names_of({"a": 1, "b": 2}, None)
     (['output_0', 'output_1'], ['a', 'b'])
     """
     if isinstance(y_pred, Mapping):
-        return list(y_pred)
+        return sorted(y_pred)
     count = len(list(leaves(y_pred)))
     if known is not None and len(known) == count:
         return list(known)

@@ -8,11 +8,15 @@ from collections.abc import Iterable
 from typing import Any
 
 from tensorcore.errors import InvalidArgumentError
-from tensorcore.layers.structure import leaves
+from tensorcore.graph.deferred import Node
+from tensorcore.graph.symbol import OpenSymbol
+from tensorcore.training.network import Network, operation_of
+from tensorcore.training.operations import class_name_of
 
 UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
-WIDTH = 88  # columns, where the terminal has as many
-SHARES = (0.45, 0.80, 1.0)  # where the columns end
+# Widths in columns, where the terminal has as many, and where the columns end.
+WIDTH, SHARES = 88, (0.45, 0.80, 1.0)
+WIDTH_CONNECTED, SHARES_CONNECTED = 108, (0.3, 0.56, 0.74, 1.0)
 GREEN, CYAN, BLUE, RED = 34, 45, 33, 9
 
 
@@ -72,8 +76,13 @@ def _table(
 
     header = ["Layer (type)", "Output Shape", "Param #"]
     justify = ["left", "left", "right"]
-    width = WIDTH
-    positions = list(positions or SHARES)
+    width, shares = WIDTH, SHARES
+    network = _network_to_show(model)
+    if network is not None:
+        width, shares = WIDTH_CONNECTED, SHARES_CONNECTED
+        header.append("Connected to")
+        justify.append("left")
+    positions = list(positions or shares)
     if show_trainable:
         width += 12
         positions = [share * 0.90 for share in positions] + [1.0]
@@ -89,9 +98,39 @@ def _table(
         columns.append(Column(name, justify=side, width=end - start))
         start = end
     table = Table(*columns, width=width, show_lines=True)
-    for layer, depth in _rows(model.layers, expand_nested):
-        table.add_row(*_fields(layer, depth, show_trainable))
+    layers = getattr(model, "operations", model.layers)
+    for layer, depth in _rows(layers, expand_nested):
+        table.add_row(*_fields(layer, depth, show_trainable, network))
     return table
+
+
+def _network_to_show(model: Any) -> Any:
+    """The network of a functional model if its layers do not simply follow each other."""
+    network: Network | None = getattr(model, "_network", None)
+    if network is None:
+        return None
+    depths = list(network.depths.values())
+    calls = [network.calls_of(operation) for operation in network.operations]
+    branches = len(set(depths)) < len(depths)
+    joins = any(len(_symbols(node)) > 1 for nodes in calls for node in nodes)
+    shared = any(len(nodes) > 1 for nodes in calls)
+    return network if branches or joins or shared else None
+
+
+def _symbols(node: Node) -> list[OpenSymbol]:
+    return [value for value in node.inputs if isinstance(value, OpenSymbol)]
+
+
+def _connections(network: Network, operation: Any) -> str:
+    """Where the inputs of an operation come from: layer[call][output]."""
+    found = []
+    for node in network.calls_of(operation):
+        for symbol in _symbols(node):
+            source = operation_of(symbol.node)
+            calls = [source] if isinstance(source, Node) else source._inbound_nodes
+            number = next(i for i, call in enumerate(calls) if call is symbol.node)
+            found.append(f"{source.name}[{_number(number)}][{_number(symbol.index)}]")
+    return ", ".join(found) or "-"
 
 
 def _rows(layers: Iterable[Any], expand_nested: bool, depth: int = 0) -> Iterable[tuple[Any, int]]:
@@ -101,24 +140,38 @@ def _rows(layers: Iterable[Any], expand_nested: bool, depth: int = 0) -> Iterabl
             yield from _rows(layer.layers, expand_nested, depth + 1)
 
 
-def _fields(layer: Any, depth: int, show_trainable: bool) -> list[str]:
+def _fields(layer: Any, depth: int, show_trainable: bool, network: Any) -> list[str]:
     prefix = "   " * depth + "└ " if depth else ""
-    name = f"{_escaped(prefix + layer.name)} ([color({BLUE})]{_escaped(type(layer).__name__)}[/])"
-    params = _number(f"{layer.count_params():,}") if layer.built else f"{_number(0)} (unbuilt)"
-    fields = [name, _shape_text(layer), params]
+    kind = class_name_of(layer) if isinstance(layer, Node) else type(layer).__name__
+    name = f"{_escaped(prefix + layer.name)} ([color({BLUE})]{_escaped(kind)}[/])"
+    fields = [name, _shape_text(layer), _params_text(layer)]
+    if network is not None:
+        fields.append(_connections(network, layer) if layer in network.operations else "-")
     if show_trainable:
-        word, color = ("Y", GREEN) if layer.trainable else ("N", RED)
-        fields.append(f"[bold][color({color})]{word}[/][/]" if layer.weights else "[bold]-[/]")
+        word, color = ("Y", GREEN) if getattr(layer, "trainable", True) else ("N", RED)
+        has_weights = bool(getattr(layer, "weights", ()))
+        fields.append(f"[bold][color({color})]{word}[/][/]" if has_weights else "[bold]-[/]")
     return fields
 
 
+def _params_text(layer: Any) -> str:
+    if isinstance(layer, Node):
+        return _number(0)
+    return _number(f"{layer.count_params():,}") if layer.built else f"{_number(0)} (unbuilt)"
+
+
 def _shape_text(layer: Any) -> str:
-    if not layer.built or layer._build_shape is None:
+    calls = [layer] if isinstance(layer, Node) else layer._inbound_nodes
+    if calls:
+        shapes = [symbol.shape for symbol in calls[-1].outputs]
+    elif not layer.built or layer._build_shape is None:
         return "?"
-    shape = layer.compute_output_shape(layer._build_shape)
-    if isinstance(shape, tuple) and not any(isinstance(part, (tuple, list)) for part in shape):
-        return f"({', '.join(_number(size) for size in shape)})"
-    return _escaped(str(list(leaves(shape))))
+    else:
+        found = layer.compute_output_shape(layer._build_shape)
+        is_one = isinstance(found, tuple) and not any(isinstance(p, (tuple, list)) for p in found)
+        shapes = [found] if is_one else list(found)
+    texts = [f"({', '.join(_number(size) for size in shape)})" for shape in shapes]
+    return texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
 
 
 def _groups(model: Any) -> list[tuple[str, list[Any]]]:
