@@ -68,6 +68,8 @@ def test_outputs_are_equal(name, device):
 
 @pytest.mark.parametrize("name", TRAINED)
 def test_training_goes_on_where_keras_stopped(name, device):
+    if name == "regularized" and not hasattr(keras.Optimizer, "finalize_variable_values"):
+        pytest.skip("needs optimizers that keep constraints")
     model = loaded(name)
     model.train_on_batch(stored(name, "x"), stored(name, "y"))
     assert_outputs(model.predict(stored(name, "x"), verbose=0), stored(name, "after"))

@@ -557,8 +557,12 @@ class Layer(Configurable, keras_module="keras.layers"):
 def _noted(build: Any) -> Any:
     """`build` that names the weights after the path of layers around, and notes that it ran."""
 
+    first = list(inspect.signature(build).parameters)[1:2]
+
     @functools.wraps(build)
     def noted_build(self: Layer, input_shape: Any = None, *more: Any, **options: Any) -> None:
+        for name in first:  # given by its own name, such as query_shape
+            input_shape = options.pop(name, input_shape)
         before = context.path
         if before[-1:] != (self.name,):
             context.path = (*before, self.name)

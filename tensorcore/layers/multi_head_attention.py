@@ -166,6 +166,12 @@ class MultiHeadAttention(Layer):
         self._score_equation = f"{query},{key}->{scores}"
         self._combine_equation = f"{scores},{key}->{query}"
 
+    def weight_parts(self) -> dict[str, Any]:
+        if not self.built:
+            return {}
+        names = ("key_dense", "output_dense", "query_dense", "value_dense")
+        return {name: getattr(self, f"_{name}") for name in names}
+
     def get_build_config(self) -> dict[str, Any] | None:
         return {"shapes_dict": self._shapes} if self.built else None
 
