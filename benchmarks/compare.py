@@ -30,6 +30,7 @@ import workloads
 from measure import save
 
 HERE = Path(__file__).parent
+TOO_LONG_S = 15  # whose warm round takes longer is not asked for more
 
 
 class Competitor(NamedTuple):
@@ -73,11 +74,14 @@ class Worker:
 
     def close(self) -> None:
         """End the process."""
-        self._process.stdin.close()  # type: ignore[union-attr]
+        process: Any = self._process
+        process.stdin.close()
         try:
-            self._process.wait(10)
+            process.wait(10)
         except subprocess.TimeoutExpired:
-            self._process.kill()
+            process.kill()
+            process.wait()
+        process.stdout.close()
         self._log.close()
 
 
@@ -117,18 +121,21 @@ def measured(
 ) -> Iterator[dict[str, Any]]:
     """A row for each competitor that has a program for the workload."""
     workers: dict[str, Worker] = {}
+    times: dict[str, list[float]] = {}
     try:
         for rival in rivals:
             worker = Worker(rival, log)
             request = {"competitor": rival.asked, "workload": workload, "device": device}
             answer = worker.ask(do="setup", data=str(folder), **request)
             if "ready" in answer:
-                workers[rival.name] = worker
-                continue
+                times[rival.name] = [answer["seconds"] / answer["steps"] * 1e6]
+                if answer["seconds"] < TOO_LONG_S:
+                    workers[rival.name] = worker
+                    times[rival.name].clear()
+                    continue
             worker.close()
             if "error" in answer:
                 yield {"workload": workload, "competitor": rival.name, "error": answer["error"]}
-        times: dict[str, list[float]] = {name: [] for name in workers}
         load = []
         for _ in range(rounds):
             load.append(round(os.getloadavg()[0], 2))

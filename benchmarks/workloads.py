@@ -101,11 +101,10 @@ def _texts() -> tuple[np.ndarray, np.ndarray]:
 def gpu_problem() -> str | None:
     """Why nothing can be timed on a GPU here; None if it can."""
     import tensorcore as tc
+    from tensorcore.benchmark.machine import refuse_emulated
 
     try:
-        device = tc.device("gpu")
+        refuse_emulated(tc.device("gpu"))
     except tc.TensorcoreError as problem:
         return str(problem)
-    if "emulat" in device.describe().lower():
-        return "timings of an emulated device mean nothing"
     return None

@@ -3,6 +3,7 @@
 Each line of the input is one JSON object, and is answered by one:
 
     {"do": "setup", "competitor": name, "workload": name, "data": folder, "device": "cpu" | "gpu"}
+                       make it ready; the answer is that of a round
     {"do": "round"}    one round of the competitor: {"seconds": ..., "steps": ...}
     {"do": "drop"}     forget it
     {"do": "versions"}
@@ -46,14 +47,18 @@ def answer(module: Any, request: dict[str, Any], state: dict[str, Any]) -> dict[
         make = module.COMPETITORS[request["competitor"]]
         state["round"] = make(request["workload"], data, request["device"])
         state["round"]()  # compiles what has to be compiled
-        state["round"]()
-        return {"ready": True}
+        return {"ready": True, **timed(state["round"])}
     if request["do"] == "drop":
         state.clear()
         gc.collect()
         return {"dropped": True}
+    return timed(state["round"])
+
+
+def timed(round: Any) -> dict[str, Any]:
+    """Seconds and steps of one round."""
     start = time.perf_counter()
-    steps = state["round"]()
+    steps = round()
     return {"seconds": time.perf_counter() - start, "steps": steps}
 
 
