@@ -1,130 +1,127 @@
-"""Functions composed of operations: values, derivatives of two orders, traced, on both devices."""
+"""Functions composed of records: values, derivatives of two orders, traced, on both devices.
+
+The cases stand in `composed.py`.
+"""
 
 from __future__ import annotations
 
-import math
+import types
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import tensorcore as tc
+from tensorcore import dtypes
+from tensorcore.ops import OPS, Op
+from tests.composed import COMPOSED, ELSEWHERE
 from tests.tolerances import assert_close
 
-NORMAL_CDF = np.vectorize(lambda x: 0.5 * (1 + math.erf(x / math.sqrt(2))))
-
-
-def case(name, ours, theirs, *shapes, low=-2.0, high=2.0):
-    return pytest.param(ours, theirs, shapes, (low, high), id=name)
-
-
 CASES = [
-    case("var", lambda x: tc.var(x), lambda x: np.var(x), (3, 4)),
-    case(
-        "var of rows",
-        lambda x: tc.var(x, axis=1, correction=1),
-        lambda x: np.var(x, axis=1, ddof=1),
-        (3, 4),
-    ),
-    case(
-        "std",
-        lambda x: tc.std(x, axis=0, keepdims=True),
-        lambda x: np.std(x, axis=0, keepdims=True),
-        (5, 2),
-    ),
-    case("clip", lambda x: tc.clip(x, -0.5, 0.7), lambda x: np.clip(x, -0.5, 0.7), (4, 5)),
-    case("outer", lambda x, y: tc.outer(x, y), lambda x, y: np.outer(x, y), (3,), (4,)),
-    case(
-        "tensordot",
-        lambda x, y: tc.tensordot(x, y, axes=1),
-        lambda x, y: np.tensordot(x, y, axes=1),
-        (2, 3),
-        (3, 4),
-    ),
-    case(
-        "tensordot of two axes",
-        lambda x, y: tc.tensordot(x, y, axes=((0, 2), (1, 0))),
-        lambda x, y: np.tensordot(x, y, axes=((0, 2), (1, 0))),
-        (2, 3, 4),
-        (4, 2, 5),
-    ),
-    case("vecdot", lambda x, y: tc.vecdot(x, y), lambda x, y: (x * y).sum(-1), (2, 3), (2, 3)),
-    case("moveaxis", lambda x: tc.moveaxis(x, 0, -1), lambda x: np.moveaxis(x, 0, -1), (2, 3, 4)),
-    case(
-        "split",
-        lambda x: tc.concat(tc.split(x, [1, 3], axis=1)[::-1], axis=1),
-        lambda x: np.concatenate(np.split(x, [1, 3], axis=1)[::-1], axis=1),
-        (2, 5),
-    ),
-    case("unstack", lambda x: tc.unstack(x)[1], lambda x: x[1], (3, 2)),
-    case(
-        "leaky_relu",
-        lambda x: tc.nn.leaky_relu(x, 0.1),
-        lambda x: np.where(x > 0, x, 0.1 * x),
-        (4, 5),
-    ),
-    case(
-        "elu",
-        lambda x: tc.nn.elu(x, 1.5),
-        lambda x: np.where(x > 0, x, 1.5 * np.expm1(x)),
-        (4, 5),
-    ),
-    case("gelu", lambda x: tc.nn.gelu(x), lambda x: x * NORMAL_CDF(x), (4, 5)),
-    case(
-        "gelu by tanh",
-        lambda x: tc.nn.gelu(x, approximate=True),
-        lambda x: 0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))),
-        (4, 5),
-    ),
-    case("softplus", lambda x: tc.nn.softplus(x), lambda x: np.log1p(np.exp(x)), (4, 5)),
-    case("silu", lambda x: tc.nn.silu(x), lambda x: x / (1 + np.exp(-x)), (4, 5)),
-    case("mish", lambda x: tc.nn.mish(x), lambda x: x * np.tanh(np.log1p(np.exp(x))), (4, 5)),
-    case(
-        "sigmoid cross-entropy",
-        lambda x: tc.nn.sigmoid_cross_entropy(x, 0.3),
-        lambda x: -0.3 * np.log(1 / (1 + np.exp(-x))) - 0.7 * np.log(1 / (1 + np.exp(x))),
-        (4, 5),
-    ),
-    *(
-        case(
-            f"einsum {text}",
-            lambda *xs, text=text: tc.einsum(text, *xs),
-            lambda *xs, text=text: np.einsum(text, *xs),
-            *shapes,
-        )
-        for text, shapes in [
-            ("ij,jk->ik", [(2, 3), (3, 4)]),
-            ("ij->ji", [(2, 3)]),
-            ("ij->", [(2, 3)]),
-            ("ii->i", [(3, 3)]),
-            ("ii", [(3, 3)]),
-            ("bij,bjk->bik", [(2, 3, 4), (2, 4, 5)]),
-            ("...ij,jk->...ik", [(2, 3, 4), (4, 5)]),
-            ("i,j->ij", [(3,), (4,)]),
-            ("bqhd,bkhd->bhqk", [(2, 3, 2, 4), (2, 5, 2, 4)]),
-            ("ij,jk,kl->il", [(2, 3), (3, 4), (4, 2)]),
-            ("ij,ij", [(2, 3), (2, 3)]),
-            ("ijk,ik->j", [(2, 3, 4), (2, 4)]),
-        ]
-    ),
+    pytest.param(case, id=f"{name}-{number}")
+    for name, cases in COMPOSED.items()
+    for number, case in enumerate(cases)
 ]
+DIFFERENTIABLE = [param for param in CASES if param.values[0].order]
+TRACED = [param for param in CASES if param.values[0].traced and param.values[0].inputs]
 
 
-def draw(shapes, bounds, dtype):
-    rng = np.random.default_rng(5)
-    return [rng.uniform(*bounds, size=shape).astype(dtype) for shape in shapes]
+def narrow(value):
+    """Floating-point inputs in single precision."""
+    kinds = {"f": np.float32, "c": np.complex64}
+    return value.astype(kinds.get(value.dtype.kind, value.dtype))
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize(("ours", "theirs", "shapes", "bounds"), CASES)
-def test_value(ours, theirs, shapes, bounds, dtype, device):
-    arrays = draw(shapes, bounds, dtype)
-    tensors = [tc.asarray(array) for array in arrays]
-    expected = np.asarray(theirs(*[array.astype(np.float64) for array in arrays]))
-    assert_close(ours(*tensors).numpy(), expected, dtype, scale=2)
-    assert_close(tc.function(ours)(*tensors).numpy(), expected, dtype, scale=2)
+def wide(value):
+    """Floating-point inputs in double precision."""
+    kinds = {"f": np.float64, "c": np.complex128}
+    return value.astype(kinds.get(value.dtype.kind, value.dtype))
 
 
-@pytest.mark.parametrize(("ours", "theirs", "shapes", "bounds"), CASES)
-def test_gradient(ours, theirs, shapes, bounds, device):
-    tensors = [tc.asarray(array) for array in draw(shapes, bounds, "float64")]
-    tc.gradcheck(ours, *tensors, order=2, tolerance=2e-5)
+def parts(result):
+    return list(result) if isinstance(result, (tuple, list)) else [result]
+
+
+@pytest.mark.parametrize("precision", ["single", "double"])
+@pytest.mark.parametrize("case", CASES)
+def test_value(case, precision, device):
+    inputs = [narrow(v) if precision == "single" else v for v in case.inputs]
+    tensors = [tc.asarray(v) for v in inputs]
+    found = parts(case.ours(*tensors))
+    expected = parts(
+        case.theirs(
+            *(
+                v.astype(np.result_type(v, np.float64)) if v.dtype.kind in "fc" else v
+                for v in inputs
+            )
+        )
+    )
+    assert len(found) == len(expected)
+    for actual, value in zip(found, expected, strict=True):
+        assert isinstance(actual, tc.Tensor) and actual.device is device
+        assert_close(actual.numpy(), value, scale=20)
+    for tensor, value in zip(tensors, inputs, strict=True):
+        np.testing.assert_array_equal(tensor.numpy(), value, err_msg="an input was changed")
+
+
+@pytest.mark.parametrize("case", DIFFERENTIABLE)
+def test_gradient(case, device):
+    tensors = [tc.asarray(value) for value in case.inputs]
+    tc.gradcheck(case.ours, *tensors, order=case.order, tolerance=2e-5)
+
+
+@pytest.mark.parametrize("case", TRACED)
+def test_traced_is_eager(case, device):
+    tensors = [tc.asarray(narrow(value)) for value in case.inputs]
+    traced = tc.function(lambda *values: tuple(parts(case.ours(*values))))
+    expected = parts(case.ours(*tensors))
+    for _ in range(2):
+        for actual, value in zip(traced(*tensors), expected, strict=True):
+            assert_close(actual.numpy(), value.numpy())
+    assert traced.trace_count == 1
+
+
+def public_functions():
+    """(name, function) of the array namespaces."""
+    for place in ("", "nn", "linalg", "fft", "random"):
+        module = getattr(tc, place) if place else tc
+        for name in dir(module):
+            value = getattr(module, name)
+            is_code = callable(value) and not isinstance(value, (type, types.ModuleType))
+            if is_code and not name.startswith("_") and not isinstance(value, np.dtype):
+                yield f"{place}.{name}".lstrip("."), value
+
+
+def test_every_public_function_is_a_record_or_has_cases():
+    elsewhere = {name for names in ELSEWHERE.values() for name in names.split()}
+    names = set()
+    for name, function in public_functions():
+        names.add(name)
+        if isinstance(function, Op):
+            assert OPS[function.name] is function
+            assert function.samples(np.random.default_rng(0)), f"{name} has no samples"
+        else:
+            assert name in COMPOSED or name in elsewhere, f"tc.{name} has no cases in composed.py"
+    stale = {name for name in (set(COMPOSED) | elsewhere) - names if not hasattr(tc, name)}
+    assert not stale
+
+
+@pytest.mark.parametrize("file", ELSEWHERE)
+def test_what_is_tested_elsewhere_is_tested_there(file):
+    text = (Path(__file__).parent / file).read_text()
+    for name in ELSEWHERE[file].split():
+        assert name.rpartition(".")[2] in text, f"{file} does not name tc.{name}"
+
+
+def test_the_table_of_operations_names_every_gradient():
+    from tensorcore.ops.__main__ import rows
+
+    for name, _, _, gradient in rows():
+        for part in gradient.split("; "):
+            assert part in ("derived", "rule") or part.startswith("none: "), (name, gradient)
+
+
+def test_constants_are_numbers():
+    assert (tc.e, tc.pi, tc.inf, tc.newaxis) == (np.e, np.pi, np.inf, None)
+    assert tc.nan != tc.nan
+    assert all(getattr(tc, dtype.name) == dtype for dtype in dtypes.ALL)

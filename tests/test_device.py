@@ -49,6 +49,12 @@ def test_new_tensors_go_where_the_block_says(device):
         assert tc.random.normal((2,)).device is device
 
 
+def test_the_default_device_can_be_set(monkeypatch):
+    monkeypatch.setattr(sys.modules["tensorcore.device"], "_default", None)
+    tc.set_default_device("cpu")
+    assert tc.default_device() is tc.device("cpu") in tc.devices()
+
+
 def test_operations_follow_their_data(device):
     x = tc.asarray([1.0, 2.0], device=device)
     with tc.device("cpu"):

@@ -110,3 +110,10 @@ def test_bad_arguments(device):
         tc.random.uniform((2,), dtype="int32")
     with pytest.raises(InvalidArgumentError, match="low < high"):
         tc.random.integers(3, 3)
+
+
+def test_the_functions_draw_from_the_default_generator():
+    state = tc.random.default_generator().state
+    first = tc.random.normal((3,), device="cpu")
+    tc.random.default_generator().state = state
+    assert tc.random.normal((3,), device="cpu").tolist() == first.tolist()

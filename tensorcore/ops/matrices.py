@@ -10,22 +10,32 @@ from typing import Any
 from tensorcore import dtypes
 from tensorcore.errors import ArgumentTypeError, DTypeError, InvalidArgumentError, ShapeError
 from tensorcore.ops import linear
-from tensorcore.ops.arithmetic import abs, add, multiply, pow, subtract
+from tensorcore.ops.arithmetic import (
+    abs,
+    add,
+    ceil,
+    clip,
+    maximum,
+    multiply,
+    negative,
+    pow,
+    subtract,
+)
 from tensorcore.ops.creation import eye
 from tensorcore.ops.decompositions import default_rtol, pinv, svdvals
 from tensorcore.ops.diagonals import check_matrices
-from tensorcore.ops.exponential import sqrt
+from tensorcore.ops.exponential import exp2, log2, sqrt
 from tensorcore.ops.joining import stack, take_one
 from tensorcore.ops.lapack import check_square
 from tensorcore.ops.linear import matmul
-from tensorcore.ops.logical import equal, greater, not_equal, where
+from tensorcore.ops.logical import equal, greater, less, less_equal, not_equal, where
 from tensorcore.ops.record import check_inexact
 from tensorcore.ops.reductions import max, min, sum
 from tensorcore.ops.shapes import axes_tuple, axis_index, broadcast
 from tensorcore.ops.shaping import broadcast_to, expand_dims, reshape
 from tensorcore.ops.solving import inv, solve
 from tensorcore.ops.transfer import astype
-from tensorcore.tensor import as_tensor
+from tensorcore.tensor import StandIn, as_tensor
 
 # Norms --------------------------------------------------------------------------------------------
 
@@ -260,6 +270,7 @@ _PADE = (
     182.0,
     1.0,
 )
+_MOST_SQUARINGS = 24  # in a traced function, which cannot look at the norm
 _PADE_NORM = 5.37  # greatest 1-norm for which the approximation is exact to float64
 
 
@@ -267,7 +278,8 @@ def expm(x: Any, /) -> Any:
     """The exponentials of square matrices.
 
     By scaling and squaring around a Pade approximation: N. Higham, "The scaling and squaring method
-    for the matrix exponential revisited" (2005).  The norm is looked at on the host.
+    for the matrix exponential revisited" (2005).  Eagerly the norm is looked at on
+    the host; a traced function squares at most 24 times, and gives NaN beyond norms of 9e7.
 
     >>> tc.linalg.expm(tc.asarray([[0.0, 1.0], [0.0, 0.0]])).tolist()
     [[1.0, 1.0], [0.0, 1.0]]
@@ -276,12 +288,29 @@ def expm(x: Any, /) -> Any:
     check_square("expm", x)
     if x.size == 0:
         return x
-    size = float(max(matrix_norm(x, ord=1)))
-    if not math.isfinite(size):
+    size = matrix_norm(x, ord=1)
+    if isinstance(x, StandIn):
+        squarings = clip(ceil(log2(maximum(size, _PADE_NORM) / _PADE_NORM)), 0, _MOST_SQUARINGS)
+        a = multiply(x, exp2(negative(squarings))[..., None, None])
+        result = _pade(a)
+        for number in range(_MOST_SQUARINGS):
+            goes_on = less(number, squarings)[..., None, None]
+            result = where(goes_on, matmul(result, result), result)
+        is_fine = less_equal(size, _PADE_NORM * 2.0**_MOST_SQUARINGS)[..., None, None]
+        return where(is_fine, result, math.nan)
+    largest = float(max(size))
+    if not math.isfinite(largest):
         raise InvalidArgumentError("expm: x must be finite")
-    squarings = builtins.max(0, math.ceil(math.log2(size / _PADE_NORM))) if size else 0
-    a = multiply(x, 2.0**-squarings)
-    unit = broadcast_to(eye(x.shape[-1], dtype=x.dtype, device=x.device), x.shape)
+    count = builtins.max(0, math.ceil(math.log2(largest / _PADE_NORM))) if largest else 0
+    result = _pade(multiply(x, 2.0**-count))
+    for _ in range(count):
+        result = matmul(result, result)
+    return result
+
+
+def _pade(a: Any) -> Any:
+    """The exponentials of matrices of small norm."""
+    unit = broadcast_to(eye(a.shape[-1], dtype=a.dtype, device=a.device), a.shape)
     b = [coefficient / _PADE[0] for coefficient in _PADE]
     square = matmul(a, a)
     power, odd, even = unit, multiply(unit, b[1]), multiply(unit, b[0])
@@ -290,7 +319,4 @@ def expm(x: Any, /) -> Any:
         even = add(even, multiply(power, b[i]))
         odd = add(odd, multiply(power, b[i + 1]))
     odd = matmul(a, odd)
-    result = solve(subtract(even, odd), add(even, odd))
-    for _ in range(squarings):
-        result = matmul(result, result)
-    return result
+    return solve(subtract(even, odd), add(even, odd))
