@@ -69,3 +69,22 @@ class CheckpointError(TensorcoreError, ValueError):
 
 class MissingNameError(TensorcoreError, AttributeError):
     """A module has no such name; the message shows what is near to it."""
+
+
+class NotInGraphError(InvalidArgumentError, KeyError):
+    """A name or a tensor was asked for that this graph does not have."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])  # KeyError would put it in quotes
+
+
+class FailedPreconditionError(TensorcoreError, RuntimeError):
+    """What has to be done first was not: a variable has no value yet."""
+
+
+class NotFoundError(TensorcoreError, LookupError):
+    """A file, or a name in a file, does not exist."""
+
+
+class SessionError(TensorcoreError, RuntimeError):
+    """A session is used in a state in which it cannot run."""

@@ -27,7 +27,7 @@ SOURCES = [*ROOT.glob("tensorcore/**/*.py"), *ROOT.glob("kernels/**/*.py")]
 FLOORS = [
     {"benchmark", "doctor", "__main__"},
     {"keras", "tf"},
-    {"training", "datasets", "data", "progress", "checkpoints"},
+    {"training", "datasets", "data", "progress", "checkpoints", "session"},
     {
         "layers",
         "optimizers",

@@ -92,7 +92,7 @@ class Node:
         """(args, kwargs) of the call, with `value_of(input)` in the place of each input."""
         return rebuild(self.structure, [value_of(value) for value in self.inputs])
 
-    def run(self, values: dict[Any, Any]) -> None:
+    def compute(self, values: dict[Any, Any]) -> None:
         """Make the call with the values of its inputs, and put those of its outputs down."""
 
         def value_of(tensor: Any) -> Any:
@@ -267,7 +267,7 @@ def replay(
         for symbol, value in bindings.items():
             seen(symbol, value)
     for node in ancestors(outputs, bindings) if nodes is None else nodes:
-        node.run(values)
+        node.compute(values)
         if seen is not None:
             for symbol in node.outputs:
                 seen(symbol, values[symbol])

@@ -34,7 +34,7 @@ def flatten(structure: Any, tensors: list[Any]) -> Any:
         if hasattr(structure, "_fields"):
             return type(structure)(*parts)
         return type(structure)(parts)
-    if isinstance(structure, Variable):
+    if isinstance(structure, (Variable, type)):
         return structure
     if hasattr(structure, "dtype") and hasattr(structure, "shape"):
         tensors.append(as_tensor(structure))

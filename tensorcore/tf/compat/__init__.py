@@ -1,0 +1,1 @@
+"""Older names of TensorFlow: `import tensorcore.tf.compat.v1 as tf`."""
