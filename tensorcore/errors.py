@@ -78,11 +78,11 @@ class NotInGraphError(InvalidArgumentError, KeyError):
         return str(self.args[0])  # KeyError would put it in quotes
 
 
-class FailedPreconditionError(TensorcoreError, RuntimeError):
+class FailedPreconditionError(TrainingError):
     """What has to be done first was not: a variable has no value yet."""
 
 
-class NotFoundError(TensorcoreError, LookupError):
+class NotFoundError(TensorcoreError, FileNotFoundError):
     """A file, or a name in a file, does not exist."""
 
 

@@ -66,7 +66,7 @@ def gradients(
     if not connected:
         return [None] * len(sources)
     for target in targets:
-        if not dtypes.is_inexact(target.dtype):
+        if not _is_inexact(target):
             raise ArgumentTypeError(
                 f"tf.gradients: {target.name!r} has dtype {target.dtype_name}; only floating-point "
                 "results have gradients"
@@ -102,7 +102,7 @@ def _depending_on(sources: Sequence[GraphTensor]) -> dict[int, set[int]]:
     for operation in graph.operations:
         if getattr(operation.function, "stops_gradients", False):
             continue
-        outputs = [id(x) for x in operation.outputs if dtypes.is_inexact(x.dtype)]
+        outputs = [id(x) for x in operation.outputs if _is_inexact(x)]
         inputs = {id(x) for x in operation.inputs}
         for known in reached.values():
             if not known.isdisjoint(inputs):
@@ -110,5 +110,9 @@ def _depending_on(sources: Sequence[GraphTensor]) -> dict[int, set[int]]:
     return reached
 
 
+def _is_inexact(tensor: Any) -> bool:
+    return tensor.dtype in dtypes.KIND and dtypes.is_inexact(tensor.dtype)
+
+
 def _leads_to(source: Any, targets: Sequence[Any], reached: dict[int, set[int]]) -> bool:
-    return dtypes.is_inexact(source.dtype) and any(id(y) in reached[id(source)] for y in targets)
+    return _is_inexact(source) and any(id(y) in reached[id(source)] for y in targets)

@@ -168,6 +168,7 @@ class Graph:
             writes=writes,
             reads=reads,
         )
+        graph_of(operation.inputs)  # refuses tensors of different graphs
         operation.place = _users_line()
         returns: Any = Leaf(0)
         if results is None:

@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from tensorcore import dtypes
 from tensorcore.errors import TensorcoreError
+from tensorcore.graph.deferred import leaves
 from tensorcore.graph.function import Leaf, flatten, rebuild
 from tensorcore.graph.graph import Graph as Trace
-from tensorcore.mode import mode
+from tensorcore.mode import mode, outside
 from tensorcore.tensor import as_tensor
 
 # The first are small enough for anything that is built on the way; the second divide by all
@@ -31,7 +33,7 @@ def results_of(
         TensorcoreError: the call is wrong whatever the unknown sizes are.
     """
     ranks_known = all(_sizes(value) is not None for value in inputs)
-    if ranks_known and all(None not in _sizes(value) for value in inputs):
+    if ranks_known and all(map(_is_settled, inputs)):
         returns, found = _kinds(function, structure, inputs, 1)
         return returns, [Result(*kind) for kind in found]
     problem: Exception | None = None
@@ -76,17 +78,60 @@ def _kinds(
         with Trace() as trace:
             symbols = []
             for value in inputs:
-                if not hasattr(value, "static_shape"):
-                    symbols.append(value)
-                    continue
-                shape = tuple(size if known is None else known for known in _sizes(value) or ())
-                symbols.append(trace.argument(shape, value.dtype, value.device))
+                known = _trial_value(value, size) if _is_open(value) else value
+                symbols.append(_argument(trace, value, size) if known is None else known)
             args, kwargs = rebuild(structure, symbols)
             found: list[Any] = []
             returns = flatten(_as_tensors(function(*args, **kwargs)), found)
     finally:
         mode.tapes = tapes
     return returns, [(tuple(tensor.shape), tensor.dtype) for tensor in found]
+
+
+def _argument(trace: Trace, value: Any, size: int) -> Any:
+    shape = tuple(size if known is None else known for known in _sizes(value) or ())
+    return trace.argument(shape, value.dtype, value.device)
+
+
+def _trial_value(value: Any, size: int) -> Any:
+    """Integers that follow from sizes alone, such as tf.shape(x)[0] * 2, as they are in a trial.
+
+    None for what depends on more.
+    """
+    operation = value.node
+    if operation is None or not _is_integer(value) or len(_sizes(value) or ()) > 1:
+        return None
+    if operation.writes or not getattr(operation.function, "is_pure", True):
+        return None
+    if operation.type in ("Shape", "Size", "Rank"):
+        (tensor,) = operation.inputs
+        if _sizes(tensor) is None:
+            return None
+        with Trace() as trace:
+            inputs = [_argument(trace, tensor, size)]
+    else:
+        inputs = [_trial_value(x, size) if _is_open(x) else x for x in operation.inputs]
+        if any(x is None for x in inputs):
+            return None
+    args, kwargs = rebuild(operation.structure, inputs)
+    with outside():
+        return leaves(operation.function(*args, **kwargs))[value.index]
+
+
+def _is_settled(value: Any) -> bool:
+    """Whether the tensor has the same sizes in every run, and is none that tells sizes."""
+    if None in _sizes(value):
+        return False
+    tells = _is_open(value) and _is_integer(value) and len(_sizes(value)) < 2
+    return not tells or value.node is None or value.node.type == "Const"
+
+
+def _is_integer(value: Any) -> bool:
+    return value.dtype in dtypes.KIND and dtypes.is_integer(value.dtype)
+
+
+def _is_open(value: Any) -> bool:
+    return hasattr(value, "static_shape")
 
 
 def _as_tensors(result: Any) -> Any:

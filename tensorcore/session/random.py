@@ -32,6 +32,8 @@ class RandomCall:
         number: of the operation in its graph, its seed if it has none itself.
     """
 
+    is_pure = False
+
     def __init__(
         self, function: Callable[..., Any], graph_seed: int | None, seed: int | None, number: int
     ) -> None:

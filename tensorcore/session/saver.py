@@ -7,12 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from tensorcore.checkpoints import CheckpointReader, write_checkpoint
-from tensorcore.checkpoints.state import (
-    Retention,
-    checkpoint_exists,
-    delete_checkpoint,
-)
+from tensorcore.checkpoints import CheckpointReader, state, write_checkpoint
+from tensorcore.checkpoints.state import Retention, checkpoint_exists, delete_checkpoint
 from tensorcore.errors import ArgumentTypeError, InvalidArgumentError, NotFoundError
 from tensorcore.session import log
 from tensorcore.session.graph import default_graph
@@ -99,7 +95,9 @@ class Saver:
         if write_state:
             folder = os.path.dirname(prefix)
             paths = self._retention.paths
-            write_state(folder, prefix, paths, filename=latest_filename, relative=self._relative)
+            state.write_state(
+                folder, prefix, paths, filename=latest_filename, relative=self._relative
+            )
         for old in dropped:
             delete_checkpoint(old)
         return prefix

@@ -9,8 +9,6 @@ with tf.Session() as sess:
 
 from __future__ import annotations
 
-from typing import Any
-
 from tensorcore.dtypes import (
     as_dtype,
     bfloat16,
@@ -233,6 +231,7 @@ from tensorcore.tf.compat.v1.math import (
     tensordot,
     truediv,
 )
+from tensorcore.tf.compat.v1.missing import find as __getattr__
 from tensorcore.tf.compat.v1.state import (
     Variable,
     add_to_collection,
@@ -264,9 +263,3 @@ from tensorcore.tf.compat.v1.state import (
 newaxis = None
 __version__ = "1.15.0"
 VERSION = __version__
-
-
-def __getattr__(name: str) -> Any:
-    from tensorcore.tf.compat.v1 import missing
-
-    return missing.find(name)

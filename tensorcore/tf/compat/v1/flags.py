@@ -15,6 +15,7 @@ class _Flags:
     def __init__(self) -> None:
         self.__dict__["_options"] = {}
         self.__dict__["_values"] = None
+        self.__dict__["_set"] = {}  # by the program itself, which has the last word
 
     def _define(self, name: str, default: Any, text: str, read: Any) -> None:
         self._options[name] = (default, text, read)
@@ -36,8 +37,7 @@ class _Flags:
             else:
                 parser.add_argument(*names, default=default, type=read, help=text, dest=name)
         known, rest = parser.parse_known_args(arguments)
-        given = self._values or {}
-        self.__dict__["_values"] = {**vars(known), **given.get("set", {})}
+        self.__dict__["_values"] = {**vars(known), **self._set}
         return rest
 
     def __call__(self, argv: list[str]) -> list[str]:
@@ -57,7 +57,7 @@ class _Flags:
 
     def __setattr__(self, name: str, value: Any) -> None:
         getattr(self, name)
-        self._values[name] = value
+        self._values[name] = self._set[name] = value
 
     def __contains__(self, name: str) -> bool:
         return name in self._options

@@ -1,8 +1,16 @@
 """`tf.initializers` and the same names with "_initializer"."""
 
 from tensorcore.session.initializers import (
+    Initializer,
     constant_value,
+    glorot_normal,
+    glorot_uniform,
+    ones,
+    random_normal,
+    random_uniform,
+    truncated_normal,
     variance_scaling,
+    zeros,
 )
 
 constant = constant_value

@@ -11,6 +11,9 @@ from tensorcore.session.calls import as_graph_tensor, operation, unary
 from tensorcore.session.graph import graph_of
 from tensorcore.session.random import RandomCall, sizes_of
 from tensorcore.tensor import as_tensor
+from tensorcore.tf.compat.v1 import rnn_cell
+from tensorcore.tf.compat.v1.math import sigmoid, tanh
+from tensorcore.tf.compat.v1.rnn import bidirectional_dynamic_rnn, dynamic_rnn, static_rnn
 
 relu = unary(tc.nn.relu, "Relu")
 relu6 = unary(tc.nn.relu6, "Relu6")

@@ -7,11 +7,28 @@ from typing import Any
 import numpy as np
 
 from tensorcore.checkpoints import CheckpointReader, latest_checkpoint
-from tensorcore.checkpoints.state import checkpoint_exists
+from tensorcore.checkpoints.state import CheckpointState, checkpoint_exists
+from tensorcore.checkpoints.state import read_state as get_checkpoint_state
+from tensorcore.checkpoints.state import write_state as update_checkpoint_state
 from tensorcore.errors import MissingNameError
 from tensorcore.session.graph import Graph, default_graph
+from tensorcore.session.optimizers import (
+    AdadeltaOptimizer,
+    AdagradOptimizer,
+    AdamOptimizer,
+    GradientDescentOptimizer,
+    MomentumOptimizer,
+    Optimizer,
+    RMSPropOptimizer,
+)
+from tensorcore.session.saver import Saver
 from tensorcore.session.schedules import (
+    cosine_decay,
+    exponential_decay,
+    inverse_time_decay,
+    natural_exp_decay,
     piecewise_constant,
+    polynomial_decay,
 )
 from tensorcore.session.session import Session
 from tensorcore.session.variables import GLOBAL_VARIABLES, GraphVariable
