@@ -5,43 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 from tensorcore import dtypes, nn
-from tensorcore.errors import InvalidArgumentError, ShapeError
-from tensorcore.losses.shapes import as_float_pair, as_pair, check_same_shape
-from tensorcore.ops.arithmetic import abs, add, clip, divide, multiply, negative, square, subtract
+from tensorcore.errors import ShapeError
+from tensorcore.layers.masks import set_mask
+from tensorcore.losses.shapes import EPSILON, as_float_pair, as_pair, check_same_shape
+from tensorcore.ops.arithmetic import add, clip, divide, multiply, negative, pow, subtract
 from tensorcore.ops.choosing import whole_numbers
+from tensorcore.ops.creation import zeros_like
 from tensorcore.ops.exponential import log
+from tensorcore.ops.logical import not_equal, where
 from tensorcore.ops.reductions import mean, sum
 from tensorcore.ops.shaping import moveaxis, squeeze
-
-# Probabilities are kept this far from 0 and 1, where the logarithm has no end.
-EPSILON = 1e-7
 
 
 def epsilon() -> float:
     """How far probabilities are kept from 0 and 1."""
     return EPSILON
-
-
-def mean_squared_error(y_true: Any, y_pred: Any) -> Any:
-    """Mean of (y_true - y_pred)**2 over the last dimension.
-
-    >>> mean_squared_error([[0.0, 2.0]], [[1.0, 1.0]]).tolist()
-    [1.0]
-    """
-    y_true, y_pred = as_float_pair(y_true, y_pred)
-    _check_broadcast("mean_squared_error", y_true, y_pred)
-    return mean(square(subtract(y_true, y_pred)), axis=-1)
-
-
-def mean_absolute_error(y_true: Any, y_pred: Any) -> Any:
-    """Mean of |y_true - y_pred| over the last dimension.
-
-    >>> mean_absolute_error([[0.0, 2.0]], [[1.0, 4.0]]).tolist()
-    [1.5]
-    """
-    y_true, y_pred = as_float_pair(y_true, y_pred)
-    _check_broadcast("mean_absolute_error", y_true, y_pred)
-    return mean(abs(subtract(y_true, y_pred)), axis=-1)
 
 
 def binary_crossentropy(
@@ -72,10 +50,79 @@ def binary_crossentropy(
         y_true = add(multiply(y_true, 1.0 - label_smoothing), 0.5 * label_smoothing)
     if from_logits:
         return mean(nn.sigmoid_cross_entropy(y_pred, y_true), axis=axis)
-    p = clip(y_pred, EPSILON, 1.0 - EPSILON)
+    return mean(_binary_terms(y_true, y_pred), axis=axis)
+
+
+def binary_focal_crossentropy(
+    y_true: Any,
+    y_pred: Any,
+    apply_class_balancing: bool = False,
+    alpha: float = 0.25,
+    gamma: float = 2.0,
+    from_logits: bool = False,
+    label_smoothing: float = 0.0,
+    axis: int = -1,
+) -> Any:
+    """Binary cross-entropy times (1 - p_t)**gamma: what is easy counts less.
+
+    p_t is the probability of the right answer.
+
+    Args:
+        apply_class_balancing: weigh labels 1 with alpha and labels 0 with 1 - alpha.
+        alpha, gamma: see above.
+        others: see `binary_crossentropy`.
+
+    Source: Lin et al., 2018.
+    """
+    y_true, y_pred = as_float_pair(y_true, y_pred)
+    check_same_shape("binary_focal_crossentropy", y_true, y_pred)
+    if label_smoothing:
+        y_true = add(multiply(y_true, 1.0 - label_smoothing), 0.5 * label_smoothing)
+    p = nn.sigmoid(y_pred) if from_logits else y_pred
+    wrong = subtract(
+        1.0, add(multiply(y_true, p), multiply(subtract(1.0, y_true), subtract(1.0, p)))
+    )
+    values = multiply(pow(wrong, gamma), _binary_terms(y_true, p))
+    if apply_class_balancing:
+        weight = add(multiply(y_true, alpha), multiply(subtract(1.0, y_true), 1.0 - alpha))
+        values = multiply(weight, values)
+    return mean(values, axis=axis)
+
+
+def _binary_terms(y_true: Any, p: Any) -> Any:
+    """-y log(p) - (1 - y) log(1 - p)."""
+    p = clip(p, EPSILON, 1.0 - EPSILON)
     hit = multiply(y_true, log(p))
     miss = multiply(subtract(1.0, y_true), log(subtract(1.0, p)))
-    return mean(negative(add(hit, miss)), axis=axis)
+    return negative(add(hit, miss))
+
+
+def categorical_focal_crossentropy(
+    y_true: Any,
+    y_pred: Any,
+    alpha: float = 0.25,
+    gamma: float = 2.0,
+    from_logits: bool = False,
+    label_smoothing: float = 0.0,
+    axis: int = -1,
+) -> Any:
+    """-sum(alpha (1 - p)**gamma y log(p)) over the classes: what is easy counts less.
+
+    Args:
+        alpha, gamma: see above.
+        others: see `categorical_crossentropy`.
+
+    Source: Lin et al., 2018.
+    """
+    y_true, y_pred = as_float_pair(y_true, y_pred)
+    check_same_shape("categorical_focal_crossentropy", y_true, y_pred)
+    if label_smoothing:
+        share = label_smoothing / y_pred.shape[axis]
+        y_true = add(multiply(y_true, 1.0 - label_smoothing), share)
+    p = nn.softmax(y_pred, axis=axis) if from_logits else y_pred
+    p = clip(divide(p, sum(p, axis=axis, keepdims=True)), EPSILON, 1.0 - EPSILON)
+    factor = multiply(pow(subtract(1.0, p), gamma), alpha)
+    return negative(sum(multiply(multiply(factor, y_true), log(p)), axis=axis))
 
 
 def categorical_crossentropy(
@@ -123,15 +170,13 @@ def sparse_categorical_crossentropy(
         y_true: integers from 0 to classes - 1, shape (...) or (..., 1).
         y_pred: shape (..., classes): probabilities, or unscaled scores with `from_logits`.
         from_logits: whether `y_pred` holds scores, whose softmax are the probabilities.
-        ignore_class: must be None for now.
+        ignore_class: a label whose places do not count, such as -1; None means none.
         axis: the dimension of the classes.
 
     >>> round(float(sparse_categorical_crossentropy([1], [[0.5, 0.5]])), 4)
     0.6931
     """
     name = "sparse_categorical_crossentropy"
-    if ignore_class is not None:
-        raise InvalidArgumentError(f"{name}: ignore_class={ignore_class!r} is not there yet")
     y_true, y_pred = as_pair(y_true, y_pred)
     if axis not in (-1, len(y_pred.shape) - 1):
         y_pred = moveaxis(y_pred, axis, -1)
@@ -151,22 +196,21 @@ def sparse_categorical_crossentropy(
         )
     if not dtypes.is_integer(y_true.dtype):
         y_true = whole_numbers(y_true)
+    counts = None
+    if ignore_class is not None:
+        counts = not_equal(y_true, ignore_class)
+        y_true = where(counts, y_true, zeros_like(y_true))
     if not from_logits:
         # The logarithms of probabilities are scores of which softmax gives the probabilities back.
         y_pred = log(clip(y_pred, EPSILON, 1.0 - EPSILON))
-    return nn.sparse_softmax_cross_entropy(y_pred, y_true)
+    values = nn.sparse_softmax_cross_entropy(y_pred, y_true)
+    if counts is None:
+        return values
+    values = where(counts, values, zeros_like(values))
+    set_mask(values, counts)
+    return values
 
 
 def _looks_sparse(y_true: Any, y_pred: Any) -> bool:
     expected = tuple(y_pred.shape[:-1])
     return tuple(y_true.shape) in (expected, (*expected, 1))
-
-
-def _check_broadcast(name: str, y_true: Any, y_pred: Any) -> None:
-    # Labels of another shape that happen to broadcast are nearly always a mistake; only size 1 is
-    # meant.
-    fits = len(y_true.shape) == len(y_pred.shape) and all(
-        a == b or 1 in (a, b) for a, b in zip(y_true.shape, y_pred.shape, strict=True)
-    )
-    if not fits:
-        check_same_shape(name, y_true, y_pred)

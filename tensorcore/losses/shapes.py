@@ -11,6 +11,9 @@ from tensorcore.ops.shaping import expand_dims, squeeze
 from tensorcore.ops.transfer import astype
 from tensorcore.tensor import as_tensor
 
+# Probabilities are kept this far from 0 and 1, where the logarithm has no end.
+EPSILON = 1e-7
+
 
 def as_pair(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
     """Labels and predictions as tensors; labels go where the predictions are."""
@@ -54,6 +57,19 @@ def check_same_shape(name: str, y_true: Any, y_pred: Any, hint: str = "") -> Non
             f"{name}: expected labels of the predictions' shape {tuple(y_pred.shape)}, received "
             f"labels of shape {tuple(y_true.shape)}.{hint}"
         )
+
+
+def check_broadcast(name: str, y_true: Any, y_pred: Any) -> None:
+    """Refuse labels that would fit the predictions by chance only.
+
+    Labels of another shape that happen to broadcast are nearly always a mistake; only size 1 is
+    meant.
+    """
+    fits = len(y_true.shape) == len(y_pred.shape) and all(
+        a == b or 1 in (a, b) for a, b in zip(y_true.shape, y_pred.shape, strict=True)
+    )
+    if not fits:
+        check_same_shape(name, y_true, y_pred)
 
 
 def weighted(values: Any, sample_weight: Any) -> Any:

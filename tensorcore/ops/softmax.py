@@ -137,8 +137,8 @@ def _sparse_gradient_reference(xp: Any, g: Any, logits: Any, labels: Any) -> Any
 
 def _label_bounds(position: int) -> Any:
     message = (
-        "sparse_softmax_cross_entropy: label {value} is out of range; expected {low} to {last}, "
-        "since the logits have that many classes. Check the labels, or the size of the last layer."
+        "cross-entropy: label {value} is out of range; expected {low} to {last}, since the "
+        "predictions have that many classes. Check the labels, or the size of the last layer."
     )
 
     def bounds(*inputs: Any) -> Any:
