@@ -30,6 +30,7 @@ KERNELS: dict[str, Kernel] = {
         "cross_entropy:sparse_softmax_cross_entropy_gradient"
     ),
     "scatter_add": _kernel("indexing:scatter_add"),
+    "take_mean": _kernel("indexing:take_mean"),
     "conv2d": _kernel("convolution:conv2d", FLOATS),
     "conv2d_input_gradient": _kernel("convolution:conv2d_input_gradient", FLOATS),
     "conv2d_filter_gradient": _kernel("convolution:conv2d_filter_gradient", FLOATS),

@@ -44,6 +44,12 @@ class Node:
         self.writes = writes
         self.outputs: tuple[Symbol, ...] = ()
 
+    def copy(self) -> Node:
+        """The same node for another list, whose inputs may be changed there."""
+        twin = Node(self.op, self.inputs, self.attrs, self.writes)
+        twin.outputs = self.outputs
+        return twin
+
     def __repr__(self) -> str:
         name = "assign" if self.op is None else self.op.name
         return f"<Node {name} {[out.shape for out in self.outputs]}>"

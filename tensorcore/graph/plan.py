@@ -17,7 +17,8 @@ from tensorcore.device import CPU, Device, address, check_range
 from tensorcore.errors import TracingError
 from tensorcore.graph.graph import Graph, Node, base_of
 from tensorcore.graph.memory import Buffers, owner
-from tensorcore.graph.passes import prune, share
+from tensorcore.graph.passes import is_waiting, optimise
+from tensorcore.graph.passes.relations import producers
 from tensorcore.graph.symbol import Symbol
 from tensorcore.ops.door import kernel_for
 from tensorcore.ops.elementwise import Elementwise
@@ -26,6 +27,9 @@ from tensorcore.tensor import Tensor, wrap
 
 Step = Callable[[], Any]
 Filler = Callable[[Sequence[Any]], None]
+
+# A graph runs on ready kernels at first.  At this run those that are made for it are compiled.
+COMPILES_AT_RUN = 12
 
 
 class Plan:
@@ -41,11 +45,24 @@ class Plan:
         self.graph = graph
         self.device = device
         self._lock = threading.Lock()
-        self.nodes, self.outputs = share(graph.nodes, outputs)
-        self.nodes = prune(self.nodes, self.outputs)
-        written = [variable for node in self.nodes for variable in node.writes]
+        self._asked = list(outputs)
+        self._runs_to_compiling = COMPILES_AT_RUN if is_waiting(device) else 0
+        written = [variable for node in graph.nodes for variable in node.writes]
         self.variables = list(dict.fromkeys([*written, *graph.changed]))
+        self._optimise(compiling=self._runs_to_compiling == 0)
+
+    def _optimise(self, compiling: bool) -> None:
+        self.nodes, self.outputs, self.passes = optimise(
+            self.graph.nodes, self._asked, self.device, compiling
+        )
         self._build()
+
+    def compile(self) -> None:
+        """Run the passes that compile kernels for this graph now, rather than after some runs."""
+        with self._lock:
+            if self._runs_to_compiling:
+                self._runs_to_compiling = 0
+                self._optimise(compiling=True)
 
     def _build(self) -> None:
         self._buffers = Buffers(self.device)
@@ -56,6 +73,10 @@ class Plan:
         self._storages: list[tuple[Any, Any]] = []
         self._last_use = self._find_last_uses()
         self.steps: list[Step] = []
+        self._labels: list[str] = []  # of the steps, for people
+        self._checks: list[Step] = []  # of arguments, made before anything is written
+        self._checked: set[Any] = set()
+        self._produced_by = producers(self.nodes)
         self._places: dict[int, Any] = {}  # where a symbol's value goes if that was decided early
         for node in self.nodes:
             if node.op is not None and node.op.pieces is not None:
@@ -63,6 +84,9 @@ class Plan:
         for position, node in enumerate(self.nodes):
             self._add(position, node)
             self._release(position, node)
+            self._labels += [_label(node)] * (len(self.steps) - len(self._labels))
+        self.steps = self._checks + self.steps
+        self._labels = ["check"] * len(self._checks) + self._labels
         self.run_steps = self.device.recorded(self.steps)
         self._results = [self._array(symbol) for symbol in self.outputs]
         self._arguments = [self._array(symbol) for symbol in self.graph.arguments]
@@ -135,11 +159,12 @@ class Plan:
         self._places[id(node.outputs[0])] = out
         views = node.op.pieces(out, node.inputs, **node.attrs)  # type: ignore[union-attr]
         for value, view in zip(node.inputs, views, strict=True):
+            node_of = self._produced_by.get
             symbol = value
-            while symbol.node is not None and symbol.node.op is reshape:
-                symbol = symbol.node.inputs[0]
-            is_computed = symbol.node is not None and not symbol.node.op.is_view
-            if is_computed and not symbol.node.writes and view.flags.c_contiguous:
+            while (made_by := node_of(id(symbol))) is not None and made_by.op is reshape:
+                symbol = made_by.inputs[0]
+            is_computed = made_by is not None and made_by.op is not None and not made_by.op.is_view
+            if is_computed and not made_by.writes and view.flags.c_contiguous:
                 self._places.setdefault(id(symbol), view.reshape(symbol.shape))
 
     def _destination(self, symbol: Symbol) -> Any:
@@ -166,8 +191,7 @@ class Plan:
             return
         if node.op.bounds is not None and self.device.kind not in node.op.trusted_on:
             for index, low, high, message in node.op.bounds(*arrays, **node.attrs):
-                check = partial(check_range, self.device, arrays[index], low, high, message)
-                self.steps.append(check)
+                self._add_check(node.inputs[index], arrays[index], (low, high, message))
         outs = tuple(
             self._storage_of(node.writes[i]) if node.writes else self._destination(symbol)
             for i, symbol in enumerate(node.outputs)
@@ -180,6 +204,21 @@ class Plan:
                     self.steps.append(partial(self.device.xp.copyto, view, array))
             return
         self.steps.append(self._step(node, arrays, outs if len(outs) > 1 else outs[0]))
+
+    def _add_check(self, symbol: Any, array: Any, limits: tuple[int, int, str]) -> None:
+        """Let a range be checked: that of an argument first of all, and once."""
+        check = partial(check_range, self.device, array, *limits)
+        while (node := self._produced_by.get(id(symbol))) is not None and node.op is not None:
+            if not node.op.is_view:
+                self.steps.append(check)
+                return
+            symbol = node.inputs[0]
+        source = symbol.source if isinstance(symbol, Symbol) else None
+        if source is None or source.kind != "argument":
+            self.steps.append(check)
+        elif (id(symbol), *limits[:2]) not in self._checked:
+            self._checked.add((id(symbol), *limits[:2]))
+            self._checks.append(check)
 
     def _storage_of(self, variable: Any) -> Any:
         self._storages.append((variable, variable.storage))
@@ -243,6 +282,10 @@ class Plan:
         with self._lock:  # the arrays are there once; threads take turns
             for action in self.graph.before_run:
                 action()
+            if self._runs_to_compiling:
+                self._runs_to_compiling -= 1
+                if not self._runs_to_compiling:
+                    self._optimise(compiling=True)
             if any(variable.storage is not storage for variable, storage in self._storages):
                 self._build()
             return self.device.run(self._run, arguments)
@@ -266,6 +309,10 @@ class Plan:
             variable.begin_write()
         self.run_steps()
         return [wrap(array.copy(), self.device) for array in self._results]
+
+
+def _label(node: Node) -> str:
+    return "copy" if node.op is None else node.op.name
 
 
 def _is_same(first: Any, second: Any) -> bool:

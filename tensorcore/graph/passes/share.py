@@ -1,4 +1,4 @@
-"""Small passes over a graph's nodes, before it is planned."""
+"""Common sub-expressions: what is computed twice from the same values is computed once."""
 
 from __future__ import annotations
 
@@ -9,20 +9,8 @@ from tensorcore.graph.graph import Node
 from tensorcore.graph.symbol import Symbol
 
 
-def prune(nodes: Sequence[Node], outputs: Sequence[Symbol]) -> list[Node]:
-    """The nodes that an output or a write depends on, in their order."""
-    needed = {id(symbol) for symbol in outputs}
-    kept = []
-    for node in reversed(nodes):
-        if node.writes or any(id(symbol) in needed for symbol in node.outputs):
-            kept.append(node)
-            needed.update(id(value) for value in node.inputs if isinstance(value, Symbol))
-    kept.reverse()
-    return kept
-
-
 def share(nodes: Sequence[Node], outputs: Sequence[Symbol]) -> tuple[list[Node], list[Symbol]]:
-    """Nodes that compute the same from the same are computed once (common sub-expressions)."""
+    """The nodes without those that repeat an earlier one."""
     replaced: dict[int, Symbol] = {}
     seen: dict[Any, Node] = {}
     kept = []

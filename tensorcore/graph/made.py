@@ -1,0 +1,100 @@
+"""Operations that passes make: they live in one graph, and look like records to the plan."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tensorcore.kernels.program import Program
+from tensorcore.ops import scalar
+from tensorcore.ops.elementwise import REFERENCE_FUNCTIONS
+
+
+class Made:
+    """What the plan asks of an operation; see `tensorcore.ops.record.Op` for the attributes.
+
+    Args:
+        name: under which kernels are found.
+        reference: (xp, *arrays, **attributes) -> array(s).
+        bounds: the ranges of indices that are checked before each run.
+    """
+
+    is_view = False
+    variadic = False
+    pieces = None
+    into = None
+
+    def __init__(
+        self, name: str, reference: Callable[..., Any], bounds: Callable[..., Any] | None = None
+    ) -> None:
+        self.name = name
+        self.reference = reference
+        self.bounds = bounds
+        self.kernels: dict[str, Any] = {}
+
+    def grouped(self, arrays: Sequence[Any]) -> Sequence[Any]:
+        return arrays
+
+    def generated(self, kind: str, arrays: Sequence[Any]) -> Any:
+        return None
+
+
+class Fused(Made):
+    """Several element-wise operations in one loop.
+
+    Args:
+        names: of the operations, for people.
+        inputs: name and dtype of each array that is read.
+        compute: the floating-point dtype in which all is computed.
+        expressions: the results.
+        outputs: their dtypes.
+    """
+
+    def __init__(
+        self,
+        names: Sequence[str],
+        inputs: Sequence[tuple[str, np.dtype]],
+        compute: np.dtype,
+        expressions: Sequence[scalar.Expr],
+        outputs: Sequence[np.dtype],
+    ) -> None:
+        super().__init__("fused_" + "_".join(dict.fromkeys(names)), self._evaluate)
+        self.kernels = {"cpu": None, "gpu": None}
+        self.members = tuple(names)
+        self.input_names = [name for name, _ in inputs]
+        self.compute = compute
+        self.expressions = tuple(expressions)
+        self.outputs = tuple(outputs)
+        lines, results = scalar.statements(self.expressions)
+        self.program = Program(
+            name=self.name[:48],
+            inputs=tuple(inputs),
+            compute=compute,
+            statements=tuple(tuple(line) for line in lines),
+            results=tuple(results),
+            outputs=self.outputs,
+        )
+
+    def generated(self, kind: str, arrays: Sequence[Any]) -> Any:
+        return _compiled(kind, self.program)
+
+    def _evaluate(self, xp: Any, *arrays: Any) -> Any:
+        values = dict(zip(self.input_names, arrays, strict=True))
+        results = [
+            scalar.evaluate(expression, values, xp, self.compute.type, REFERENCE_FUNCTIONS)
+            for expression in self.expressions
+        ]
+        return results[0] if len(results) == 1 else tuple(results)
+
+
+@functools.lru_cache(maxsize=1024)
+def _compiled(kind: str, program: Program) -> Any:
+    """The kernel of a program; programs that are equal share it."""
+    if kind == "cpu":
+        from tensorcore.kernels.cpu import generated
+    else:
+        from tensorcore.kernels.cuda import generated  # type: ignore[no-redef]
+    return generated.compile(program)
