@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from tensorcore.errors import InvalidArgumentError
+from tensorcore.graph import passes
 from tensorcore.kernels import precision as chosen_precision
 from tensorcore.kernels.cpu import threads
 
@@ -34,6 +37,20 @@ class Config:
                 f"config.threads must be a whole number from 1 on, or None, received {count!r}"
             )
         threads.choose(count)
+
+    @property
+    def passes(self) -> tuple[str, ...]:
+        """The passes that change a traced graph before it runs, by name.
+
+        Assign names to run only those, names with a minus ("-fuse") to leave some out, "none", or
+        None for what TENSORCORE_PASSES says (all, where it says nothing).  Traces that are there
+        already stay as they are.
+        """
+        return passes.enabled()
+
+    @passes.setter
+    def passes(self, names: str | Iterable[str] | None) -> None:
+        passes.choose(names)
 
     @property
     def is_deterministic(self) -> bool:

@@ -179,7 +179,8 @@ def test_equal_parts_are_computed_once(device):
     f = tc.function(lambda x: tc.exp(x) * tc.exp(x) + tc.exp(x))
     x = tc.asarray([0.5])
     np.testing.assert_allclose(f(x).numpy(), np.exp(1.0) + np.exp(0.5), rtol=1e-6)
-    names = [node.op.name for node in next(iter(f._traces.values())).plan.nodes]
+    nodes = next(iter(f._traces.values())).plan.nodes
+    names = [name for node in nodes for name in getattr(node.op, "members", [node.op.name])]
     assert names.count("exp") == 1
 
 
@@ -257,7 +258,8 @@ def test_threads_take_turns(device):
     def work(number):
         with device:
             for _ in range(50):
-                if float(f(inputs[number])) != expected[number]:
+                # Kernels that are compiled meanwhile may round differently.
+                if not np.isclose(float(f(inputs[number])), expected[number], rtol=1e-6):
                     wrong.append(number)
 
     workers = [threading.Thread(target=work, args=(i,)) for i in range(4)]

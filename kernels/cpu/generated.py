@@ -150,6 +150,14 @@ class _Compiled:
 
         return call
 
+    def sources(self) -> list[str]:
+        """The text of each loop that was made, for people."""
+        made = []
+        for key in self.loops:
+            letters = key[: len(self.program.inputs)]
+            made.append(source(self.program, letters, key[len(letters) :]))
+        return made
+
     def _by_copy(self, arrays: Sequence[Any], outs: list[Any], out: Any) -> Any:
         """For outputs that overlap inputs at other places, or are not contiguous."""
         values = self(*arrays)

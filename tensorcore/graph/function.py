@@ -155,6 +155,16 @@ class TracedFunction:
             self._traces[call.key] = traced
         return traced(call.tensors)
 
+    def explain(self) -> str:
+        """What became of each trace: the graph before and after the passes, the calls of a run, and
+        the source of every kernel that was generated for it.
+        """
+        if not self._traces:
+            return f"{self.__name__} was not called yet, so there is no trace to explain"  # type: ignore[attr-defined]
+        for traced in self._traces.values():
+            traced.plan.compile()
+        return "\n".join(traced.plan.explain() for traced in self._traces.values())
+
     @property
     def trace_count(self) -> int:
         """How many kinds of arguments were met."""

@@ -38,7 +38,7 @@ class Node:
         attrs: dict[str, Any],
         writes: tuple[Variable, ...] = (),
     ) -> None:
-        self.op = op  # None: the value of the one input is assigned to the one variable
+        self.op: Any = op  # None: the value of the one input is assigned to the one variable
         self.inputs = tuple(inputs)  # symbols and numbers
         self.attrs = attrs
         self.writes = writes

@@ -25,6 +25,7 @@ class Made:
     is_view = False
     variadic = False
     pieces = None
+    trusted_on: frozenset[str] = frozenset()
     into = None
 
     def __init__(

@@ -16,6 +16,7 @@ import numpy as np
 from tensorcore.device import CPU, Device, address, check_range
 from tensorcore.errors import TracingError
 from tensorcore.graph.graph import Graph, Node, base_of
+from tensorcore.graph.made import Fused
 from tensorcore.graph.memory import Buffers, owner
 from tensorcore.graph.passes import is_waiting, optimise
 from tensorcore.graph.passes.relations import producers
@@ -45,7 +46,7 @@ class Plan:
         self.graph = graph
         self.device = device
         self._lock = threading.Lock()
-        self._asked = list(outputs)
+        self.asked = list(outputs)
         self._runs_to_compiling = COMPILES_AT_RUN if is_waiting(device) else 0
         written = [variable for node in graph.nodes for variable in node.writes]
         self.variables = list(dict.fromkeys([*written, *graph.changed]))
@@ -53,7 +54,7 @@ class Plan:
 
     def _optimise(self, compiling: bool) -> None:
         self.nodes, self.outputs, self.passes = optimise(
-            self.graph.nodes, self._asked, self.device, compiling
+            self.graph.nodes, self.asked, self.device, compiling
         )
         self._build()
 
@@ -73,10 +74,11 @@ class Plan:
         self._storages: list[tuple[Any, Any]] = []
         self._last_use = self._find_last_uses()
         self.steps: list[Step] = []
-        self._labels: list[str] = []  # of the steps, for people
+        self.labels: list[str] = []  # of the steps, for people
         self._checks: list[Step] = []  # of arguments, made before anything is written
         self._checked: set[Any] = set()
         self._produced_by = producers(self.nodes)
+        self.generated: list[Any] = []  # kernels that were made for this graph
         self._places: dict[int, Any] = {}  # where a symbol's value goes if that was decided early
         for node in self.nodes:
             if node.op is not None and node.op.pieces is not None:
@@ -84,9 +86,9 @@ class Plan:
         for position, node in enumerate(self.nodes):
             self._add(position, node)
             self._release(position, node)
-            self._labels += [_label(node)] * (len(self.steps) - len(self._labels))
+            self.labels += [_label(node)] * (len(self.steps) - len(self.labels))
         self.steps = self._checks + self.steps
-        self._labels = ["check"] * len(self._checks) + self._labels
+        self.labels = ["check"] * len(self._checks) + self.labels
         self.run_steps = self.device.recorded(self.steps)
         self._results = [self._array(symbol) for symbol in self.outputs]
         self._arguments = [self._array(symbol) for symbol in self.graph.arguments]
@@ -157,7 +159,7 @@ class Plan:
         """Let the inputs of a concatenation be computed where they are needed in the end."""
         out = self._buffers.own(node.outputs[0].data)
         self._places[id(node.outputs[0])] = out
-        views = node.op.pieces(out, node.inputs, **node.attrs)  # type: ignore[union-attr]
+        views = node.op.pieces(out, node.inputs, **node.attrs)
         for value, view in zip(node.inputs, views, strict=True):
             node_of = self._produced_by.get
             symbol = value
@@ -228,7 +230,7 @@ class Plan:
         """Whether the result is a view of an input's array; then nothing has to run."""
         view = self.device.run(
             node.op.reference, self.device.xp, *node.op.grouped(arrays), **node.attrs
-        )  # type: ignore[union-attr]
+        )
         if view is not arrays[0] and owner(view) is not owner(arrays[0]):
             return False
         self._remember(node.outputs[0], view)
@@ -247,9 +249,11 @@ class Plan:
     def _step(self, node: Node, arrays: list[Any], out: Any) -> Step:
         """The call that computes a node: the door's fallback chain, gone through once."""
         op, attrs = node.op, node.attrs
-        grouped = op.grouped(arrays)  # type: ignore[union-attr]
+        grouped = op.grouped(arrays)
         for function in kernel_for(op, self.device, arrays, attrs):
             if node.writes or self._works(function, grouped, attrs, out):
+                if isinstance(op, Fused):
+                    self.generated.append(function)
                 bind = getattr(function, "bind", None)
                 bound = bind(*grouped, out=out) if bind is not None else None
                 return bound or partial(function, *grouped, out=out, **attrs)
@@ -259,13 +263,25 @@ class Plan:
                 dtype = np.result_type(function(*map(_probe, arrays)))
             if dtype == out.dtype and op.numpy != "where":
                 return partial(function, *arrays, out=out)
-        if op.into is not None:  # type: ignore[union-attr]
-            return partial(op.into, self.device.xp, out, *grouped, **attrs)  # type: ignore[union-attr]
+        if op.into is not None:
+            return partial(op.into, self.device.xp, out, *grouped, **attrs)
         return partial(_run_reference, op, self.device.xp, grouped, attrs, out)
 
     def _works(self, function: Any, arrays: Sequence[Any], attrs: dict[str, Any], out: Any) -> bool:
         """Run a kernel once: it is compiled, and says whether it covers these arrays."""
         return self.device.run(function, *arrays, out=out, **attrs) is not NotImplemented
+
+    def explain(self) -> str:
+        """The graph before and after the passes, the calls of a run, and generated sources."""
+        from tensorcore.graph.explain import explain
+
+        return explain(self)
+
+    def profile(self, repeats: int = 20) -> list[tuple[str, float]]:
+        """How long each call takes on the CPU: (name, seconds); see `explain.profile`."""
+        from tensorcore.graph.explain import profile
+
+        return profile(self, repeats)
 
     @property
     def nbytes(self) -> int:

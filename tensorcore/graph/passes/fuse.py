@@ -84,7 +84,7 @@ def _joined(members: Sequence[Node], counts: dict[int, int]) -> Node:
     compute = np.dtype(np.float32)
     for node in members:
         given = {}
-        for name, value in zip(node.op.inputs, node.inputs, strict=True):  # type: ignore[union-attr]
+        for name, value in zip(node.op.inputs, node.inputs, strict=True):
             if not isinstance(value, Symbol):
                 given[scalar.argument(name)] = _number(value)
                 continue
@@ -95,7 +95,7 @@ def _joined(members: Sequence[Node], counts: dict[int, int]) -> Node:
                 known[id(value)] = scalar.argument(names[id(value)])
                 inputs.append(value)
             given[scalar.argument(name)] = known[id(value)]
-        result = scalar.substitute(node.op.expression, given)  # type: ignore[union-attr]
+        result = scalar.substitute(node.op.expression, given)
         known[id(node.outputs[0])] = result
     results = [
         node.outputs[0]
@@ -103,13 +103,13 @@ def _joined(members: Sequence[Node], counts: dict[int, int]) -> Node:
         if counts.get(id(node.outputs[0]), 0) > within.get(id(node.outputs[0]), 0)
     ]
     op = Fused(
-        [node.op.name for node in members],  # type: ignore[union-attr]
+        [node.op.name for node in members],
         [(names[id(value)], value.dtype) for value in inputs],
         compute,
         [known[id(symbol)] for symbol in results],
         [symbol.dtype for symbol in results],
     )
-    joined = Node(op, inputs, {})  # type: ignore[arg-type]
+    joined = Node(op, inputs, {})
     joined.outputs = tuple(results)
     return joined
 

@@ -25,7 +25,7 @@ def pool_lookups(
         if look_up is None or not _fits(look_up, node, counts):
             result.append(node)
             continue
-        joined = Node(TAKE_MEAN, look_up.inputs, {"keepdims": node.attrs["keepdims"]})  # type: ignore[arg-type]
+        joined = Node(TAKE_MEAN, look_up.inputs, {"keepdims": node.attrs["keepdims"]})
         joined.outputs = node.outputs
         result.remove(look_up)
         result.append(joined)
