@@ -18,7 +18,17 @@ import threading
 import numpy as np
 import pytest
 
-from tensorcore.datasets import fashion_mnist, generated, idx, mnist, store
+from tensorcore.datasets import (
+    auto_mpg,
+    cifar10,
+    fashion_mnist,
+    generated,
+    generated_reviews,
+    idx,
+    imdb,
+    mnist,
+    store,
+)
 from tensorcore.errors import TensorcoreError
 
 CONTENT = np.random.default_rng(0).bytes(100_000)
@@ -419,3 +429,120 @@ def test_importing_datasets_is_light():
     )
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert result.stdout.strip() == "[]", result.stderr
+
+
+# Reviews, photographs and cars
+
+
+def npz_of_reviews(path, reviews, labels):
+    arrays = {}
+    for part in ("train", "test"):
+        array = np.empty(len(reviews), object)
+        array[:] = reviews
+        arrays |= {f"x_{part}": array, f"y_{part}": np.asarray(labels, np.int64)}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez(path, **arrays)
+
+
+def test_imdb_is_numbered_and_mixed_as_in_keras(tmp_path, monkeypatch):
+    monkeypatch.setenv("TENSORCORE_DATA_DIR", str(tmp_path))
+    npz_of_reviews(tmp_path / "imdb" / "imdb.npz", [[1, 2, 9], [3], [4, 5, 6, 7]], [0, 1, 0])
+    (x, y), _ = imdb.load_data(num_words=9)
+    order = np.arange(3)
+    np.random.RandomState(113).shuffle(order)
+    expected = [[[1, 4, 5, 2], [1, 6], [1, 7, 8, 2, 2]][place] for place in order]
+    assert list(x) == expected
+    assert y.tolist() == np.asarray([0, 1, 0])[order].tolist()
+    (x, y), _ = imdb.load_data(num_words=9, oov_char=None, start_char=None, maxlen=4)
+    assert sorted(x) == [[4, 5], [6]]
+
+
+@pytest.mark.skipif(not REAL_DATA_DIR, reason="needs TENSORCORE_DATA_DIR")
+def test_the_real_imdb(monkeypatch):
+    monkeypatch.setenv("TENSORCORE_DATA_DIR", REAL_DATA_DIR)
+    (x_train, y_train), (x_test, y_test) = imdb.load_data(num_words=10000)
+    assert (len(x_train), len(x_test)) == (25000, 25000)
+    assert x_train[0][:10] == [1, 14, 22, 16, 43, 530, 973, 1622, 1385, 65]
+    assert (len(x_train[0]), len(x_train[1])) == (218, 189)
+    assert y_train[:5].tolist() == [1, 0, 0, 1, 0]
+    assert y_test[:5].tolist() == [0, 1, 1, 0, 1]
+    assert max(max(review) for review in x_test) == 9999
+    assert imdb.get_word_index()["the"] == 1
+
+
+class Hostile:
+    """Makes a folder when it is unpickled."""
+
+    def __init__(self, mark):
+        self.mark = mark
+
+    def __reduce__(self):
+        return os.mkdir, (self.mark,)
+
+
+@pytest.mark.parametrize("depth", [0, 1])
+def test_a_hostile_imdb_file_is_refused(tmp_path, monkeypatch, depth):
+    monkeypatch.setenv("TENSORCORE_DATA_DIR", str(tmp_path))
+    mark = tmp_path / "it ran"
+    array = np.empty(1, object)
+    array[0] = [Hostile(str(mark))] if depth else Hostile(str(mark))
+    path = tmp_path / "imdb" / "imdb.npz"
+    path.parent.mkdir()
+    np.savez(path, x_train=array, y_train=[1], x_test=array, y_test=[1])
+    with pytest.raises(store.DatasetCorrupted, match=r"it asks for \w+\.mkdir"):
+        imdb.load_data()
+    assert not mark.exists()
+
+
+def test_a_missing_imdb_names_the_stand_in(monkeypatch):
+    monkeypatch.setenv("TENSORCORE_OFFLINE", "1")
+    with pytest.raises(store.DatasetUnavailable, match="generated_reviews"):
+        imdb.load_data()
+
+
+def test_generated_reviews_can_be_learned():
+    (x, y), (x_test, y_test) = generated_reviews.load_data(n_train=400, n_test=100)
+    again, _ = generated_reviews.load_data(n_train=400, n_test=100)
+    assert list(x) == list(again[0])
+    counts = np.ones((2, 2000))
+    for review, label in zip(x, y, strict=True):
+        np.add.at(counts[label], review, 1)
+    lean = np.log(counts[1] / counts[1].sum()) - np.log(counts[0] / counts[0].sum())
+    guess = [lean[review].sum() > 0 for review in x_test]
+    assert np.mean(np.asarray(guess) == y_test) > 0.85
+
+
+def test_the_binary_records_of_cifar10(tmp_path, monkeypatch):
+    monkeypatch.setenv("TENSORCORE_DATA_DIR", str(tmp_path))
+    images = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), np.uint8)
+    planes = images.transpose(0, 3, 1, 2).reshape(3, -1)
+    records = np.concatenate([np.array([[7], [0], [9]], np.uint8), planes], axis=1).tobytes()
+    folder = tmp_path / "cifar-10"
+    folder.mkdir()
+    for name in cifar10.PARTS:
+        (folder / name).write_bytes(gzip.compress(records))
+    with pytest.warns(UserWarning, match="only a part"):
+        (x, y), _ = cifar10.load_data()
+    assert (x == images).all()
+    assert y.tolist() == [[7], [0], [9]]
+    (folder / cifar10.PARTS[0]).write_bytes(gzip.compress(records[:-1]))
+    with pytest.warns(UserWarning), pytest.raises(store.DatasetCorrupted, match="records of 3073"):
+        cifar10.load_data()
+
+
+def test_the_table_of_cars(tmp_path, monkeypatch):
+    monkeypatch.setenv("TENSORCORE_DATA_DIR", str(tmp_path))
+    folder = tmp_path / "auto-mpg"
+    folder.mkdir()
+    line = '18.0   8   307.0      {}.0      3504.      12.0   70  {}\t"a car"\n'
+    rows = [line.format(100 + n, n % 3 + 1) for n in range(10)]
+    rows.append(line.replace("{}.0 ", "?     ").format(1))
+    (folder / "auto-mpg.data").write_text("".join(rows))
+    (x, y), (x_test, _) = auto_mpg.load_data()
+    assert x.shape == (8, len(auto_mpg.FEATURES))
+    assert x_test.shape == (2, 9)
+    assert (x[:, 6:].sum(axis=1) == 1).all()
+    assert y.dtype == np.float32
+    (folder / "auto-mpg.data").write_text("18.0 8\n")
+    with pytest.raises(store.DatasetCorrupted, match="line 1 has 2 columns, expected 8"):
+        auto_mpg.load_data()

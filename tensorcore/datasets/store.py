@@ -69,7 +69,14 @@ def cache_dir() -> Path:
     return Path(platformdirs.user_cache_dir("tensorcore", appauthor=False)) / "datasets"
 
 
-def find(*files: DatasetFile) -> list[Path]:
+IMAGES_STAND_IN = (
+    "Or go on offline with a built-in set of 28x28 images in ten classes:\n"
+    "    from tensorcore.datasets import generated\n"
+    "    (x_train, y_train), (x_test, y_test) = generated.load_data()"
+)
+
+
+def find(*files: DatasetFile, stand_in: str = IMAGES_STAND_IN) -> list[Path]:
     """Finds files of a data set on this machine, and downloads those that are missing.
 
     Files in the two folders are taken as they are: whoever put them there may have packed them
@@ -77,6 +84,7 @@ def find(*files: DatasetFile) -> list[Path]:
 
     Args:
         *files: the files, usually all those of one data set.
+        stand_in: what the message proposes to use instead.
 
     Returns:
         One path a file, in the order of the arguments.
@@ -95,7 +103,7 @@ def find(*files: DatasetFile) -> list[Path]:
             path, failures = _download(file)
         if path is None:
             missing = [each for each in files if _on_disk(each) is None]
-            raise DatasetUnavailable(_unavailable_text(missing, failures))
+            raise DatasetUnavailable(_unavailable_text(missing, failures, stand_in))
         paths.append(path)
     return paths
 
@@ -301,7 +309,7 @@ def _one_process_at_a_time(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def _unavailable_text(missing: list[DatasetFile], failures: list[str]) -> str:
+def _unavailable_text(missing: list[DatasetFile], failures: list[str], stand_in: str) -> str:
     """The whole message of `DatasetUnavailable`: what, where, what was tried, and how to go on."""
     name = missing[0].folder
     own = data_dir()
@@ -314,8 +322,5 @@ def _unavailable_text(missing: list[DatasetFile], failures: list[str]) -> str:
         f"  Put the missing files\n{files}\n"
         f"  into one of these folders:\n"
         f"    {own_text}\n"
-        f"    {cache_dir() / name}\n"
-        f"  Or go on offline with a built-in set of 28x28 images in ten classes:\n"
-        f"    from tensorcore.datasets import generated\n"
-        f"    (x_train, y_train), (x_test, y_test) = generated.load_data()"
+        f"    {cache_dir() / name}\n" + "\n".join(f"  {line}" for line in stand_in.splitlines())
     )
