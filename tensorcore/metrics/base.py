@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tensorcore import initializers
+from tensorcore import dtypes, initializers
 from tensorcore.device import default_device
+from tensorcore.layers.masks import mask_of
 from tensorcore.layers.naming import to_snake_case, unique_name
 from tensorcore.losses.shapes import weighted
 from tensorcore.mode import outside
@@ -15,6 +16,7 @@ from tensorcore.ops.creation import zeros
 from tensorcore.ops.logical import equal, where
 from tensorcore.ops.reductions import sum
 from tensorcore.ops.shaping import broadcast_to
+from tensorcore.ops.transfer import astype
 from tensorcore.saving.registry import Configurable
 from tensorcore.tensor import as_tensor
 from tensorcore.variable import Variable
@@ -96,9 +98,15 @@ class Metric(Configurable, keras_module="keras.metrics"):
         """The same as `add_variable`, under its older name."""
         return self.add_variable(shape, initializer, dtype, name)
 
+    def grow(self, variable: Variable, delta: Any) -> None:
+        """Add to a variable of the state, wherever the values were computed."""
+        if getattr(delta, "device", variable.device) is not variable.device:
+            delta = delta.to(variable.device)
+        variable.assign_add(delta)
+
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal metric."""
-        return {"name": self.name}
+        return {"name": self.name, "dtype": dtypes.as_dtype(self.dtype).name}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
@@ -169,6 +177,26 @@ class Mean(Metric):
         return where(nothing, 0.0, divide(self._total, where(nothing, 1.0, self._count)))
 
 
+class Sum(Metric):
+    """The weighted sum of all values given so far.
+
+    >>> total = Sum()
+    >>> total.update_state([1.0, 3.0])
+    >>> float(total.result())
+    4.0
+    """
+
+    def __init__(self, name: str | None = "sum", dtype: Any = None) -> None:
+        super().__init__(dtype, name)
+        self.total = self.add_variable(name="total")
+
+    def update_state(self, values: Any, sample_weight: Any = None) -> None:
+        self.grow(self.total, sum(weighted(as_tensor(values), sample_weight)))
+
+    def result(self) -> Any:
+        return self.total.value
+
+
 class MeanMetric(Mean):
     """The mean of a function of labels and predictions.
 
@@ -190,7 +218,12 @@ class MeanMetric(Mean):
         self.options = options
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        super().update_state(self.function(y_true, y_pred, **self.options), sample_weight)
+        values = self.function(y_true, y_pred, **self.options)
+        mask = mask_of(values) if hasattr(values, "shape") else None
+        if mask is not None:  # places that do not count, such as those of an ignored class
+            factors = astype(mask, values.dtype)
+            sample_weight = factors if sample_weight is None else weighted(factors, sample_weight)
+        super().update_state(values, sample_weight)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), **self.options}
