@@ -357,3 +357,25 @@ def test_labels_that_do_not_fit_the_outputs(rng):
         model.fit(x, {"z": p}, verbose=0)
     with pytest.raises(tc.errors.TrainingError, match=r"the outputs \['q'\] have a loss"):
         model.fit(x, {"p": p}, verbose=0)
+
+
+# Pictures -----------------------------------------------------------------------------------------
+
+
+def test_pictures_of_models(tmp_path):
+    model = two_towers()
+    for ending in ("png", "svg", "dot"):
+        keras.utils.plot_model(
+            model, tmp_path / f"m.{ending}", show_shapes=True, show_layer_names=True, dpi=50
+        )
+        assert (tmp_path / f"m.{ending}").stat().st_size > 300
+    text = keras.utils.model_to_dot(model, show_shapes=True, show_layer_names=True)
+    assert text == (tmp_path / "m.dot").read_text()
+    assert 'label="shared (Dense)\\ninput: (None, 4)\\noutput: (None, 3)"' in text
+    assert text.count("->") == 7
+    sequential = keras.Sequential([layers.Dense(2, input_shape=(3,)), layers.ReLU()])
+    assert keras.utils.model_to_dot(sequential).count("->") == 2
+    with pytest.raises(InvalidArgumentError, match="to_file must end in"):
+        keras.utils.plot_model(model, tmp_path / "m.txt")
+    with pytest.raises(tc.errors.TrainingError, match="not made of symbolic tensors"):
+        keras.utils.plot_model(keras.Sequential([layers.Dense(1)]), tmp_path / "m.png")

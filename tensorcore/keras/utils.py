@@ -7,6 +7,7 @@ from tensorcore.saving.registry import (
     get_custom_objects,
     register_keras_serializable,
 )
+from tensorcore.training.plot import model_to_dot, plot_model
 from tensorcore.training.utils import set_random_seed, to_categorical
 
 __all__ = [
@@ -14,6 +15,8 @@ __all__ = [
     "custom_object_scope",
     "deserialize_keras_object",
     "get_custom_objects",
+    "model_to_dot",
+    "plot_model",
     "register_keras_serializable",
     "serialize_keras_object",
     "set_random_seed",
