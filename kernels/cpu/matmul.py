@@ -12,6 +12,8 @@ def matmul(
     x1: Any, x2: Any, *, transpose_a: bool = False, transpose_b: bool = False, out: Any = None
 ) -> Any:
     """x1 (..., M, K), x2 (..., K, N) -> (..., M, N); with a flag, that operand comes transposed."""
+    if x1.ndim > 2 and x2.ndim == 2 and not transpose_a and x1.flags.c_contiguous and x1.size:
+        return _as_one(x1, x2, transpose_b, out)
     if transpose_a and x1.ndim > 1:
         x1 = x1.swapaxes(-1, -2)
     if transpose_b and x2.ndim > 1:
@@ -24,6 +26,16 @@ def matmul(
         return blas_threads.matmul(x1, x2, out)
     result = blas_threads.matmul(x1.astype(np.float32), x2.astype(np.float32))
     return _stored(result.astype(dtype), out)
+
+
+def _as_one(x1: Any, x2: Any, transpose_b: bool, out: Any) -> Any:
+    """Many matrices times the same one, as one large product: NumPy would make many small ones."""
+    shape = (*x1.shape[:-1], x2.shape[0 if transpose_b else 1])
+    rows = x1.reshape(-1, x1.shape[-1])
+    if out is None or not out.flags.c_contiguous:
+        return _stored(matmul(rows, x2, transpose_b=transpose_b).reshape(shape), out)
+    matmul(rows, x2, transpose_b=transpose_b, out=out.reshape(-1, shape[-1]))
+    return out
 
 
 def _stored(result: Any, out: Any) -> Any:

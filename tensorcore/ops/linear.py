@@ -63,6 +63,9 @@ def _gradient_of_second(g: Any, x1: Any, x2: Any, transpose_a: bool, transpose_b
     is_vector = x2.ndim == 1
     transpose_a, transpose_b = transpose_a and x1.ndim > 1, transpose_b and x2.ndim > 1
     g, x1, x2 = _as_matrices(g, x1, x2)
+    if x2.ndim == 2 and x1.ndim > 2 and not transpose_a and None not in (*x1.shape, *g.shape):
+        # One product of all rows: the sum over the leading dimensions is part of it.
+        g, x1 = reshape(g, (-1, g.shape[-1])), reshape(x1, (-1, x1.shape[-1]))
     if transpose_b:
         return matmul(g, x1, transpose_a=True, transpose_b=transpose_a)
     result = matmul(x1, g, transpose_a=not transpose_a)
@@ -79,6 +82,10 @@ def _matmul_samples(rng: Any) -> Any:
         case((2, 3), (4, 3), transpose_b=True),
         case((3, 2), (4, 3), transpose_a=True, transpose_b=True),
         case((5, 2, 3), (5, 3, 4)),
+        case((5, 2, 3), (3, 4)),
+        case((2, 5, 2, 3), (4, 3), transpose_b=True),
+        case((5, 3, 2), (3, 4), transpose_a=True),
+        case((5, 0, 3), (3, 4)),
         case((2, 1, 2, 3), (3, 3, 1)),
         case((3,), (3,)),
         case((2, 3), (3,)),
