@@ -14,6 +14,7 @@ class _Listeners:
     """
 
     threads = 0
+    autocasts = 0  # how many `autocast` contexts there are, in all threads
 
 
 listeners = _Listeners()
@@ -23,6 +24,7 @@ _lock = threading.Lock()
 class _Mode(threading.local):
     tapes: tuple[Any, ...] = ()  # gradient tapes that listen, the innermost last
     graph: Any = None  # the graph that is being traced, or None
+    autocast: Any = None  # the dtype in which layers read their weights, or None: their own
 
     def __setattr__(self, name: str, value: Any) -> None:
         before = bool(self.tapes) or self.graph is not None
@@ -55,6 +57,24 @@ class _Dialect:
 
 
 dialect = _Dialect()
+
+
+class autocast:
+    """A context in which the weights of layers are read in another floating-point dtype."""
+
+    def __init__(self, dtype: Any) -> None:
+        self._dtype = dtype
+
+    def __enter__(self) -> None:
+        self._before = mode.autocast
+        mode.autocast = self._dtype
+        with _lock:
+            listeners.autocasts += 1
+
+    def __exit__(self, *exception: object) -> None:
+        mode.autocast = self._before
+        with _lock:
+            listeners.autocasts -= 1
 
 
 class outside:

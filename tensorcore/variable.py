@@ -13,7 +13,7 @@ from tensorcore import dtypes
 from tensorcore.device import Device
 from tensorcore.device import device as device_named
 from tensorcore.errors import DTypeError, ShapeError, TracingError
-from tensorcore.mode import dialect, mode
+from tensorcore.mode import dialect, listeners, mode
 from tensorcore.operators import Operators
 from tensorcore.tensor import Tensor, as_tensor, next_serial, wrap
 
@@ -61,6 +61,7 @@ class Variable(Operators):
         "_storage",
         "_tensor",
         "path",
+        "autocast",  # whether layers read it in the dtype in which they compute
         "regularizer",  # function of the value: a penalty that is part of the model's loss, or None
         "constraint",  # function of the value: what optimizers bring it back to, or None
         "__weakref__",
@@ -88,6 +89,7 @@ class Variable(Operators):
         self.name = name or f"variable_{next(_unnamed)}"
         self.path = self.name
         self.trainable = trainable
+        self.autocast = False
         self.regularizer: Callable[[Any], Any] | None = None
         self.constraint: Callable[[Any], Any] | None = None
         self.serial = next_serial()
@@ -100,7 +102,17 @@ class Variable(Operators):
     @property
     def value(self) -> Tensor:
         """The current value, a tensor that later assignments do not change."""
-        return self._tensor if mode.graph is None else mode.graph.symbol_of(self)
+        if mode.graph is not None:
+            return mode.graph.symbol_of(self)
+        return self.as_read(self._tensor) if listeners.autocasts else self._tensor
+
+    def as_read(self, value: Tensor) -> Tensor:
+        """The value in the dtype in which the layer around computes, see `mode.autocast`."""
+        if not self.autocast or mode.autocast is None or mode.autocast is value.dtype:
+            return value
+        from tensorcore.ops.transfer import astype
+
+        return astype(value, mode.autocast)
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -10,7 +10,7 @@ import numpy as np
 from tensorcore.device import Device, default_device, is_array
 from tensorcore.errors import TracingError
 from tensorcore.graph.symbol import NoData, OpenSymbol, Source, Symbol
-from tensorcore.mode import mode, outside
+from tensorcore.mode import listeners, mode, outside
 from tensorcore.ops.door import (
     apply,
     as_operand,
@@ -90,7 +90,8 @@ class Graph:
     def symbol_of(self, value: Any, device: Device | None = None) -> Any:
         """The symbol that stands for a tensor, a variable or an array; numbers stay numbers."""
         if isinstance(value, Variable):
-            return self._read(value)
+            symbol = self._read(value)
+            return value.as_read(symbol) if listeners.autocasts else symbol
         value = as_operand(value)
         if isinstance(value, OpenSymbol):
             raise TracingError(

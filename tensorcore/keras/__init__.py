@@ -14,6 +14,7 @@ from tensorcore.keras import (
     layers,
     losses,
     metrics,
+    mixed_precision,
     models,
     optimizers,
     regularizers,
@@ -21,6 +22,7 @@ from tensorcore.keras import (
     utils,
 )
 from tensorcore.layers import Input, Layer
+from tensorcore.layers.policy import DTypePolicy
 from tensorcore.losses import Loss
 from tensorcore.metrics import Metric
 from tensorcore.optimizers import Optimizer
@@ -28,6 +30,7 @@ from tensorcore.training import Model, Sequential
 from tensorcore.variable import Variable
 
 __all__ = [
+    "DTypePolicy",
     "Initializer",
     "Input",
     "Layer",
@@ -46,6 +49,7 @@ __all__ = [
     "layers",
     "losses",
     "metrics",
+    "mixed_precision",
     "models",
     "optimizers",
     "regularizers",

@@ -19,8 +19,9 @@ from tensorcore.layers.context import changes, context
 from tensorcore.layers.masks import mask_of, masks_of, set_mask, set_masks
 from tensorcore.layers.naming import to_snake_case, unique_name
 from tensorcore.layers.options import described
+from tensorcore.layers.policy import as_policy, config_of
 from tensorcore.layers.structure import leaves, map_structure
-from tensorcore.mode import outside
+from tensorcore.mode import autocast, listeners, outside
 from tensorcore.ops.creation import zeros
 from tensorcore.ops.transfer import astype
 from tensorcore.saving.registry import Configurable
@@ -80,7 +81,8 @@ class Layer(Configurable, keras_module="keras.layers"):
     Args:
         name: unique in its model; made from the class name if None.
         trainable: whether optimizers may change the weights.
-        dtype: dtype of weights and computation; floating-point inputs are converted to it.
+        dtype: dtype of weights and computation, to which floating-point inputs are converted; or a
+            policy such as "mixed_float16"; the global policy if None.
         input_shape: shape of one sample, for the first layer of a Sequential model (as does
             `input_dim`).
 
@@ -124,7 +126,9 @@ class Layer(Configurable, keras_module="keras.layers"):
             raise ArgumentTypeError(_unknown_arguments(type(self), unknown))
         self._ready = True
         self.name = name if name is not None else unique_name(to_snake_case(type(self).__name__))
-        self.dtype = dtypes.as_dtype(policy_name(dtype))
+        self.dtype_policy = as_policy(dtype)
+        self.dtype = dtypes.as_dtype(self.dtype_policy.variable_dtype)
+        self.compute_dtype = dtypes.as_dtype(self.dtype_policy.compute_dtype)
         self.built = False
         self._trainable = bool(trainable)
         self._own_trainable: list[Variable] = []
@@ -195,7 +199,11 @@ class Layer(Configurable, keras_module="keras.layers"):
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal layer (without its weights)."""
-        own = {"name": self.name, "trainable": self._trainable, "dtype": policy(self.dtype)}
+        own = {
+            "name": self.name,
+            "trainable": self._trainable,
+            "dtype": config_of(self.dtype_policy),
+        }
         if self.activity_regularizer is not None:
             own["activity_regularizer"] = regularizers.serialize(self.activity_regularizer)
         return {**own, **described(self)}
@@ -269,6 +277,7 @@ class Layer(Configurable, keras_module="keras.layers"):
         regularizer: Any = None,
         constraint: Any = None,
         name: str | None = None,
+        autocast: bool = True,
         **ignored: Any,
     ) -> Variable:
         """Make a variable that belongs to the layer.
@@ -283,6 +292,7 @@ class Layer(Configurable, keras_module="keras.layers"):
             regularizer: function of the weight, or name: a penalty that is added to the loss.
             constraint: function of the weight, or name: applied after each optimizer step.
             name: shown in messages and files.
+            autocast: whether a trained weight is read in the dtype in which the layer computes.
         """
         if isinstance(shape, str):  # Keras 2 had the name first
             shape, name = ignored.pop("weight_shape", None), shape
@@ -307,6 +317,7 @@ class Layer(Configurable, keras_module="keras.layers"):
         variable.path = "/".join((*path, variable.name))
         variable.regularizer = regularizers.get(regularizer)
         variable.constraint = constraints.get(constraint)
+        variable.autocast = autocast and trainable and dtypes.is_float(kind)
         context.added_loss = context.added_loss or regularizer is not None
         (self._own_trainable if trainable else self._own_fixed).append(variable)
         return variable
@@ -465,6 +476,8 @@ class Layer(Configurable, keras_module="keras.layers"):
             kwargs["training"] = context.training
         careful = self._careful or context.masked or "mask" in kwargs
         call = self._call_carefully if careful else self.call
+        if self.compute_dtype is not self.dtype or listeners.autocasts:
+            call = functools.partial(self._call_in_compute_dtype, call)
         if said is None or said is context.training:
             return self._checked(call(inputs, *args, **kwargs))
         before = context.training
@@ -473,6 +486,10 @@ class Layer(Configurable, keras_module="keras.layers"):
             return self._checked(call(inputs, *args, **kwargs))
         finally:
             context.training = before
+
+    def _call_in_compute_dtype(self, call: Any, *args: Any, **kwargs: Any) -> Any:
+        with autocast(self.compute_dtype):
+            return call(*args, **kwargs)
 
     def _checked(self, outputs: Any) -> Any:
         if outputs is None:
@@ -513,9 +530,9 @@ class Layer(Configurable, keras_module="keras.layers"):
             )
         # Host values go to the weights; tensors stay where they are.
         tensor = value if isinstance(value, Tensor) else as_tensor(value, device=self.device)
-        if tensor.dtype != self.dtype and dtypes.is_float(tensor.dtype):
+        if tensor.dtype != self.compute_dtype and dtypes.is_float(tensor.dtype):
             mask = mask_of(tensor) if context.masked else None
-            tensor = astype(tensor, self.dtype)
+            tensor = astype(tensor, self.compute_dtype)
             if mask is not None:
                 set_mask(tensor, mask)
         return tensor
@@ -595,24 +612,6 @@ def as_shapes(value: Any) -> Any:
     if all(part is None or isinstance(part, int) for part in value):
         return tuple(value)
     return [as_shapes(part) for part in value]
-
-
-def policy(dtype: Any) -> dict[str, Any]:
-    """A dtype as the configurations of layers have it."""
-    config = {"name": dtypes.as_dtype(dtype).name}
-    return {
-        "module": "keras",
-        "class_name": "DTypePolicy",
-        "config": config,
-        "registered_name": None,
-    }
-
-
-def policy_name(dtype: Any) -> Any:
-    """The dtype that an argument `dtype` means: a name, a dtype, a policy's configuration."""
-    if isinstance(dtype, dict):
-        dtype = (dtype.get("config") or {}).get("name")
-    return "float32" if dtype is None else dtype
 
 
 def _unknown_arguments(cls: type, unknown: dict[str, Any]) -> str:

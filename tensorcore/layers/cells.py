@@ -105,7 +105,7 @@ class RecurrentCell(Layer):
     def get_initial_state(self, batch_size: int | None = None) -> list[Any]:
         """Zeros of shape (batch_size, size), one for each state."""
         sizes = self.state_size if isinstance(self.state_size, list) else [self.state_size]
-        return [zeros((batch_size, n), dtype=self.dtype, device=self.device) for n in sizes]
+        return [zeros((batch_size, n), dtype=self.compute_dtype, device=self.device) for n in sizes]
 
 
 def _dropped(state: Any, mask: Any) -> Any:

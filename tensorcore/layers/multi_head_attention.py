@@ -131,7 +131,7 @@ class MultiHeadAttention(Layer):
             **self._weight_options(),
         )
         self._output_dense.build((*query_shape[:-1], self.num_heads, self.value_dim))
-        self._dropout_layer = Dropout(self.dropout, seed=self.seed, dtype=self.dtype)
+        self._dropout_layer = Dropout(self.dropout, seed=self.seed, dtype=self.dtype_policy)
         self._softmax = Softmax(
             axis=tuple(range(-len(self._axes), 0)) if len(self._axes) > 1 else -1
         )

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from tensorcore import dtypes
 from tensorcore.errors import InvalidArgumentError
 from tensorcore.layers.masks import mask_of
 from tensorcore.layers.naming import to_snake_case
@@ -58,7 +59,7 @@ class Loss(Configurable, keras_module="keras.losses"):
             y_pred: predictions of the model.
             sample_weight: one factor a sample; ones if None.
         """
-        values = as_tensor(self.call(y_true, y_pred))
+        values = as_tensor(self.call(y_true, _wide(y_pred)))
         factors = _factors(mask_of(values), self.reduction)
         factors = _factors(mask_of(y_pred), self.reduction) if factors is None else factors
         values = weighted(weighted(values, factors), sample_weight)
@@ -89,6 +90,13 @@ def _factors(mask: Any, reduction: str) -> Any:
         return factors
     count = sum(factors)
     return where(mask, divide(float(math.prod(mask.shape)), maximum(count, 1.0)), 0.0)
+
+
+def _wide(y_pred: Any) -> Any:
+    """Predictions of 16 bits as float32: the logarithms of a loss need the digits."""
+    if getattr(y_pred, "dtype", None) in (dtypes.float16, dtypes.bfloat16):
+        return astype(y_pred, dtypes.float32)
+    return y_pred
 
 
 class LossFunction(Loss):

@@ -9,9 +9,19 @@ from tensorcore.initializers.registry import Registry
 from tensorcore.optimizers import schedules
 from tensorcore.optimizers.adam import Adam
 from tensorcore.optimizers.base import Optimizer
+from tensorcore.optimizers.loss_scale import LossScaleOptimizer
 from tensorcore.optimizers.sgd import SGD
 
-__all__ = ["SGD", "Adam", "Optimizer", "deserialize", "get", "schedules", "serialize"]
+__all__ = [
+    "SGD",
+    "Adam",
+    "LossScaleOptimizer",
+    "Optimizer",
+    "deserialize",
+    "get",
+    "schedules",
+    "serialize",
+]
 
 _registry = Registry("optimizer", SGD, Adam)
 

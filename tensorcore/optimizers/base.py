@@ -217,6 +217,20 @@ class Optimizer(Configurable, keras_module="keras.optimizers"):
                 self._places[variable.serial] = (group, index)
         self.built = True
 
+    @property
+    def known_variables(self) -> list[Variable]:
+        """The parameters that `build` has taken over."""
+        return [variable for group in self._groups for variable in group.variables]
+
+    def state_of(self, variable: Variable) -> list[Variable]:
+        """The state that belongs to a parameter, in the order of `state_names`."""
+        group, index = self._places[variable.serial]
+        return group.states[index]
+
+    def scale_loss(self, loss: Any) -> Any:
+        """The loss to take gradients of; `LossScaleOptimizer` makes it larger."""
+        return loss
+
     # Steps
     # --------------------------------------------------------------------------------------------
 
@@ -239,7 +253,7 @@ class Optimizer(Configurable, keras_module="keras.optimizers"):
             InvalidArgumentError: no gradient at all.
         """
         if trainable_variables is None:
-            trainable_variables = [v for group in self._groups for v in group.variables]
+            trainable_variables = self.known_variables
         variables = list(trainable_variables)
         gradients = list(grads)
         if len(gradients) != len(variables):

@@ -67,6 +67,13 @@ class Compiled:
         self._trackers: list[metrics.Mean] = []
         self._made: list[tuple[Logged, int, bool]] | None = None
 
+    def scale_loss(self) -> None:
+        """Let the optimizer scale the loss, as float16 needs it."""
+        if self.optimizer is not None and not isinstance(
+            self.optimizer, optimizers.LossScaleOptimizer
+        ):
+            self.optimizer = optimizers.LossScaleOptimizer(self.optimizer)
+
     # Loss -----------------------------------------------------------------------------------------
 
     def loss(self, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:

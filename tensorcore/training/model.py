@@ -260,7 +260,9 @@ class Model(Layer, keras_module="keras"):
             loss_weights: factors of the losses of several outputs, by name or in order.
             weighted_metrics: the same, with sample weights taken into account.
             run_eagerly: run each step op by op, for looking into it.
-            steps_per_execution, jit_compile, auto_scale_loss: accepted; they change nothing here.
+            steps_per_execution, jit_compile: accepted; they change nothing here.
+            auto_scale_loss: wrap the optimizer of a model with layers of the policy
+                "mixed_float16" into a LossScaleOptimizer.
 
         Raises:
             InvalidArgumentError: a name is unknown; the message lists the known ones.
@@ -273,6 +275,8 @@ class Model(Layer, keras_module="keras"):
             loss_weights,
             lambda: getattr(self, "output_names", None),
         )
+        if auto_scale_loss and any(map(_is_mixed_float16, self._flatten_layers())):
+            self._compiled.scale_loss()
         self.optimizer = self._compiled.optimizer
         self.run_eagerly = run_eagerly
         self.compiled = True
@@ -344,11 +348,12 @@ class Model(Layer, keras_module="keras"):
             loss = self.compute_loss(
                 x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=True
             )
+            scaled = self.optimizer.scale_loss(loss)
         self._track_loss(loss, x)
         variables = self.trainable_weights
         if not variables:
             raise TrainingError("fit: the model has no trainable weights")
-        gradients = tape.gradient(loss, variables)
+        gradients = tape.gradient(scaled, variables)
         self.optimizer.apply(gradients, variables)
         return self.compute_metrics(x, y, y_pred, sample_weight)
 
@@ -591,6 +596,10 @@ def _validation_batches(given: Any, batch_size: int | None) -> data.Batches:
     ):
         return data.batches_of(*given, batch_size=batch_size)
     return data.batches_of(given)
+
+
+def _is_mixed_float16(layer: Any) -> bool:
+    return layer.dtype_policy.name == "mixed_float16"
 
 
 def _as_list_or_number(found: dict[str, Any]) -> Any:
