@@ -89,8 +89,8 @@ def set_dtype_policy(policy: Any) -> None:
 
     >>> from tensorcore import keras
     >>> keras.mixed_precision.set_global_policy("mixed_bfloat16")
-    >>> keras.layers.Dense(2).compute_dtype
-    dtype('bfloat16')
+    >>> keras.layers.Dense(2).compute_dtype.name
+    'bfloat16'
     >>> keras.mixed_precision.set_global_policy("float32")
     """
     _Global.policy = as_policy(policy)
