@@ -77,6 +77,11 @@ def main(arguments: list[str] | None = None) -> int:
         from tensorcore.benchmark import command as benchmark_command
 
         benchmark_command.add_arguments(benchmark)
+    run = commands.add_parser("run", help="run a program that says import tensorflow")
+    if "run" in (sys.argv[1:] if arguments is None else arguments):
+        from tensorcore.run import command as run_command
+
+        run_command.add_arguments(run)
     chosen = parser.parse_args(arguments)
     if chosen.command == "info":
         return info()
@@ -86,6 +91,8 @@ def main(arguments: list[str] | None = None) -> int:
         return report.run(chosen.json)
     if chosen.command == "benchmark":
         return benchmark_command.main(chosen)
+    if chosen.command == "run":
+        return run_command.main(chosen)
     if chosen.command == "ops":
         from tensorcore.ops.__main__ import main as print_table
 

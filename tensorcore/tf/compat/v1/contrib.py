@@ -77,6 +77,8 @@ def l2_regularizer(scale: float, scope: Any = None) -> Any:
 class _Part:
     """A module of contrib: what there is of it, and an error for the rest."""
 
+    is_module = True  # for `tensorcore run --check`
+
     def __init__(self, name: str, members: dict[str, Any], remedy: str) -> None:
         self.__dict__.update(members)
         self.__dict__["_name"] = name

@@ -1,0 +1,1 @@
+"""`tensorflow.examples.tutorials.mnist`, from which the programs of the era took their data."""
