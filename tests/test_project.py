@@ -25,7 +25,7 @@ SOURCES = [*ROOT.glob("tensorcore/**/*.py"), *ROOT.glob("kernels/**/*.py")]
 
 # A room may import from rooms further down this list, and from itself.
 FLOORS = [
-    {"benchmark", "doctor", "__main__"},
+    {"benchmark", "doctor", "run", "__main__"},
     {"keras", "tf"},
     {"training", "datasets", "data", "progress", "checkpoints", "session"},
     {

@@ -23,7 +23,6 @@ COMMON = {
     "tensorflow.compat": "tensorcore.tf.compat",
     "tensorflow.contrib": "tensorcore.tf.compat.v1.contrib",
     "tensorflow.examples.tutorials.mnist": "tensorcore.tf.compat.v1.tutorials",
-    "tensorflow.examples.tutorials.mnist.input_data": "tensorcore.tf.compat.v1.tutorials.input_data",
     "tensorflow_datasets": "tensorcore.tf.datasets",
     "tensorflow_hub": "tensorcore.tf.hub",
 }
