@@ -25,6 +25,7 @@ from tensorcore.graph.deferred import defer
 from tensorcore.mode import mode
 from tensorcore.ops import random_bits as ops
 from tensorcore.ops.arithmetic import add, multiply
+from tensorcore.ops.composing import composed
 from tensorcore.ops.shapes import new_shape
 from tensorcore.ops.transfer import astype
 from tensorcore.tensor import Tensor, as_tensor
@@ -81,12 +82,14 @@ class Generator:
 
     # Distributions --------------------------------------------------------------------------------
 
+    @composed
     def bits(self, shape: Any, *, device: str | Device | None = None) -> Tensor:
         """Uniform random uint32 words."""
         shape = new_shape("random.bits", shape)
         with _place(device):
             return ops.random_bits(*self.take(math.prod(shape)), shape=shape)
 
+    @composed
     def uniform(
         self,
         shape: Any = (),
@@ -103,6 +106,7 @@ class Generator:
             values = ops.random_uniform(*self.take(words), shape=shape, dtype=kind)
         return values if (low, high) == (0.0, 1.0) else add(multiply(values, high - low), low)
 
+    @composed
     def normal(
         self,
         shape: Any = (),
@@ -120,6 +124,7 @@ class Generator:
             )
         return values if (mean, stddev) == (0.0, 1.0) else add(multiply(values, stddev), mean)
 
+    @composed
     def truncated_normal(
         self,
         shape: Any = (),
@@ -142,6 +147,7 @@ class Generator:
         values = as_tensor(kept[:count].reshape(shape).astype(kind), device=where)
         return values if (mean, stddev) == (0.0, 1.0) else add(multiply(values, stddev), mean)
 
+    @composed
     def integers(
         self,
         low: int,
@@ -168,6 +174,7 @@ class Generator:
         drawn = _multiply_high(wide, high - low) + np.uint64(low & 0xFFFFFFFFFFFFFFFF)
         return as_tensor(drawn.astype(np.int64).astype(kind).reshape(shape), device=where)
 
+    @composed
     def permutation(self, n: int, *, device: str | Device | None = None) -> Tensor:
         """The numbers 0 to n - 1 in random order, int64."""
         where = default_device() if device is None else device_named(device)
@@ -221,6 +228,7 @@ integers = _global.integers
 permutation = _global.permutation
 
 
+@composed
 def shuffle(x: Any, /, *, axis: int = 0) -> Tensor:
     """The slices of x along a dimension in random order."""
     from tensorcore.ops.indexing import take
@@ -229,6 +237,7 @@ def shuffle(x: Any, /, *, axis: int = 0) -> Tensor:
     return take(tensor, permutation(tensor.shape[axis], device=tensor.device), axis=axis)
 
 
+@composed
 def dropout(x: Any, rate: float, *, generator: Generator | None = None) -> Tensor:
     """x with each element set to 0 with probability `rate`, the others divided by 1 - rate.
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import ast
 import doctest
 import importlib
+import inspect
 import pkgutil
 import re
 import subprocess
@@ -171,11 +172,19 @@ def public_modules():
             yield module.name
 
 
+class Finder(doctest.DocTestFinder):
+    """Finds the examples of decorated functions too."""
+
+    def _from_module(self, module, object):
+        return super()._from_module(module, inspect.unwrap(object))
+
+
 @pytest.mark.parametrize("name", list(public_modules()))
 def test_doctests(name):
     module = importlib.import_module(name)
-    results = doctest.testmod(module, extraglobs={"tc": tc, "np": np}, optionflags=doctest.ELLIPSIS)
-    assert results.failed == 0
+    runner = doctest.DocTestRunner(verbose=False, optionflags=doctest.ELLIPSIS)
+    for test in Finder().find(module, extraglobs={"tc": tc, "np": np}):
+        assert runner.run(test).failed == 0
 
 
 @pytest.mark.parametrize("name", [n for n, op in OPS.items() if ">>>" in (op.__doc__ or "")])

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tensorcore.ops import scalar
+from tensorcore.ops.composing import composed
 from tensorcore.ops.elementwise import elementwise
 
 FEW = 1024  # elements
@@ -47,6 +48,7 @@ def leaky_relu_of(x, negative_slope):
     return scalar.select(x > 0.0, x, negative_slope * x)
 
 
+@composed
 def leaky_relu(x: Any, negative_slope: Any = 0.2) -> Any:
     """x where it is positive, else negative_slope * x (Maas et al., 2013).
 
@@ -62,6 +64,7 @@ def elu_of(x, alpha):
     return scalar.select(x > 0.0, x, alpha * scalar.expm1(x))
 
 
+@composed
 def elu(x: Any, alpha: Any = 1.0) -> Any:
     """Exponential linear unit: x where it is positive, else alpha * (exp(x) - 1) (Clevert et al.,
     2015).
@@ -146,6 +149,7 @@ def gelu_tanh(x):
     return x * scalar.sigmoid(2 * math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))
 
 
+@composed
 def gelu(x: Any, approximate: bool = False) -> Any:
     """Gaussian error linear unit x * P(X <= x), X standard normal (Hendrycks and Gimpel, 2016).
 

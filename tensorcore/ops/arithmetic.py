@@ -6,6 +6,7 @@ from typing import Any
 
 from tensorcore import dtypes
 from tensorcore.ops import scalar
+from tensorcore.ops.composing import composed
 from tensorcore.ops.elementwise import elementwise
 from tensorcore.ops.record import Spec, op
 from tensorcore.ops.shapes import broadcast
@@ -293,6 +294,7 @@ def nextafter(x1, x2, /):
     return Spec(shape, x1.dtype)
 
 
+@composed
 def clip(x: Any, /, min: Any = None, max: Any = None) -> Any:
     """Values limited to the interval from `min` to `max`; either may be None.
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from tensorcore import dtypes
 from tensorcore.errors import DTypeError, GradientError, OutOfRangeError, ShapeError, TracingError
+from tensorcore.ops.composing import composed
 from tensorcore.ops.creation import arange, zeros
 from tensorcore.ops.door import mode
 from tensorcore.ops.indexing import Place, _filled, _parts, getitem, index_bounds
@@ -106,6 +107,7 @@ def _fitting(x: Any, value: Any) -> Any:
     return convert(value, x.dtype)
 
 
+@composed
 def written(x: Any, key: Any, value: Any) -> Any:
     """A new tensor: x with x[key] replaced by `value`.  Gradients flow to both.
 

@@ -15,6 +15,7 @@ from tensorcore.device import NOT_WHOLE
 from tensorcore.errors import ArgumentTypeError, DTypeError, InvalidArgumentError, ShapeError
 from tensorcore.ops import indexing, logical, scalar
 from tensorcore.ops.arithmetic import abs, floor
+from tensorcore.ops.composing import composed
 from tensorcore.ops.elementwise import elementwise
 from tensorcore.ops.record import Spec, op
 from tensorcore.ops.shapes import axis_index, broadcast
@@ -65,6 +66,7 @@ def _indices(op_name: str, indices: Any, x: Any, size: int) -> Any:
     return counted_from_front(indices, size)
 
 
+@composed
 def take(x: Any, indices: Any, /, *, axis: int | None = None) -> Any:
     """Slices of x chosen by number along a dimension.
 
@@ -91,6 +93,7 @@ def take(x: Any, indices: Any, /, *, axis: int | None = None) -> Any:
     return indexing.take(x, _indices("take", indices, x, x.shape[place]), axis=place)
 
 
+@composed
 def take_along_axis(x: Any, indices: Any, /, *, axis: int = -1) -> Any:
     """Elements chosen along a dimension, row by row: result[i, j] = x[i, indices[i, j]].
 
@@ -141,6 +144,7 @@ def true_positions(condition, /):
     return (Spec((None,), dtypes.int64),) * len(condition.shape)
 
 
+@composed
 def nonzero(x: Any, /) -> tuple[Any, ...]:
     """The positions of the elements that are not zero, in the order of the elements.
 
@@ -165,6 +169,7 @@ def nonzero(x: Any, /) -> tuple[Any, ...]:
     return true_positions(x if x.dtype == dtypes.bool else logical.not_equal(x, 0))
 
 
+@composed
 def where(condition: Any, x1: Any = None, x2: Any = None, /) -> Any:
     """x1 where the boolean `condition` holds, else x2; with the condition alone `nonzero` of it.
 

@@ -13,6 +13,7 @@ from typing import Any
 from tensorcore import dtypes
 from tensorcore.errors import DTypeError
 from tensorcore.ops.arithmetic import multiply, negative
+from tensorcore.ops.composing import composed
 from tensorcore.ops.elementwise import elementwise
 from tensorcore.ops.record import Spec, op
 from tensorcore.ops.shapes import broadcast
@@ -114,6 +115,7 @@ def _joined(xp: Any, re: Any, im: Any) -> Any:
     return result
 
 
+@composed
 def angle(x: Any, /) -> Any:
     """The angle of a complex number in radians, in [-pi, pi].
 

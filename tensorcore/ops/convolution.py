@@ -297,6 +297,17 @@ def conv2d_input_gradient(in_g, w, /, *, input_shape, strides, padding, dilation
     >>> tc.nn.conv2d_input_gradient(g, w, input_shape=(1, 4, 4, 1), **attrs).shape
     (1, 4, 4, 1)
     """
+    _check_gradient(
+        "conv2d_input_gradient",
+        in_g,
+        "input_shape",
+        input_shape,
+        w.shape,
+        strides,
+        padding,
+        dilation,
+        groups,
+    )
     return Spec(tuple(input_shape), in_g.dtype)
 
 
@@ -327,4 +338,35 @@ def conv2d_input_gradient(in_g, w, /, *, input_shape, strides, padding, dilation
 )
 def conv2d_filter_gradient(x, in_g, /, *, filter_shape, strides, padding, dilation, groups):
     """The gradient of conv2d for its filters."""
+    _check_gradient(
+        "conv2d_filter_gradient",
+        in_g,
+        "filter_shape",
+        x.shape,
+        filter_shape,
+        strides,
+        padding,
+        dilation,
+        groups,
+    )
     return Spec(tuple(filter_shape), x.dtype)
+
+
+def _check_gradient(
+    op_name: str, in_g: Any, argument: str, x_shape: Any, w_shape: Any, *options: Any
+) -> None:
+    """Whether the gradient has the shape of the convolution's result."""
+    names = ("strides", "padding", "dilation", "groups")
+    given = x_shape if argument == "input_shape" else w_shape
+    if not isinstance(given, (tuple, list)) or len(given) != 4:
+        raise ShapeError(f"{op_name}: {argument} must be four ints, received {given!r}")
+    x, w = Spec(tuple(x_shape), in_g.dtype), Spec(tuple(w_shape), in_g.dtype)
+    expected = conv2d.rule(x, w, **dict(zip(names, options, strict=True))).shape
+    fits = len(in_g.shape) == 4 and all(
+        a == b or None in (a, b) for a, b in zip(in_g.shape, expected, strict=True)
+    )
+    if not fits:
+        raise ShapeError(
+            f"{op_name}: in_g must have the shape of the convolution's result {expected}, received "
+            f"{tuple(in_g.shape)}"
+        )

@@ -10,6 +10,7 @@ from tensorcore import dtypes
 from tensorcore.device import Device, default_device
 from tensorcore.device import device as device_named
 from tensorcore.errors import ArgumentTypeError, InvalidArgumentError
+from tensorcore.ops.composing import composed
 from tensorcore.ops.shapes import new_shape
 from tensorcore.tensor import Tensor, as_tensor, wrap
 
@@ -18,6 +19,7 @@ def _place(device: str | Device | None) -> Device:
     return default_device() if device is None else device_named(device)
 
 
+@composed
 def asarray(
     obj: Any,
     /,
@@ -61,6 +63,7 @@ def _copied(tensor: Tensor) -> Tensor:
     return convert(tensor, tensor.dtype)
 
 
+@composed
 def from_dlpack(x: Any, /, *, device: str | Device | None = None, copy: bool | None = None) -> Any:
     """A tensor of an array of any library that speaks DLPack, without a copy where it can be.
 
@@ -100,6 +103,7 @@ def from_dlpack(x: Any, /, *, device: str | Device | None = None, copy: bool | N
 _DLPACK_KINDS = {1: "cpu", 2: "gpu:{}", 3: "cpu"}
 
 
+@composed
 def full(
     shape: Any, fill_value: Any, *, dtype: Any = None, device: str | Device | None = None
 ) -> Tensor:
@@ -120,6 +124,7 @@ def full(
     return wrap(where.run(where.xp.full, sizes, value, kind), where)
 
 
+@composed
 def zeros(shape: Any, *, dtype: Any = None, device: str | Device | None = None) -> Tensor:
     """A tensor of zeros, float32 by default.
 
@@ -133,6 +138,7 @@ def zeros(shape: Any, *, dtype: Any = None, device: str | Device | None = None) 
     )
 
 
+@composed
 def ones(shape: Any, *, dtype: Any = None, device: str | Device | None = None) -> Tensor:
     """A tensor of ones, float32 by default.
 
@@ -146,6 +152,7 @@ def ones(shape: Any, *, dtype: Any = None, device: str | Device | None = None) -
     )
 
 
+@composed
 def empty(shape: Any, *, dtype: Any = None, device: str | Device | None = None) -> Tensor:
     """A tensor whose values are not set.
 
@@ -162,6 +169,7 @@ def _like(x: Any, dtype: Any, device: Any) -> tuple[tuple[int, ...], Any, Device
     return x.shape, x.dtype if dtype is None else dtype, x.device if device is None else device
 
 
+@composed
 def zeros_like(x: Any, /, *, dtype: Any = None, device: str | Device | None = None) -> Tensor:
     """Zeros in the shape, dtype and place of another tensor.
 
@@ -172,6 +180,7 @@ def zeros_like(x: Any, /, *, dtype: Any = None, device: str | Device | None = No
     return zeros(shape, dtype=kind, device=where)
 
 
+@composed
 def ones_like(x: Any, /, *, dtype: Any = None, device: str | Device | None = None) -> Tensor:
     """Ones in the shape, dtype and place of another tensor.
 
@@ -182,6 +191,7 @@ def ones_like(x: Any, /, *, dtype: Any = None, device: str | Device | None = Non
     return ones(shape, dtype=kind, device=where)
 
 
+@composed
 def full_like(
     x: Any, /, fill_value: Any, *, dtype: Any = None, device: str | Device | None = None
 ) -> Tensor:
@@ -194,6 +204,7 @@ def full_like(
     return full(shape, fill_value, dtype=kind, device=where)
 
 
+@composed
 def empty_like(x: Any, /, *, dtype: Any = None, device: str | Device | None = None) -> Tensor:
     """Unset values in the shape, dtype and place of another tensor.
 
@@ -204,6 +215,7 @@ def empty_like(x: Any, /, *, dtype: Any = None, device: str | Device | None = No
     return empty(shape, dtype=kind, device=where)
 
 
+@composed
 def arange(
     start: Any,
     /,
@@ -231,6 +243,7 @@ def arange(
     return wrap(where.asarray(values.astype(kind, copy=False)), where)
 
 
+@composed
 def linspace(
     start: Any,
     stop: Any,
@@ -252,6 +265,7 @@ def linspace(
     return wrap(where.asarray(values.astype(kind)), where)
 
 
+@composed
 def eye(
     n_rows: int,
     n_cols: int | None = None,

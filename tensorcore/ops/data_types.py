@@ -9,6 +9,7 @@ import numpy as np
 
 from tensorcore import dtypes
 from tensorcore.errors import ArgumentTypeError, DTypeError, InvalidArgumentError
+from tensorcore.ops.composing import composed
 
 _PYTHON_NUMBERS = (bool, int, float, complex)
 
@@ -60,6 +61,7 @@ def _dtype_of(value: Any) -> np.dtype:
     return dtypes.as_dtype(value)
 
 
+@composed
 def finfo(type: Any, /) -> FloatLimits:
     """The limits of a floating-point dtype.
 
@@ -84,6 +86,7 @@ def finfo(type: Any, /) -> FloatLimits:
     )
 
 
+@composed
 def iinfo(type: Any, /) -> IntegerLimits:
     """The limits of an integer dtype.
 
@@ -100,6 +103,7 @@ def iinfo(type: Any, /) -> IntegerLimits:
     return IntegerLimits(int(limits.bits), int(limits.max), int(limits.min), dtype)
 
 
+@composed
 def isdtype(dtype: Any, kind: Any) -> bool:
     """Whether a dtype is of a kind.
 
@@ -123,6 +127,7 @@ def isdtype(dtype: Any, kind: Any) -> bool:
     return dtype == dtypes.as_dtype(kind)
 
 
+@composed
 def can_cast(from_: Any, to: Any, /) -> bool:
     """Whether promotion may turn values of one dtype into another.
 
@@ -137,6 +142,7 @@ def can_cast(from_: Any, to: Any, /) -> bool:
     return dtypes.promote(_dtype_of(from_), to) == to
 
 
+@composed
 def result_type(*arrays_and_dtypes: Any) -> np.dtype:
     """The dtype in which values meet.  Python numbers are weak: they take the others' dtype.
 

@@ -18,6 +18,7 @@ from tensorcore import dtypes
 from tensorcore.errors import GradientError, InvalidArgumentError
 from tensorcore.ops.arithmetic import add, divide, multiply, subtract
 from tensorcore.ops.complex_numbers import real
+from tensorcore.ops.composing import composed
 from tensorcore.ops.diagonals import check_matrices, diagonal, tril, with_diagonal
 from tensorcore.ops.joining import concat, cut
 from tensorcore.ops.lapack import (
@@ -376,6 +377,7 @@ class SVD(NamedTuple):
     Vh: Any
 
 
+@composed
 def eigh(x: Any, /) -> Eigen:
     """Eigenvalues, ascending, and eigenvectors of symmetric (Hermitian) matrices.
 
@@ -390,6 +392,7 @@ def eigh(x: Any, /) -> Eigen:
     return Eigen(*eigh_parts(x))
 
 
+@composed
 def eigvalsh(x: Any, /) -> Any:
     """Eigenvalues, ascending, of symmetric (Hermitian) matrices.
 
@@ -399,6 +402,7 @@ def eigvalsh(x: Any, /) -> Any:
     return eigh_parts(x)[0]
 
 
+@composed
 def eig(x: Any, /) -> Eigen:
     """Eigenvalues and eigenvectors of square matrices, always complex.
 
@@ -408,6 +412,7 @@ def eig(x: Any, /) -> Eigen:
     return Eigen(*eig_parts(x))
 
 
+@composed
 def eigvals(x: Any, /) -> Any:
     """Eigenvalues of square matrices, always complex.
 
@@ -417,6 +422,7 @@ def eigvals(x: Any, /) -> Any:
     return eig_parts(x)[0]
 
 
+@composed
 def qr(x: Any, /, *, mode: str = "reduced") -> QR:
     """The decomposition x = Q R.
 
@@ -430,6 +436,7 @@ def qr(x: Any, /, *, mode: str = "reduced") -> QR:
     return QR(*qr_parts(x, mode=mode))
 
 
+@composed
 def svd(x: Any, /, *, full_matrices: bool = True) -> SVD:
     """The singular value decomposition x = U diag(S) V^H.
 
@@ -443,6 +450,7 @@ def svd(x: Any, /, *, full_matrices: bool = True) -> SVD:
     return SVD(*svd_parts(x, full_matrices=full_matrices))
 
 
+@composed
 def svdvals(x: Any, /) -> Any:
     """The singular values of matrices, descending.
 
@@ -458,6 +466,7 @@ def default_rtol(x: Any) -> float:
     return float(max(x.shape[-2:]) * np.finfo(dtype).eps)
 
 
+@composed
 def pinv(x: Any, /, *, rtol: Any = None) -> Any:
     """Pseudo-inverses (Moore, Penrose).
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tensorcore.errors import ArgumentTypeError, ShapeError
+from tensorcore.ops.composing import composed
 from tensorcore.ops.logical import where
 from tensorcore.ops.record import Spec, op
 from tensorcore.ops.reductions import sum
@@ -40,6 +41,7 @@ def _triangle(op_name: str, x: Any, k: Any, upper: bool) -> Any:
     return where(kept, x, x.dtype.type(0))
 
 
+@composed
 def tril(x: Any, /, *, k: int = 0) -> Any:
     """The lower triangles of matrices: zeros above the k-th diagonal.
 
@@ -53,6 +55,7 @@ def tril(x: Any, /, *, k: int = 0) -> Any:
     return _triangle("tril", x, k, upper=False)
 
 
+@composed
 def triu(x: Any, /, *, k: int = 0) -> Any:
     """The upper triangles of matrices: zeros below the k-th diagonal.
 
@@ -128,6 +131,7 @@ def with_diagonal(x, /, *, shape, offset=0):
     return Spec((*x.shape[:-1], *shape), x.dtype)
 
 
+@composed
 def trace(x: Any, /, *, offset: int = 0, dtype: Any = None) -> Any:
     """The sums of the diagonals of matrices.
 

@@ -11,6 +11,7 @@ from tensorcore import dtypes
 from tensorcore.device import Device, check_range, default_device
 from tensorcore.errors import DeviceMismatchError, TensorcoreError
 from tensorcore.mode import dialect, mode
+from tensorcore.ops.composing import FOREIGN, ours
 from tensorcore.tensor import Tensor, as_tensor, wrap
 
 if TYPE_CHECKING:
@@ -33,18 +34,28 @@ def apply(op: Op, inputs: Sequence[Any], attrs: dict[str, Any]) -> Any:
             return symbol_in(inputs).defer(op, inputs, attrs)
         inputs, device = settled
     arrays = common_dtype(op, inputs)
-    if device.kind not in op.trusted_on:
-        op.rule(*op.grouped(arrays), **attrs)
-        if op.bounds is not None:
-            check_bounds(op, device, arrays, attrs)
     try:
+        if device.kind not in op.trusted_on:
+            op.rule(*op.grouped(arrays), **attrs)
+            if op.bounds is not None:
+                check_bounds(op, device, arrays, attrs)
         result = run(op, device, arrays, attrs)
     except TensorcoreError:
         raise
-    except (ValueError, TypeError, IndexError):
-        op.rule(*op.grouped(arrays), **attrs)  # the rule knows how to say what is wrong
-        raise
+    except FOREIGN as error:
+        raise refusal(op, arrays, attrs, error) from error
     return hand_out(op, device, inputs, attrs, result)
+
+
+def refusal(op: Op, arrays: Any, attrs: dict[str, Any], error: Exception) -> TensorcoreError:
+    """What to raise for an error of NumPy or CuPy: the rule knows best what is wrong."""
+    try:
+        op.rule(*op.grouped(arrays), **attrs)
+    except TensorcoreError as said:
+        return said
+    except FOREIGN:
+        pass
+    return ours(f"{op.name}{op.__signature__}", error)
 
 
 def common_device(inputs: Sequence[Any]) -> Device | None:
@@ -104,10 +115,18 @@ def settle(op: Op, inputs: Sequence[Any]) -> tuple[list[Any], Device] | None:
         if type(value) is not Tensor and not (keeps_numbers and is_number(value)):
             if isinstance(value, Tensor):
                 return None
-            tensors[index] = as_tensor(
-                value, dtype=host_dtype(op, index, value, tensors), device=device
-            )
+            dtype = host_dtype(op, index, value, tensors)
+            tensors[index] = as_input(op, index, value, dtype, device)
     return tensors, device
+
+
+def as_input(op: Op, index: int, value: Any, dtype: Any, device: Device) -> Tensor:
+    """A value of the host as a tensor; what is none is refused by operation and argument."""
+    try:
+        return as_tensor(value, dtype=dtype, device=device)
+    except TensorcoreError as error:
+        name = f"{op.inputs[0]}[{index}]" if op.variadic else op.inputs[index]
+        raise type(error)(f"{op.name}: {name}: {error}") from error
 
 
 def host_dtype(op: Op, index: int, value: Any, operands: Sequence[Any]) -> np.dtype | None:

@@ -16,6 +16,7 @@ from tensorcore import dtypes
 from tensorcore.errors import ArgumentTypeError, DTypeError, InvalidArgumentError
 from tensorcore.ops.arithmetic import multiply
 from tensorcore.ops.complex_numbers import complex_normal, conj, real
+from tensorcore.ops.composing import composed
 from tensorcore.ops.creation import asarray
 from tensorcore.ops.joining import cut, pad
 from tensorcore.ops.order import roll
@@ -225,6 +226,7 @@ def _sizes(op_name: str, x: Any, s: Any, axes: Any) -> list[tuple[int, Any]]:
     return [(p, None if n == -1 else n) for p, n in zip(places, lengths, strict=True)]
 
 
+@composed
 def fftn(x: Any, /, *, s: Any = None, axes: Any = None, norm: str = "backward") -> Any:
     """The discrete Fourier transform along several dimensions, all by default.
 
@@ -243,6 +245,7 @@ def fftn(x: Any, /, *, s: Any = None, axes: Any = None, norm: str = "backward") 
     return x
 
 
+@composed
 def ifftn(x: Any, /, *, s: Any = None, axes: Any = None, norm: str = "backward") -> Any:
     """The inverse of `fftn`.
 
@@ -255,6 +258,7 @@ def ifftn(x: Any, /, *, s: Any = None, axes: Any = None, norm: str = "backward")
     return x
 
 
+@composed
 def rfftn(x: Any, /, *, s: Any = None, axes: Any = None, norm: str = "backward") -> Any:
     """`rfft` along the last of several dimensions and `fft` along the others.
 
@@ -269,6 +273,7 @@ def rfftn(x: Any, /, *, s: Any = None, axes: Any = None, norm: str = "backward")
     return x
 
 
+@composed
 def irfftn(x: Any, /, *, s: Any = None, axes: Any = None, norm: str = "backward") -> Any:
     """The inverse of `rfftn`.
 
@@ -282,6 +287,7 @@ def irfftn(x: Any, /, *, s: Any = None, axes: Any = None, norm: str = "backward"
     return irfft(x, n=n, axis=last, norm=norm)
 
 
+@composed
 def hfft(x: Any, /, *, n: Any = None, axis: int = -1, norm: str = "backward") -> Any:
     """The real transform of a signal whose second half is the conjugate of the first.
 
@@ -292,6 +298,7 @@ def hfft(x: Any, /, *, n: Any = None, axis: int = -1, norm: str = "backward") ->
     return irfft(conj(as_tensor(x)), n=n, axis=axis, norm=_SWAPPED[norm])
 
 
+@composed
 def ihfft(x: Any, /, *, n: Any = None, axis: int = -1, norm: str = "backward") -> Any:
     """The inverse of `hfft`.
 
@@ -312,6 +319,7 @@ def _check_norm(op_name: str, norm: str) -> None:
 # Frequencies --------------------------------------------------------------------------------------
 
 
+@composed
 def fftfreq(n: int, /, *, d: float = 1.0, dtype: Any = None, device: Any = None) -> Any:
     """The frequencies of the values of `fft`.
 
@@ -328,6 +336,7 @@ def fftfreq(n: int, /, *, d: float = 1.0, dtype: Any = None, device: Any = None)
     return asarray(values, dtype=_float_dtype("fftfreq", dtype), device=device)
 
 
+@composed
 def rfftfreq(n: int, /, *, d: float = 1.0, dtype: Any = None, device: Any = None) -> Any:
     """The frequencies of the values of `rfft`; see `fftfreq`.
 
@@ -356,6 +365,7 @@ def _shift(op_name: str, x: Any, axes: Any, back: bool) -> Any:
     return roll(x, steps, axis=places)
 
 
+@composed
 def fftshift(x: Any, /, *, axes: Any = None) -> Any:
     """The zero frequency moved into the middle.
 
@@ -365,6 +375,7 @@ def fftshift(x: Any, /, *, axes: Any = None) -> Any:
     return _shift("fftshift", x, axes, back=False)
 
 
+@composed
 def ifftshift(x: Any, /, *, axes: Any = None) -> Any:
     """The inverse of `fftshift`.
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tensorcore.errors import InvalidArgumentError, ShapeError
+from tensorcore.ops.composing import composed
 from tensorcore.ops.record import Spec, op
 from tensorcore.ops.shapes import axis_index, same_rank
 from tensorcore.ops.shaping import reshape, squeeze
@@ -22,6 +23,7 @@ def _part(g: Any, i: int, shapes: Any, axis: int) -> Any:
     return cut(g, axis=axis, start=start, stop=start + shapes[i][axis])
 
 
+@composed
 def concat(arrays: Any, /, *, axis: int | None = 0) -> Any:
     """Tensors joined along an existing dimension.
 
@@ -150,6 +152,7 @@ def take_one(x: Any, index: int, axis: int, ndim: int) -> Any:
     return squeeze(cut(x, axis=place, start=index, stop=index + 1), axis=place)
 
 
+@composed
 def split(x: Any, /, indices_or_sections: Any, *, axis: int = 0) -> list[Any]:
     """The tensor cut into parts along a dimension.
 
@@ -247,6 +250,7 @@ def pad_with(x, /, pad_width, *, constant_value=0):
 MODES = ("constant", "edge", "reflect", "symmetric", "wrap")
 
 
+@composed
 def pad(x: Any, /, pad_width: Any, *, mode: str = "constant", constant_value: Any = 0) -> Any:
     """The tensor with a border.
 

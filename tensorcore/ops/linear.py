@@ -10,6 +10,7 @@ import numpy as np
 from tensorcore import dtypes
 from tensorcore.errors import InvalidArgumentError, ShapeError
 from tensorcore.ops.arithmetic import multiply
+from tensorcore.ops.composing import composed
 from tensorcore.ops.record import Spec, op
 from tensorcore.ops.reductions import sum
 from tensorcore.ops.shapes import as_shape, axis_index, broadcast_dims
@@ -147,6 +148,7 @@ def matmul(x1, x2, /, *, transpose_a=False, transpose_b=False):
     return Spec((*batch, *rows, *columns), x1.dtype)
 
 
+@composed
 def tensordot(x1: Any, x2: Any, /, *, axes: Any = 2) -> Any:
     """Sum of products over the named dimensions of both tensors.
 
@@ -167,10 +169,7 @@ def tensordot(x1: Any, x2: Any, /, *, axes: Any = 2) -> Any:
             )
         first, second = list(range(x1.ndim - axes, x1.ndim)), list(range(axes))
     else:
-        first, second = (
-            [axis_index("tensordot", axis, x.ndim) for axis in as_shape("tensordot", part)]
-            for part, x in zip(axes, (x1, x2), strict=True)
-        )
+        first, second = _axes_of_both(axes, x1, x2)
     sizes = [x1.shape[i] for i in first]
     if sizes != [x2.shape[i] for i in second]:
         raise ShapeError(
@@ -188,6 +187,19 @@ def tensordot(x1: Any, x2: Any, /, *, axes: Any = 2) -> Any:
     )
 
 
+def _axes_of_both(axes: Any, x1: Any, x2: Any) -> tuple[list[int], list[int]]:
+    try:
+        first, second = axes
+        pairs = [(as_shape("", first), x1), (as_shape("", second), x2)]
+    except (TypeError, ValueError):
+        raise InvalidArgumentError(
+            f"tensordot: axes must be an int or two lists of ints, received {axes!r}"
+        ) from None
+    found = [[axis_index("tensordot", axis, x.ndim) for axis in part] for part, x in pairs]
+    return found[0], found[1]
+
+
+@composed
 def vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
     """Sum of products along a dimension, of conj(x1) and x2 if they are complex.
 
@@ -214,6 +226,7 @@ def vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
     return sum(products, axis=axis, dtype=products.dtype)
 
 
+@composed
 def outer(x1: Any, x2: Any, /) -> Any:
     """Products of every element of one vector with every element of another.
 
@@ -227,6 +240,7 @@ def outer(x1: Any, x2: Any, /) -> Any:
 # einsum -------------------------------------------------------------------------------------------
 
 
+@composed
 def einsum(subscripts: str, /, *operands: Any) -> Any:
     """Sum of products in Einstein's notation, carried out as matrix products.
 

@@ -21,6 +21,7 @@ from tensorcore.ops.arithmetic import (
     pow,
     subtract,
 )
+from tensorcore.ops.composing import composed
 from tensorcore.ops.creation import eye
 from tensorcore.ops.decompositions import default_rtol, pinv, svdvals
 from tensorcore.ops.diagonals import check_matrices
@@ -51,6 +52,7 @@ def _sum_of_squares(x: Any, axis: Any, keepdims: bool) -> Any:
     return sum(multiply(size, size), axis=axis, keepdims=keepdims)
 
 
+@composed
 def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: float = 2) -> Any:
     """The p-norm of vectors; the gradient at the zero vector is 0.
 
@@ -82,6 +84,7 @@ def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: flo
     return pow(total, 1.0 / ord)
 
 
+@composed
 def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
     """Norms of matrices.
 
@@ -114,6 +117,7 @@ def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
     return expand_dims(result, (-2, -1)) if keepdims else result
 
 
+@composed
 def norm(x: Any, /, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     """NumPy's `linalg.norm`: of a vector, or of matrices where `axis` has two dimensions.
 
@@ -133,6 +137,7 @@ def norm(x: Any, /, ord: Any = None, axis: Any = None, keepdims: bool = False) -
     return matrix_norm(x, ord=ord, keepdims=keepdims)
 
 
+@composed
 def matrix_rank(x: Any, /, *, rtol: Any = None) -> Any:
     """The ranks of matrices: the number of singular values above rtol times the greatest, int64.
 
@@ -152,6 +157,7 @@ def matrix_rank(x: Any, /, *, rtol: Any = None) -> Any:
 # Products -----------------------------------------------------------------------------------------
 
 
+@composed
 def matrix_power(x: Any, n: int, /) -> Any:
     """x multiplied with itself n times; negative n take the inverse.
 
@@ -177,6 +183,7 @@ def matrix_power(x: Any, n: int, /) -> Any:
     return result
 
 
+@composed
 def cross(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
     """The vector products of vectors of length 3; the other dimensions broadcast.
 
@@ -207,6 +214,7 @@ def cross(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
     return stack(parts, axis=place)
 
 
+@composed
 def outer(x1: Any, x2: Any, /) -> Any:
     """Products of every element of one vector with every element of another.
 
@@ -220,6 +228,7 @@ def outer(x1: Any, x2: Any, /) -> Any:
     return linear.outer(x1, x2)
 
 
+@composed
 def kron(x1: Any, x2: Any, /) -> Any:
     """The Kronecker product: every element of x1 times the whole of x2.
 
@@ -238,6 +247,7 @@ def kron(x1: Any, x2: Any, /) -> Any:
 # Least squares and the exponential ----------------------------------------------------------------
 
 
+@composed
 def lstsq(x1: Any, x2: Any, /, *, rtol: Any = None) -> Any:
     """The x that makes the sum of squares of x1 @ x - x2 smallest; of several the shortest.
 
@@ -274,6 +284,7 @@ _MOST_SQUARINGS = 24  # in a traced function, which cannot look at the norm
 _PADE_NORM = 5.37  # greatest 1-norm for which the approximation is exact to float64
 
 
+@composed
 def expm(x: Any, /) -> Any:
     """The exponentials of square matrices.
 

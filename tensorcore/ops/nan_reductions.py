@@ -8,6 +8,7 @@ import numpy as np
 
 from tensorcore import dtypes
 from tensorcore.ops.arithmetic import divide, multiply, subtract
+from tensorcore.ops.composing import composed
 from tensorcore.ops.exponential import sqrt
 from tensorcore.ops.logical import isnan, where
 from tensorcore.ops.record import check_inexact
@@ -24,6 +25,7 @@ def _without_nan(op_name: str, x: Any, instead: float) -> tuple[Any, Any]:
     return where(missing, x.dtype.type(instead), x), missing
 
 
+@composed
 def nansum(x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
     """The sum of the elements that are not NaN.
 
@@ -33,6 +35,7 @@ def nansum(x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
     return sum(_without_nan("nansum", x, 0)[0], axis=axis, keepdims=keepdims)
 
 
+@composed
 def nanprod(x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
     """The product of the elements that are not NaN.
 
@@ -42,6 +45,7 @@ def nanprod(x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
     return prod(_without_nan("nanprod", x, 1)[0], axis=axis, keepdims=keepdims)
 
 
+@composed
 def nanmax(x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
     """The greatest element that is not NaN; NaN where all are.
 
@@ -51,6 +55,7 @@ def nanmax(x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
     return _nan_extreme("nanmax", max, -np.inf, x, axis, keepdims)
 
 
+@composed
 def nanmin(x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
     """The smallest element that is not NaN; NaN where all are.
 
@@ -71,6 +76,7 @@ def _nan_extreme(
     return where(nothing, result.dtype.type(np.nan), result)
 
 
+@composed
 def nanmean(x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
     """The mean of the elements that are not NaN; NaN where all are.
 
@@ -84,6 +90,7 @@ def nanmean(x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
     return divide(sum(values, axis=axis, keepdims=keepdims), count)
 
 
+@composed
 def nanvar(x: Any, /, *, axis: Any = None, correction: float = 0.0, keepdims: bool = False) -> Any:
     """The variance of the elements that are not NaN.
 
@@ -98,6 +105,7 @@ def nanvar(x: Any, /, *, axis: Any = None, correction: float = 0.0, keepdims: bo
     return divide(squares, subtract(count, correction))
 
 
+@composed
 def nanstd(x: Any, /, *, axis: Any = None, correction: float = 0.0, keepdims: bool = False) -> Any:
     """The standard deviation of the elements that are not NaN.
 

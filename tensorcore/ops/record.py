@@ -223,7 +223,18 @@ class Op:
         else:
             attrs = self._bind_attributes(args, attrs)
             args = args[:count]
-        return (tuple(args[0]) if self.variadic else args), attrs
+        if not self.variadic:
+            return args, attrs
+        try:
+            inputs = tuple(args[0])
+        except TypeError:
+            inputs = ()
+        if not inputs:
+            raise ArgumentTypeError(
+                f"{self.name}: {self.inputs[0]} must be a list of at least one tensor, received "
+                f"{args[0]!r}"
+            )
+        return inputs, attrs
 
     def _bind_attributes(self, args: tuple[Any, ...], given: dict[str, Any]) -> dict[str, Any]:
         count = len(self.inputs)

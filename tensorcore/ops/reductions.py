@@ -11,6 +11,7 @@ import numpy as np
 from tensorcore import dtypes
 from tensorcore.errors import DTypeError, InvalidArgumentError
 from tensorcore.ops.arithmetic import divide, multiply, square, subtract
+from tensorcore.ops.composing import composed
 from tensorcore.ops.exponential import exp, sqrt
 from tensorcore.ops.logical import equal, not_equal
 from tensorcore.ops.record import Spec, check_inexact, op
@@ -196,6 +197,7 @@ def prod(x, /, *, axis=None, dtype=None, keepdims=False):
     return _same("prod", x, axis, keepdims, _sum_dtype(x.dtype, dtype))
 
 
+@composed
 def var(x: Any, /, *, axis: Any = None, correction: float = 0.0, keepdims: bool = False) -> Any:
     """Variance, the mean of (x - mean(x))**2, divided by N - correction instead of N.
 
@@ -208,6 +210,7 @@ def var(x: Any, /, *, axis: Any = None, correction: float = 0.0, keepdims: bool 
     return divide(total, builtins.max(_count(tuple(x.shape), axis) - correction, 0.0))
 
 
+@composed
 def std(x: Any, /, *, axis: Any = None, correction: float = 0.0, keepdims: bool = False) -> Any:
     """Standard deviation, the square root of the variance.
 
@@ -504,6 +507,7 @@ def cumulative_prod(x, /, *, axis=None, dtype=None, include_initial=False):
     return Spec((*x.shape[:place], size, *x.shape[place + 1 :]), _sum_dtype(x.dtype, dtype))
 
 
+@composed
 def count_nonzero(x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
     """Number of elements that are not zero, int64.
 
@@ -513,6 +517,7 @@ def count_nonzero(x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any
     return sum(not_equal(x, 0), axis=axis, keepdims=keepdims, dtype=dtypes.int64)
 
 
+@composed
 def diff(x: Any, /, *, axis: int = -1, n: int = 1, prepend: Any = None, append: Any = None) -> Any:
     """The differences between neighbours along a dimension, n times.
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from tensorcore import dtypes
 from tensorcore.errors import DTypeError, InvalidArgumentError, ShapeError
+from tensorcore.ops.composing import composed
 from tensorcore.ops.record import Spec, op
 from tensorcore.ops.reductions import sum
 from tensorcore.ops.shapes import as_shape, axis_index
@@ -33,6 +34,7 @@ def tile_(x, /, repetitions):
     )
 
 
+@composed
 def tile(x: Any, repetitions: Any, /) -> Any:
     """The tensor laid side by side `repetitions` times along each dimension.
 
@@ -64,6 +66,7 @@ def _tile_back(g: Any, x_shape: tuple[int, ...], repetitions: Any) -> Any:
     return reshape(sum(reshape(g, split_shape), axis=tuple(range(0, 2 * len(own), 2))), x_shape)
 
 
+@composed
 def repeat(x: Any, repeats: Any, /, *, axis: int | None = None) -> Any:
     """Each element (each slice along `axis`) repeated next to itself.
 
@@ -82,7 +85,7 @@ def repeat(x: Any, repeats: Any, /, *, axis: int | None = None) -> Any:
         x, axis = reshape(x, (-1,)), 0
     place = axis_index("repeat", axis, x.ndim)
     counts = np.asarray(repeats)
-    if not dtypes.is_integer(counts.dtype):
+    if dtypes.KIND.get(counts.dtype) != "integer":
         raise DTypeError(f"repeat: repeats must be integers, received {counts.dtype.name}")
     if counts.ndim > 1 or counts.size not in (1, x.shape[place]):
         raise ShapeError(
@@ -95,6 +98,7 @@ def repeat(x: Any, repeats: Any, /, *, axis: int | None = None) -> Any:
     return take(x, as_tensor(numbers, device=x.device), axis=place)
 
 
+@composed
 def meshgrid(*arrays: Any, indexing: str = "xy") -> tuple[Any, ...]:
     """The coordinates of a grid, one tensor a dimension.
 

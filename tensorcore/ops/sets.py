@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tensorcore import dtypes
+from tensorcore.ops.composing import composed
 from tensorcore.ops.indexing import take
 from tensorcore.ops.record import Spec, op
 from tensorcore.ops.shaping import reshape
@@ -72,6 +73,7 @@ def unique_positions(x, /):
     )
 
 
+@composed
 def unique_all(x: Any, /) -> UniqueAll:
     """The distinct elements in ascending order, with all that is known about them.
 
@@ -87,6 +89,7 @@ def unique_all(x: Any, /) -> UniqueAll:
     return UniqueAll(take(reshape(x, (-1,)), indices), indices, inverse, counts)
 
 
+@composed
 def unique_counts(x: Any, /) -> UniqueCounts:
     """The distinct elements in ascending order, and how often each occurs.
 
@@ -97,6 +100,7 @@ def unique_counts(x: Any, /) -> UniqueCounts:
     return UniqueCounts(found.values, found.counts)
 
 
+@composed
 def unique_inverse(x: Any, /) -> UniqueInverse:
     """The distinct elements in ascending order, and which of them each element of x is.
 
@@ -107,6 +111,7 @@ def unique_inverse(x: Any, /) -> UniqueInverse:
     return UniqueInverse(found.values, found.inverse_indices)
 
 
+@composed
 def unique_values(x: Any, /) -> Any:
     """The distinct elements in ascending order.  Gradients flow to where each occurs first.
 

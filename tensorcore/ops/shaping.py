@@ -7,6 +7,7 @@ from typing import Any
 
 from tensorcore import dtypes
 from tensorcore.errors import InvalidArgumentError, ShapeError
+from tensorcore.ops.composing import composed
 from tensorcore.ops.record import Spec, op
 from tensorcore.ops.shapes import (
     as_shape,
@@ -117,6 +118,7 @@ def transpose(x, /, axes=None):
     return Spec(tuple(x.shape[axis] for axis in _transpose_axes(x, axes)), x.dtype)
 
 
+@composed
 def permute_dims(x: Any, /, axes: Any) -> Any:
     """The dimensions in another order: `transpose` under the array API's name.
 
@@ -126,6 +128,7 @@ def permute_dims(x: Any, /, axes: Any) -> Any:
     return transpose(x, axes)
 
 
+@composed
 def matrix_transpose(x: Any, /) -> Any:
     """The last two dimensions swapped.
 
@@ -140,6 +143,7 @@ def matrix_transpose(x: Any, /) -> Any:
     return transpose(x, (*range(ndim - 2), ndim - 1, ndim - 2))
 
 
+@composed
 def moveaxis(x: Any, source: Any, destination: Any, /) -> Any:
     """Some dimensions moved to other places, the rest in their order.
 
@@ -297,6 +301,7 @@ def sum_to(x, /, *, shape):
     return Spec(wanted, x.dtype)
 
 
+@composed
 def broadcast_arrays(*arrays: Any) -> tuple[Any, ...]:
     """Each tensor broadcast to the shape they have in common.
 
@@ -309,6 +314,7 @@ def broadcast_arrays(*arrays: Any) -> tuple[Any, ...]:
     return tuple(broadcast_to(array, shape) for array in arrays)
 
 
+@composed
 def broadcast_shapes(*shapes: Any) -> tuple[Any, ...]:
     """The shape in which tensors of the given shapes meet; None stands for an unknown size.
 

@@ -10,6 +10,7 @@ import numpy as np
 from tensorcore import dtypes
 from tensorcore.errors import DTypeError, InvalidArgumentError, ShapeError
 from tensorcore.ops.arithmetic import add, divide, multiply, subtract
+from tensorcore.ops.composing import composed
 from tensorcore.ops.indexing import take
 from tensorcore.ops.joining import pad
 from tensorcore.ops.logical import greater, isnan, where
@@ -19,6 +20,7 @@ from tensorcore.ops.sorting import searchsorted
 from tensorcore.tensor import as_tensor
 
 
+@composed
 def interp(x: Any, xp: Any, fp: Any, /, *, left: Any = None, right: Any = None) -> Any:
     """Values of the function that goes straight from one of the points (xp, fp) to the next.
 
@@ -56,6 +58,7 @@ def interp(x: Any, xp: Any, fp: Any, /, *, left: Any = None, right: Any = None) 
     return where(isnan(x), x, result) if dtypes.is_inexact(x.dtype) else result
 
 
+@composed
 def convolve(x1: Any, x2: Any, /, mode: str = "full") -> Any:
     """The convolution of two vectors: y[k] = sum of x1[i] x2[k - i].
 

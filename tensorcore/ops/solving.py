@@ -12,6 +12,7 @@ from tensorcore import dtypes
 from tensorcore.errors import ShapeError
 from tensorcore.ops.arithmetic import multiply, negative
 from tensorcore.ops.complex_numbers import imag, make_complex
+from tensorcore.ops.composing import composed
 from tensorcore.ops.lapack import check_square, complex_matrices, lapack, well_conditioned
 from tensorcore.ops.linear import matmul
 from tensorcore.ops.record import Spec, op
@@ -175,6 +176,7 @@ class SignLogDet(NamedTuple):
     logabsdet: Any
 
 
+@composed
 def slogdet(x: Any, /) -> SignLogDet:
     """Sign of determinants, and logarithm of their absolute values, without overflow.
 

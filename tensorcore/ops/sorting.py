@@ -8,6 +8,7 @@ import numpy as np
 
 from tensorcore import dtypes
 from tensorcore.errors import DTypeError, InvalidArgumentError, ShapeError
+from tensorcore.ops.composing import composed
 from tensorcore.ops.creation import zeros
 from tensorcore.ops.indexing import add_along_axis, take, take_along_axis
 from tensorcore.ops.joining import cut
@@ -102,6 +103,7 @@ def sort(x, /, *, axis=-1, descending=False, stable=True):
     return Spec(tuple(x.shape), x.dtype)
 
 
+@composed
 def topk(x: Any, k: int, /, *, axis: int = -1, largest: bool = True) -> tuple[Any, Any]:
     """The k greatest (or smallest) elements along a dimension, sorted, and their positions.
 
@@ -151,6 +153,7 @@ def _positions(x1, x2, /, *, side="left"):
     return Spec(tuple(x2.shape), dtypes.int64)
 
 
+@composed
 def searchsorted(x1: Any, x2: Any, /, *, side: str = "left", sorter: Any = None) -> Any:
     """The positions at which elements have to be put into a sorted tensor to keep it sorted, int64.
 

@@ -11,6 +11,7 @@ from tensorcore import dtypes
 from tensorcore.device import to_numpy
 from tensorcore.errors import InvalidArgumentError, ShapeError
 from tensorcore.ops.arithmetic import divide, multiply, subtract
+from tensorcore.ops.composing import composed
 from tensorcore.ops.creation import linspace, zeros
 from tensorcore.ops.indexing import scatter_add, take
 from tensorcore.ops.logical import greater, greater_equal, isnan, less_equal, logical_and, where
@@ -26,6 +27,7 @@ METHODS = ("linear", "lower", "higher", "nearest", "midpoint")
 # Quantiles ----------------------------------------------------------------------------------------
 
 
+@composed
 def quantile(
     x: Any, q: Any, /, *, axis: Any = None, keepdims: bool = False, method: str = "linear"
 ) -> Any:
@@ -90,6 +92,7 @@ def quantile(
     return reshape(result, (*lead, *(1 if i in places else next(own) for i in range(ndim))))
 
 
+@composed
 def percentile(
     x: Any, q: Any, /, *, axis: Any = None, keepdims: bool = False, method: str = "linear"
 ) -> Any:
@@ -102,6 +105,7 @@ def percentile(
     return quantile(x, fractions, axis=axis, keepdims=keepdims, method=method)
 
 
+@composed
 def median(x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
     """The middle of the sorted elements; of an even number the mean of the two in the middle.
 
@@ -114,6 +118,7 @@ def median(x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
 # Counts -------------------------------------------------------------------------------------------
 
 
+@composed
 def bincount(x: Any, /, *, weights: Any = None, minlength: int = 0) -> Any:
     """How often each number from 0 up to the greatest occurs.
 
@@ -144,6 +149,7 @@ def bincount(x: Any, /, *, weights: Any = None, minlength: int = 0) -> Any:
     return scatter_add(start, x, weights) if x.size else start
 
 
+@composed
 def histogram(
     x: Any, /, bins: Any = 10, *, range: Any = None, weights: Any = None, density: bool = False
 ) -> tuple[Any, Any]:

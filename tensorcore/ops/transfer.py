@@ -7,6 +7,7 @@ from typing import Any
 from tensorcore import dtypes
 from tensorcore.device import Device, to_numpy
 from tensorcore.mode import mode
+from tensorcore.ops.composing import composed
 from tensorcore.ops.record import Op, Spec, op
 from tensorcore.tensor import wrap
 from tensorcore.variable import Variable
@@ -39,6 +40,7 @@ def convert(x, /, dtype):
     return Spec(tuple(x.shape), dtypes.as_dtype(dtype))
 
 
+@composed
 def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Any:
     """The values converted to another dtype; floats to integers are cut off towards zero.
 
