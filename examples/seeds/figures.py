@@ -24,7 +24,7 @@ def show(*args, **options):
     folder = Path(os.environ.get("TENSORCORE_PICTURES") or "pictures")
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{Path(sys.argv[0]).stem}-{_shown}.png"
-    plt.savefig(path, dpi=80)
+    plt.savefig(path, dpi=80, bbox_inches="tight")
     plt.close()
     print(f"picture: {path}")
 

@@ -213,7 +213,8 @@ class MeanMetric(Mean):
         dtype: Any = None,
         **options: Any,
     ) -> None:
-        super().__init__(name or getattr(function, "__name__", "metric"), dtype)
+        known = getattr(function, "__name__", None) or getattr(function, "name", "metric")
+        super().__init__(name or known, dtype)
         self.function = function
         self.options = options
 
