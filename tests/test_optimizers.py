@@ -247,10 +247,14 @@ def test_options_are_checked():
         SGD(clipnorm=1.0, clipvalue=1.0)
     with pytest.raises(InvalidArgumentError, match="momentum must be from 0 to 1"):
         SGD(momentum=2.0)
-    with pytest.raises(InvalidArgumentError, match=r"weight_decay=0\.1 is not there yet"):
-        Adam(weight_decay=0.1)
+    with pytest.raises(InvalidArgumentError, match=r"loss_scale_factor=2\.0 is not there yet"):
+        Adam(loss_scale_factor=2.0)
+    with pytest.raises(InvalidArgumentError, match="gradient_accumulation_steps must be an int"):
+        Adam(gradient_accumulation_steps=1)
     with pytest.raises(TypeError, match="unknown argument 'colour'"):
         Adam(colour=1)
+    with pytest.raises(TypeError, match=r"unknown argument 'learning_rat'\. Did you mean"):
+        Adam(learning_rat=1)
     with pytest.raises(TypeError, match="learning_rate must be a number"):
         Adam("fast")
 
@@ -263,7 +267,7 @@ def test_get():
     assert type(optimizers.get("SGD")) is SGD
     assert type(optimizers.get(Adam)) is Adam
     with pytest.raises(
-        InvalidArgumentError, match=r'unknown optimizer "adm"\. Did you mean "Adam"'
+        InvalidArgumentError, match=r'unknown optimizer "adm"\. Did you mean "adam"'
     ):
         optimizers.get("adm")
     with pytest.raises(TypeError, match="expected a name"):
@@ -341,3 +345,31 @@ def test_variables_of_several_dtypes_learn_alike_traced(device, first):
     for actual, expected in zip(found, trained(lambda step: step), strict=True):
         assert actual.dtype == expected.dtype
         np.testing.assert_array_equal(actual, expected)
+
+
+def test_variables_can_be_left_out_of_weight_decay(device):
+    weights = [tc.Variable([1.0], name="kernel"), tc.Variable([1.0], name="bias")]
+    optimizer = SGD(0.5, weight_decay=0.1)
+    optimizer.exclude_from_weight_decay(var_names=["bias"])
+    optimizer.apply_gradients([(tc.zeros(1), weight) for weight in weights])
+    assert_close(weights[0].numpy(), np.array([0.95], np.float32))
+    assert weights[1].numpy().tolist() == [1.0]
+
+
+def test_constraints_hold_after_each_step(device):
+    weight = tc.Variable([1.0, -1.0])
+    weight.constraint = tc.constraints.NonNeg()
+    optimizer = Adam(0.5)
+    step = tc.function(lambda g: optimizer.apply_gradients([(g, weight)]))
+    for _ in range(3):
+        step(tc.asarray([1.0, 1.0]))
+        assert weight.numpy().min() >= 0
+    assert optimizer.variables[0].numpy() == 3
+
+
+def test_minimize(device):
+    weight = tc.Variable(2.0)
+    SGD(0.25).minimize(lambda: weight * weight, [weight])
+    assert float(weight) == 1.0
+    with pytest.raises(TypeError, match="expected a function without arguments"):
+        SGD(0.25).minimize(weight * weight, [weight])

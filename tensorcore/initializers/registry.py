@@ -56,10 +56,18 @@ class Registry:
             return found
         if _key(name) in self._by_key:
             return self._by_key[_key(name)]
-        close = difflib.get_close_matches(_key(name), self._by_key, n=1, cutoff=0.5)
-        hint = f' Did you mean "{self._shown[close[0]]}"?' if close else ""
-        known = ", ".join(sorted(set(self._shown.values()), key=str.lower))
+        shown = self._spellings()
+        close = difflib.get_close_matches(_key(name), shown, n=1, cutoff=0.5)
+        hint = f' Did you mean "{shown[close[0]]}"?' if close else ""
+        known = ", ".join(sorted(set(shown.values())))
         raise InvalidArgumentError(f'unknown {self.kind} "{name}".{hint} Known names: {known}')
+
+    def _spellings(self) -> dict[str, str]:
+        """For each key the name as programs write it: `mean_squared_error`, `rmsprop`."""
+        from tensorcore.layers.naming import to_snake_case  # late: layers have initializers
+
+        spelled = str.lower if self.kind == "optimizer" else to_snake_case
+        return {key: spelled(name) for key, name in self._shown.items()}
 
     def serialize(self, thing: Any) -> Any:
         """A name for functions, a class name with configuration for objects."""

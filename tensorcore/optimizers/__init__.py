@@ -8,22 +8,35 @@ from tensorcore.errors import ArgumentTypeError
 from tensorcore.initializers.registry import Registry
 from tensorcore.optimizers import schedules
 from tensorcore.optimizers.adam import Adam
+from tensorcore.optimizers.adam_family import Adamax, AdamW, Lion, Nadam
+from tensorcore.optimizers.adaptive import Adadelta, Adagrad, Ftrl
 from tensorcore.optimizers.base import Optimizer
 from tensorcore.optimizers.loss_scale import LossScaleOptimizer
+from tensorcore.optimizers.rmsprop import RMSprop
 from tensorcore.optimizers.sgd import SGD
 
 __all__ = [
     "SGD",
+    "Adadelta",
+    "Adagrad",
     "Adam",
+    "AdamW",
+    "Adamax",
+    "Ftrl",
+    "Lion",
     "LossScaleOptimizer",
+    "Nadam",
     "Optimizer",
+    "RMSprop",
     "deserialize",
     "get",
     "schedules",
     "serialize",
 ]
 
-_registry = Registry("optimizer", SGD, Adam)
+_registry = Registry(
+    "optimizer", SGD, Adam, AdamW, Adadelta, Adagrad, Adamax, Ftrl, Lion, Nadam, RMSprop
+)
 
 
 def get(identifier: Any) -> Any:

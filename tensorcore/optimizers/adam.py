@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from tensorcore.errors import InvalidArgumentError
-from tensorcore.ops import updates
+from tensorcore.ops import optimizer_updates, updates
 from tensorcore.optimizers.base import Optimizer
 
 
@@ -20,7 +19,7 @@ class Adam(Optimizer):
         learning_rate: a float, a schedule, or a function without arguments.
         beta_1, beta_2: how much of the means is kept at each step.
         epsilon: keeps the division finite.
-        amsgrad: must be False for now.
+        amsgrad: divide by the greatest v so far (Reddi et al., 2018).
         others: see `Optimizer`.
 
     >>> import tensorcore as tc
@@ -43,11 +42,13 @@ class Adam(Optimizer):
         **others: Any,
     ) -> None:
         super().__init__(learning_rate, **others)
-        if amsgrad:
-            raise InvalidArgumentError("Adam: amsgrad=True is not there yet; leave it out")
         self.beta_1 = beta_1
         self.beta_2 = beta_2
         self.epsilon = epsilon
+        self.amsgrad = bool(amsgrad)
+        if amsgrad:
+            self.state_names = (*self.state_names, "velocity_hat")
+            self.update_op = optimizer_updates.amsgrad_update
 
     def scalars(self, learning_rate: float, step: int) -> tuple[Any, ...]:
         correction = math.sqrt(1 - self.beta_2**step) / (1 - self.beta_1**step)
@@ -60,5 +61,5 @@ class Adam(Optimizer):
             "beta_1": self.beta_1,
             "beta_2": self.beta_2,
             "epsilon": self.epsilon,
-            "amsgrad": False,
+            "amsgrad": self.amsgrad,
         }

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import difflib
+import inspect
 import operator
+import re
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from tensorcore.autodiff import GradientTape
 from tensorcore.errors import ArgumentTypeError, InvalidArgumentError, ShapeError, TrainingError
 from tensorcore.layers.naming import to_snake_case, unique_name
-from tensorcore.mode import mode
+from tensorcore.mode import mode, outside
+from tensorcore.ops.arithmetic import add, multiply, subtract
+from tensorcore.ops.creation import zeros
+from tensorcore.ops.transfer import astype
 from tensorcore.optimizers import clipping
 from tensorcore.optimizers.flat import FlatGroup
 from tensorcore.optimizers.schedules import LearningRateSchedule
@@ -27,8 +34,15 @@ class Optimizer(Configurable, keras_module="keras.optimizers"):
         clipnorm: scale the gradient of each variable down to this norm.
         clipvalue: limit each element of the gradients to this absolute value.
         global_clipnorm: scale all gradients together down to this norm.
+        weight_decay: draw the variables to 0 before each step: w -= learning_rate * weight_decay *
+            w.
+        use_ema: keep a running mean of each variable, which `finalize_variable_values` puts into
+            the variables at the end of `fit`.
+        ema_momentum: how much of that mean is kept at each step.
+        ema_overwrite_frequency: put the mean into the variables every so many steps already.
+        gradient_accumulation_steps: take one step with the mean of so many gradients.
+        loss_scale_factor: must be None for now.
         name: shown in messages.
-        weight_decay, use_ema, loss_scale_factor, gradient_accumulation_steps: not there yet.
 
     A subclass names its state, its update operation (see `tensorcore/ops/updates.py`) and the
     numbers that the operation takes after weight, state and gradient:
@@ -42,6 +56,7 @@ class Optimizer(Configurable, keras_module="keras.optimizers"):
     """
 
     state_names: Sequence[str] = ()
+    state_starts: Mapping[str, float] = {}  # what a state starts with, if not with 0
     update_op: Any = None
     saved_by_state = False  # whether files have all of the first state, then all of the second...
 
@@ -49,20 +64,43 @@ class Optimizer(Configurable, keras_module="keras.optimizers"):
         self,
         learning_rate: Any = 0.01,
         *,
+        weight_decay: float | None = None,
         clipnorm: float | None = None,
         clipvalue: float | None = None,
         global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
         name: str | None = None,
         **others: Any,
     ) -> None:
         learning_rate = others.pop("lr", learning_rate)  # its name in older programs
-        for argument, value in others.items():
-            if argument not in _NOT_THERE_YET:
-                raise ArgumentTypeError(f"{type(self).__name__}: unknown argument {argument!r}")
-            if value not in (None, False):
+        who = type(self).__name__
+        for old in ("jit_compile", "is_legacy_optimizer", "decay"):
+            others.pop(old, None)
+        for argument in others:
+            near = difflib.get_close_matches(argument, _arguments(type(self)), n=1)
+            hint = f". Did you mean {near[0]!r}?" if near else ""
+            raise ArgumentTypeError(f"{who}: unknown argument {argument!r}{hint}")
+        if loss_scale_factor is not None:
+            raise InvalidArgumentError(
+                f"{who}: loss_scale_factor={loss_scale_factor!r} is not there yet; leave it out"
+            )
+        for argument, value in (
+            ("gradient_accumulation_steps", gradient_accumulation_steps),
+            ("ema_overwrite_frequency", ema_overwrite_frequency),
+        ):
+            least = 2 if argument.startswith("gradient") else 1
+            if value is not None and (not isinstance(value, int) or value < least):
                 raise InvalidArgumentError(
-                    f"{type(self).__name__}: {argument}={value!r} is not there yet; leave it out"
+                    f"{who}: {argument} must be an int from {least} on, received {value!r}"
                 )
+        if not 0 <= ema_momentum <= 1:
+            raise InvalidArgumentError(
+                f"{who}: ema_momentum must be from 0 to 1, received {ema_momentum!r}"
+            )
         limits = {"clipnorm": clipnorm, "clipvalue": clipvalue, "global_clipnorm": global_clipnorm}
         given = [argument for argument, value in limits.items() if value is not None]
         if len(given) > 1:
@@ -74,6 +112,14 @@ class Optimizer(Configurable, keras_module="keras.optimizers"):
             raise InvalidArgumentError(
                 f"{type(self).__name__}: {given[0]} must be positive, received {limits[given[0]]}"
             )
+        self.weight_decay = weight_decay or None
+        self.use_ema = use_ema
+        self.ema_momentum = ema_momentum
+        self.ema_overwrite_frequency = ema_overwrite_frequency
+        self.gradient_accumulation_steps = gradient_accumulation_steps
+        self._not_decayed: list[Callable[[Variable], bool]] = []
+        self._averages: dict[int, Variable] = {}  # serial of a variable -> its running mean
+        self._sums: dict[int, Variable] = {}  # ... -> the sum of the gradients since the last step
         self.clipnorm = clipnorm
         self.clipvalue = clipvalue
         self.global_clipnorm = global_clipnorm
@@ -104,9 +150,14 @@ class Optimizer(Configurable, keras_module="keras.optimizers"):
         return {
             "name": self.name,
             "learning_rate": float(self._learning_rate) if rate is None else rate,
+            "weight_decay": self.weight_decay,
             "clipnorm": self.clipnorm,
             "clipvalue": self.clipvalue,
             "global_clipnorm": self.global_clipnorm,
+            "use_ema": self.use_ema,
+            "ema_momentum": self.ema_momentum,
+            "ema_overwrite_frequency": self.ema_overwrite_frequency,
+            "gradient_accumulation_steps": self.gradient_accumulation_steps,
         }
 
     @classmethod
@@ -163,7 +214,7 @@ class Optimizer(Configurable, keras_module="keras.optimizers"):
 
     def _schedule_value(self) -> Any:
         if isinstance(self._schedule, LearningRateSchedule):
-            return self._schedule(self.iterations)
+            return self._schedule(self._steps_done())
         return self._schedule()
 
     # State
@@ -192,7 +243,7 @@ class Optimizer(Configurable, keras_module="keras.optimizers"):
             found.append(self._learning_rate)
         for group, index in self._places.values():
             found += group.states[index]
-        return found
+        return [*found, *self._averages.values(), *self._sums.values()]
 
     @property
     def saved_variables(self) -> list[Variable]:
@@ -211,10 +262,14 @@ class Optimizer(Configurable, keras_module="keras.optimizers"):
             if variable.serial not in self._places:
                 fresh.setdefault((variable.dtype, variable.device), []).append(variable)
         for members in fresh.values():
-            group = FlatGroup(members, self.state_names)
+            group = FlatGroup(members, self.state_names, self.state_starts)
             self._groups.append(group)
             for index, variable in enumerate(members):
                 self._places[variable.serial] = (group, index)
+                if self.use_ema:
+                    self._averages[variable.serial] = _zeros_like(variable, "average")
+                if self.gradient_accumulation_steps:
+                    self._sums[variable.serial] = _zeros_like(variable, "gradient_accumulator")
         self.built = True
 
     @property
@@ -225,11 +280,27 @@ class Optimizer(Configurable, keras_module="keras.optimizers"):
     def state_of(self, variable: Variable) -> list[Variable]:
         """The state that belongs to a parameter, in the order of `state_names`."""
         group, index = self._places[variable.serial]
-        return group.states[index]
+        further = (self._averages.get(variable.serial), self._sums.get(variable.serial))
+        return [*group.states[index], *(state for state in further if state is not None)]
 
     def scale_loss(self, loss: Any) -> Any:
         """The loss to take gradients of; `LossScaleOptimizer` makes it larger."""
         return loss
+
+    def exclude_from_weight_decay(
+        self, var_list: Iterable[Variable] | None = None, var_names: Iterable[str] | None = None
+    ) -> None:
+        """Leave variables out of `weight_decay`.
+
+        Args:
+            var_list: the variables.
+            var_names: words; variables whose path contains one are left out.
+        """
+        serials = {variable.serial for variable in var_list or ()}
+        words = list(var_names or ())
+        self._not_decayed.append(
+            lambda v: v.serial in serials or any(re.search(word, v.path) for word in words)
+        )
 
     # Steps
     # --------------------------------------------------------------------------------------------
@@ -271,8 +342,83 @@ class Optimizer(Configurable, keras_module="keras.optimizers"):
                     f"{variable.path}, received shape {tuple(gradient.shape)}"
                 )
         self.build(variables)
+        numbers = list(self._next_scalars(variables))
+        rate = ready = keep = overwrite = None
+        if self._does_more:
+            *numbers, rate, ready, keep, overwrite = numbers
+        if self.gradient_accumulation_steps:
+            gradients = self._accumulated(gradients, variables, ready)
         gradients = self._clip(gradients)
-        self._update(gradients, variables, self._next_scalars(variables))
+        if self.weight_decay:
+            self._decay(variables, rate)
+        self._update(
+            gradients,
+            variables,
+            numbers,
+            ready if self.gradient_accumulation_steps else None,
+        )
+        if self.use_ema:
+            self._average(variables, keep, overwrite)
+        for variable in variables:
+            if variable.constraint is not None:
+                variable.assign(variable.constraint(variable))
+
+    def minimize(
+        self, loss: Callable[[], Any], var_list: Sequence[Variable], tape: Any = None
+    ) -> Any:
+        """One step down the gradient of a loss.
+
+        Args:
+            loss: a function without arguments; or, with `tape`, what was computed under it.
+            var_list: the variables.
+            tape: a GradientTape that has recorded the loss.
+        """
+        if tape is None:
+            if not callable(loss):
+                raise ArgumentTypeError(
+                    f"{type(self).__name__}.minimize: expected a function without arguments that "
+                    f"computes the loss, or a tape, received {loss!r}"
+                )
+            with GradientTape() as tape:
+                loss = loss()
+        return self.apply_gradients(zip(tape.gradient(loss, list(var_list)), var_list, strict=True))
+
+    def finalize_variable_values(self, var_list: Iterable[Variable]) -> None:
+        """Put the running means into the variables, with `use_ema`."""
+        for variable in var_list:
+            if self.use_ema and variable.serial in self._averages:
+                variable.assign(self._averages[variable.serial].value)
+
+    def _accumulated(
+        self, gradients: Sequence[Any], variables: Sequence[Variable], ready: Any
+    ) -> list[Any]:
+        """The means of the gradients since the last step; sums go back to 0 where it is taken."""
+        found = []
+        for gradient, variable in zip(gradients, variables, strict=True):
+            kept = self._sums[variable.serial]
+            total = add(kept, astype(gradient, variable.dtype))
+            kept.assign(multiply(total, subtract(1.0, _of_dtype(ready, variable.dtype))))
+            found.append(multiply(total, 1.0 / self.gradient_accumulation_steps))
+        return found
+
+    def _decay(self, variables: Sequence[Variable], rate: Any) -> None:
+        decayed = [v for v in variables if not any(leaves(v) for leaves in self._not_decayed)]
+        for group in self._groups:
+            own = [self._places[v.serial] for v in decayed]
+            indices = [index for place, index in own if place is group]
+            if indices:
+                group.decay(indices, rate)
+
+    def _average(self, variables: Sequence[Variable], keep: Any, overwrite: Any) -> None:
+        for variable in variables:
+            average = self._averages[variable.serial]
+            share = _of_dtype(keep, variable.dtype)
+            mean = add(multiply(average, share), multiply(variable, subtract(1.0, share)))
+            average.assign(mean)
+            if self.ema_overwrite_frequency:
+                share = _of_dtype(overwrite, variable.dtype)
+                old = multiply(variable, subtract(1.0, share))
+                variable.assign(add(old, multiply(mean, share)))
 
     def _next_scalars(self, variables: Sequence[Variable]) -> Sequence[Any]:
         """The numbers of this step, after which it counts; in a traced step taken at each run."""
@@ -281,25 +427,55 @@ class Optimizer(Configurable, keras_module="keras.optimizers"):
         dtypes = {variable.dtype for variable in variables}
         # Each group takes the numbers in its own dtype, of which float64 keeps all digits.
         dtype = dtypes.pop() if len(dtypes) == 1 else np.dtype(np.float64)
-        count = len(self.scalars(1.0, 1))
+        count = len(self.scalars(1.0, 1)) + 4 * self._does_more
         reads = [self.iterations]
         if self._learning_rate is not None:
             reads.append(self._learning_rate)
         return mode.graph.host_numbers(self._count_step, count, dtype, reads)
 
+    @property
+    def _does_more(self) -> bool:
+        """Whether a step is more than the update itself."""
+        return bool(self.weight_decay or self.use_ema or self.gradient_accumulation_steps)
+
+    def _steps_done(self) -> Any:
+        """The number of steps so far; several batches may make one."""
+        if not self.gradient_accumulation_steps:
+            return self.iterations
+        return np.int32(int(self.iterations) // self.gradient_accumulation_steps)
+
     def _count_step(self) -> tuple[Any, ...]:
-        numbers = self.scalars(float(self.learning_rate), int(self.iterations) + 1)
+        """The numbers of the update, and where more is to be done four others: the rate of weight
+        decay, whether a step is taken, how much of running means is kept, whether these go into
+        the variables.
+        """
+        batches, done = int(self.iterations), int(self._steps_done())
+        learning_rate = float(self.learning_rate)
+        numbers = self.scalars(learning_rate, done + 1)
+        if not self._does_more:
+            self.iterations.write(_count_one)
+            return numbers
+        every = self.gradient_accumulation_steps or 1
+        ready = float((batches + 1) % every == 0)
+        rate = (self.weight_decay or 0.0) * learning_rate * ready
+        keep = self.ema_momentum if done else 0.0
+        frequency = self.ema_overwrite_frequency
+        overwrite = float(bool(frequency) and (done + 1) % frequency == 0)
         self.iterations.write(_count_one)
-        return numbers
+        return (*numbers, rate, ready, keep, overwrite)
 
     def _update(
-        self, gradients: list[Any], variables: list[Variable], scalars: Sequence[Any]
+        self,
+        gradients: list[Any],
+        variables: list[Variable],
+        scalars: Sequence[Any],
+        ready: Any = None,
     ) -> None:
         for group in self._groups:
             if len(variables) == len(group.variables) and all(
                 map(operator.is_, variables, group.variables)
             ):
-                group.update(self.update_op, gradients, scalars)
+                group.update(self.update_op, gradients, scalars, ready)
                 return
         by_group: dict[int, dict[int, Any]] = {}
         for variable, gradient in zip(variables, gradients, strict=True):
@@ -308,10 +484,11 @@ class Optimizer(Configurable, keras_module="keras.optimizers"):
         for group in self._groups:
             given = by_group.get(id(group), {})
             if len(given) == len(group.variables):
-                group.update(self.update_op, [given[i] for i in range(len(given))], scalars)
+                ordered = [given[i] for i in range(len(given))]
+                group.update(self.update_op, ordered, scalars, ready)
                 continue
             for index, gradient in given.items():
-                group.update_one(index, self.update_op, gradient, scalars)
+                group.update_one(index, self.update_op, gradient, scalars, ready)
 
     def _without_missing(
         self, gradients: list[Any], variables: list[Variable]
@@ -340,15 +517,20 @@ class Optimizer(Configurable, keras_module="keras.optimizers"):
         return gradients
 
 
-_NOT_THERE_YET = (
-    "weight_decay",
-    "use_ema",
-    "ema_momentum",
-    "ema_overwrite_frequency",
-    "loss_scale_factor",
-    "gradient_accumulation_steps",
-    "jit_compile",
-)
+def _zeros_like(variable: Variable, name: str) -> Variable:
+    with outside():
+        start = zeros(variable.shape, dtype=variable.dtype, device=variable.device)
+        return Variable(start, trainable=False, name=f"{variable.path.replace('/', '_')}_{name}")
+
+
+def _of_dtype(number: Any, dtype: Any) -> Any:
+    """A number of the host as it is, one of a graph in the dtype."""
+    return astype(number, dtype) if hasattr(number, "dtype") else number
+
+
+def _arguments(cls: type) -> set[str]:
+    """The names of the arguments that a class and its bases take."""
+    return {name for base in cls.__mro__ for name in inspect.signature(base.__init__).parameters}
 
 
 def _count_one(storage: Any) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tensorcore.mode import mode, outside
-from tensorcore.ops.creation import zeros
+from tensorcore.ops.creation import full, zeros
 from tensorcore.ops.joining import concatenate
+from tensorcore.ops.optimizer_updates import blend_update, decay_update
 from tensorcore.ops.shaping import reshape
 from tensorcore.ops.transfer import astype
 from tensorcore.ops.updates import variable_update
@@ -24,19 +25,26 @@ class FlatGroup:
 
     Args:
         variables: of one dtype and one device.
-        state_names: names of the values that the optimizer keeps for each parameter; they start at
-            0.
+        state_names: names of the values that the optimizer keeps for each parameter.
+        starts: what they start with; 0 where nothing is said.
     """
 
-    def __init__(self, variables: Sequence[Variable], state_names: Sequence[str]) -> None:
+    def __init__(
+        self,
+        variables: Sequence[Variable],
+        state_names: Sequence[str],
+        starts: Mapping[str, float] | None = None,
+    ) -> None:
         self.variables = list(variables)
         first = self.variables[0]
         self.state_names = tuple(state_names)
         size = sum(variable.size for variable in self.variables)
         place = {"dtype": first.dtype, "device": first.device}
         self.weights = Variable(zeros(size, **place), name="weights")
+        self._starts = starts or {}
         self.state = [
-            Variable(zeros(size, **place), trainable=False, name=name) for name in self.state_names
+            Variable(full(size, self._starts.get(name, 0.0), **place), trainable=False, name=name)
+            for name in self.state_names
         ]
         self._slices = [_views(self.weights, self.variables)]
         self._slices += [_views(flat, self.variables) for flat in self.state]
@@ -83,24 +91,69 @@ class FlatGroup:
             return value
         return astype(value, dtype)
 
-    def update(self, op: Any, gradients: Sequence[Any], scalars: Sequence[Any]) -> None:
-        """One step for all variables of the group."""
+    def update(
+        self, op: Any, gradients: Sequence[Any], scalars: Sequence[Any], ready: Any = None
+    ) -> None:
+        """One step for all variables of the group; none at all where `ready` is 0."""
         self.adopt()
         if mode.graph is not None:
             mode.graph.before_run.append(self.adopt)
-        gradient = self.gather(gradients)
-        parts = list(self.variables)
-        for states in self._states or ():
-            parts += states
-        flats = [self.weights, *self.state]
-        variable_update(op, flats, [*flats, gradient, *map(self._fitting, scalars)], parts)
+        _step(
+            op,
+            [self.weights, *self.state],
+            self.gather(gradients),
+            self._numbers(scalars),
+            ready,
+            self._parts(),
+        )
 
-    def update_one(self, index: int, op: Any, gradient: Any, scalars: Sequence[Any]) -> None:
+    def update_one(
+        self, index: int, op: Any, gradient: Any, scalars: Sequence[Any], ready: Any = None
+    ) -> None:
         """The same step for one variable alone."""
         self.adopt()
         targets = [self.variables[index], *self.states[index]]
-        values = map(self._fitting, (gradient, *scalars))
-        variable_update(op, targets, [*targets, *values])
+        _step(op, targets, self._fitting(gradient), self._numbers(scalars), ready)
+
+    def decay(self, indices: Sequence[int], rate: Any) -> None:
+        """Draw some of the variables towards 0 by the share `rate`."""
+        self.adopt()
+        rate = self._fitting(rate)
+        if len(indices) == len(self.variables):
+            values = [self.weights, rate]
+            variable_update(decay_update, [self.weights], values, self._parts())
+            return
+        for index in indices:
+            variable = self.variables[index]
+            variable_update(decay_update, [variable], [variable, rate])
+
+    def _numbers(self, scalars: Sequence[Any]) -> list[Any]:
+        return [self._fitting(number) for number in scalars]
+
+    def _parts(self) -> list[Variable]:
+        """The variables that live in slices of the buffers."""
+        parts = list(self.variables)
+        for states in self._states or ():
+            parts += states
+        return parts
+
+
+def _step(
+    op: Any,
+    targets: Sequence[Variable],
+    gradient: Any,
+    scalars: Sequence[Any],
+    ready: Any,
+    parts: Sequence[Variable] = (),
+) -> None:
+    values = [*targets, gradient, *scalars]
+    if ready is None:
+        variable_update(op, targets, values, parts)
+        return
+    found = op(*values)
+    for target, new in zip(targets, found if isinstance(found, tuple) else (found,), strict=True):
+        share = ready if not hasattr(ready, "dtype") else astype(ready, target.dtype)
+        variable_update(blend_update, [target], [target, new, share], parts)
 
 
 def _views(flat: Variable, variables: Sequence[Variable]) -> list[Any]:

@@ -480,8 +480,6 @@ OPTIMIZERS = [
         beta=0.1,
     ),
     optimizer("Lion", learning_rate=0.01),
-    optimizer("Lamb", learning_rate=0.01),
-    optimizer("Adafactor", learning_rate=0.01),
 ]
 
 SCHEDULES = [
