@@ -43,13 +43,13 @@ def mean_square_update(w, s, v, g, learning_rate, rate, momentum, epsilon):
 
 
 @elementwise(takes="real", domain=(0.1, 0.3), gradient=(NONE,) * 9, outputs=4)
-def centered_mean_square_update(w, m, s, v, g, learning_rate, rate, momentum, epsilon):
+def centered_mean_square_update(w, s, m, v, g, learning_rate, rate, momentum, epsilon):
     """RMSProp by the variance of the gradient: s' - m'**2 in place of s'."""
     mean = m + (g - m) * rate
     squares = s + (g * g - s) * rate
     variance = squares - mean * mean + epsilon
     velocity = momentum * v + learning_rate * g / scalar.sqrt(variance)
-    return w - velocity, mean, squares, velocity
+    return w - velocity, squares, mean, velocity
 
 
 @elementwise(takes="real", domain=(0.1, 0.9), gradient=(NONE,) * 7, outputs=3)

@@ -135,10 +135,10 @@ class Optimizer:
                 f"{[str(variable) for _, variable in pairs]}."
             )
         graph = wanted[0][1].graph
+        self.prepare(graph)
         for _, variable in wanted:
             for slot, start in self.slots:
                 self._make_slot(variable, slot, start)
-        self.prepare(graph)
         with graph.name_scope(name or self._name) as scope:
             numbers = self.numbers(graph)
             steps = [self._update(gradient, variable, numbers) for gradient, variable in wanted]
@@ -301,7 +301,7 @@ class RMSPropOptimizer(Optimizer):
         self.slots = (("rms", 1.0), ("momentum", 0.0))
         self.update_op = session_updates.mean_square_update
         if centered:
-            self.slots = (("mg", 0.0), ("rms", 1.0), ("momentum", 0.0))
+            self.slots = (("rms", 1.0), ("mg", 0.0), ("momentum", 0.0))
             self.update_op = session_updates.centered_mean_square_update
 
     def numbers(self, graph: Graph) -> tuple[Any, ...]:

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from tensorcore import dtypes
-from tensorcore.errors import InvalidArgumentError, TracingError
-from tensorcore.mode import mode
+from tensorcore.errors import InvalidArgumentError
 from tensorcore.ops.door import NUMBERS
 from tensorcore.ops.indexing import take
 from tensorcore.ops.record import Spec
@@ -38,6 +37,7 @@ class RandomCall:
         self, function: Callable[..., Any], graph_seed: int | None, seed: int | None, number: int
     ) -> None:
         self.function = function
+        self.needs_values = getattr(function, "draws_on_host", False)
         self._seed: int | None = None
         if graph_seed is not None or seed is not None:
             high = DEFAULT_SEED if graph_seed is None else graph_seed
@@ -147,7 +147,6 @@ def _normal(draw: Generator, shape: Any, mean: Any, stddev: Any, *, dtype: Any) 
 
 
 def _truncated_normal(draw: Generator, shape: Any, mean: Any, stddev: Any, *, dtype: Any) -> Any:
-    _refuse_trace("tf.truncated_normal")
     return _scaled(draw.truncated_normal(sizes_of(shape), dtype=dtype), mean, stddev)
 
 
@@ -162,17 +161,14 @@ def _uniform(draw: Generator, shape: Any, low: Any, high: Any, *, dtype: Any) ->
 
 
 def _integers(draw: Generator, shape: Any, low: Any, high: Any, *, dtype: Any) -> Any:
-    _refuse_trace("tf.random_uniform of integers")
     return draw.integers(int(low), int(high), sizes_of(shape), dtype=dtype)
 
 
 def _shuffled(draw: Generator, value: Any) -> Any:
-    _refuse_trace("tf.random_shuffle")
     value = as_tensor(value)
     return take(value, draw.permutation(value.shape[0]), axis=0)
 
 
-def _refuse_trace(what: str) -> None:
-    """A plan would give the numbers of its first run for ever."""
-    if mode.graph is not None and running() is not None:
-        raise TracingError(f"{what} draws its numbers on the host")
+# A plan would give the numbers of its first run for ever.
+for _function in (_truncated_normal, _integers, _shuffled):
+    _function.draws_on_host = True  # type: ignore[attr-defined]

@@ -279,6 +279,7 @@ class _Run:
         symbols = [*targets, *sources, *(x for node in self.nodes for x in node.outputs)]
         # Text is computed with Python's objects, which no plan can hold.
         eager = any(x.dtype == STRING for x in symbols)
+        eager |= any(getattr(node.function, "needs_values", False) for node in self.nodes)
         self._step = Step(self._compute, run_eagerly=eager)
         self._shown = [not x.name.startswith("^") for x in targets]
 

@@ -27,6 +27,7 @@ from tensorcore.dtypes import (
     uint32,
     uint64,
 )
+from tensorcore.session.bodies import case, cond, foldl, map_fn, scan, while_loop
 from tensorcore.session.gradients import gradients
 from tensorcore.session.graph import Graph, reset_default_graph
 from tensorcore.session.graph import default_graph as get_default_graph

@@ -375,7 +375,9 @@ def reverse(tensor: Any, axis: Any) -> Any:
 def where(condition: Any, x: Any = None, y: Any = None, name: str | None = None) -> Any:
     """x where the condition is true and y elsewhere; without them the places where it is true."""
     if x is None:
-        return _places(condition, name=name or "Where")
+        tensor = as_graph_tensor(condition)
+        sizes = (None, tensor.static_shape.ndims)
+        return _by_values(_places, [tensor], Spec(sizes, dtypes.int64), name or "Where")
     return _chosen(condition, x, y, name=name or "Select")
 
 
@@ -387,17 +389,28 @@ def _chosen(condition: Any, x: Any, y: Any) -> Any:
     return tc.where(condition, x, y)
 
 
-@operation("Where")
+def _by_values(function: Any, tensors: list[Any], result: Spec, name: str) -> Any:
+    """An operation of which only a run can tell how large its result is."""
+
+    def call(*values: Any) -> Any:
+        return function(*values)
+
+    call.needs_values = True  # type: ignore[attr-defined]
+    return graph_of(tensors).add(call, tensors, name=name, results=result)
+
+
 def _places(condition: Any) -> Any:
-    return tc.stack(tc.nonzero(as_tensor(condition)), axis=-1)
+    return tc.astype(tc.stack(tc.nonzero(as_tensor(condition)), axis=-1), dtypes.int64)
 
 
 def boolean_mask(tensor: Any, mask: Any, name: str = "boolean_mask", axis: Any = None) -> Any:
     """The elements where the mask is true."""
-    return _masked(tensor, mask, name=name)
+    values, chosen = as_graph_tensor(tensor), as_graph_tensor(mask)
+    shape, ndims = values.static_shape.sizes, chosen.static_shape.ndims
+    known = None if shape is None or ndims is None else (None, *shape[ndims:])
+    return _by_values(_masked, [values, chosen], Spec(known, values.dtype), name)
 
 
-@operation("boolean_mask")
 def _masked(tensor: Any, mask: Any) -> Any:
     return as_tensor(tensor)[as_tensor(mask)]
 

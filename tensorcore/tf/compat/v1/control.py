@@ -35,6 +35,7 @@ def py_func(
 
     call.stops_gradients = True  # type: ignore[attr-defined]
     call.is_pure = False  # type: ignore[attr-defined]
+    call.needs_values = True  # type: ignore[attr-defined]
     results = [Spec(None, kind) for kind in kinds]
     return graph_of(inp).add(call, list(inp), name=name or "PyFunc", results=results)
 
