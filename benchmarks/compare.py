@@ -98,6 +98,7 @@ def competitors(arguments: argparse.Namespace) -> list[Competitor]:
             Competitor("JAX jit loop", arguments.jax, "jax_loop", "jit loop"),
             Competitor("JAX scan", arguments.jax, "jax_loop", "scan"),
             Competitor("Keras on JAX fit", arguments.jax, "keras_fit", "fit", "jax"),
+            Competitor("Keras on JAX model(x)", arguments.jax, "keras_fit", "model(x)", "jax"),
         ]
     if arguments.torch:
         found += [
@@ -111,6 +112,9 @@ def competitors(arguments: argparse.Namespace) -> list[Competitor]:
     if arguments.tensorflow:
         found += [
             Competitor("Keras on TF fit", arguments.tensorflow, "keras_fit", "fit", "tensorflow"),
+            Competitor(
+                "Keras on TF model(x)", arguments.tensorflow, "keras_fit", "model(x)", "tensorflow"
+            ),
             Competitor("TF function", arguments.tensorflow, "tensorflow_loop", "tf.function"),
         ]
     return found
@@ -180,6 +184,14 @@ def versions(rivals: list[Competitor], log: Path) -> tuple[list[Competitor], dic
 # Starting ----------------------------------------------------------------------------------------
 
 
+STARTS = {
+    "import": "import",
+    "first": "first step, warm cache",
+    "memory": "memory",
+    "private": "memory, private",
+}
+
+
 def _start(python: str, *arguments: str, **more_env: str) -> float:
     command = [python, str(HERE / "peers" / "start.py"), *arguments]
     env = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
@@ -208,12 +220,11 @@ def starts(arguments: argparse.Namespace, folder: Path, rounds: int) -> list[dic
         rows.append({**row, f"min_{unit}": min(values), f"max_{unit}": max(values)})
 
     for name, python, module, env in [*ours, *[peer for peer in peers if peer[1]]]:
-        for what in ("import", "first", "memory"):
+        for what, label in STARTS.items():
             given = () if what == "import" else files
             _start(python, what, module, *given, **env)  # files are read and compiled
             values = [_start(python, what, module, *given, **env) for _ in range(rounds)]
-            label = {"import": "import", "first": "first step, warm cache", "memory": "memory"}
-            note(label[what], name, values, "bytes" if what == "memory" else "s")
+            note(label, name, values, "s" if what in ("import", "first") else "bytes")
     values = []
     for _ in range(min(rounds, 3)):
         with tempfile.TemporaryDirectory() as cache:
@@ -269,7 +280,9 @@ def main(words: list[str] | None = None) -> int:
             _print_rows([row for row in rows if row["workload"] == workload])
         if "start" in arguments.only:
             data = workloads.prepare("W1 b32", Path(folder), quick=False)
-            rows += starts(arguments, data, 3 if arguments.quick else 5)
+            found_at_start = starts(arguments, data, 3 if arguments.quick else 5)
+            rows += found_at_start
+            print("\n".join(map(_start_line, found_at_start)))
         problems = [row for row in rows if "error" in row]
         if problems:
             print(log.read_text()[-4000:], file=sys.stderr)
@@ -286,6 +299,16 @@ def main(words: list[str] | None = None) -> int:
         )
         print("written:", path)
     return 0
+
+
+def _start_line(row: dict[str, Any]) -> str:
+    figure, low, high = (value for value in row.values() if isinstance(value, (int, float)))
+    is_bytes = "median_bytes" in row
+    values = [v / 2**20 if is_bytes else v for v in (figure, low, high)]
+    unit = "MiB" if is_bytes else "s"
+    return f"{row['workload']:24} {row['competitor']:14} " + "{:8.2f} {} ({:.2f} to {:.2f})".format(
+        values[0], unit, *values[1:]
+    )
 
 
 def _print_rows(rows: list[dict[str, Any]]) -> None:

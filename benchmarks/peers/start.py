@@ -3,6 +3,7 @@
     python start.py import MODULE            seconds of an import statement
     python start.py first MODULE X.npy Y.npy seconds of the first step of `fit`, after the imports
     python start.py memory MODULE X.npy Y.npy bytes that one epoch of `fit` adds to NumPy and data
+    python start.py private MODULE X.npy Y.npy  of these, what is no file: libraries are left out
 
 MODULE has the names of Keras, such as `keras` or `tensorcore.keras`.
 """
@@ -41,14 +42,23 @@ def first_step(module: str, x_file: str, y_file: str) -> float:
 
 def memory(module: str, x_file: str, y_file: str) -> int:
     """Bytes that training W1 takes at most, above NumPy and the data."""
+    Path("/proc/self/clear_refs").write_text("5")  # the peak counts from here on
+    return _added(module, x_file, y_file, "VmRSS", "VmHWM")
+
+
+def private(module: str, x_file: str, y_file: str) -> int:
+    """Bytes that the process has for itself after the training, above NumPy and the data."""
+    return _added(module, x_file, y_file, "RssAnon", "RssAnon")
+
+
+def _added(module: str, x_file: str, y_file: str, before: str, after: str) -> int:
     import numpy as np
 
     x, y = np.load(x_file), np.load(y_file)
-    before = _status("VmRSS")
-    Path("/proc/self/clear_refs").write_text("5")  # the peak counts from here on
+    at_first = _status(before)
     keras: Any = importlib.import_module(module)
     _model(keras).fit(x, y, batch_size=32, epochs=1, verbose=0)
-    return _status("VmHWM") - before
+    return _status(after) - at_first
 
 
 def _model(keras: Any) -> Any:
@@ -67,4 +77,5 @@ def _status(name: str) -> int:
 
 if __name__ == "__main__":
     what, *arguments = sys.argv[1:]
-    print(json.dumps({"import": imported, "first": first_step, "memory": memory}[what](*arguments)))
+    functions = {"import": imported, "first": first_step, "memory": memory, "private": private}
+    print(json.dumps(functions[what](*arguments)))
