@@ -536,6 +536,8 @@ def __getattr__(name: str) -> Any:
     # The rooms above the operations are imported when first used.
     if name in _LATE:
         return importlib.import_module(f"tensorcore.{name}")
+    if name == "profile":
+        return importlib.import_module("tensorcore.profiler").profile
     instead = dict(_NAMES_OF_NUMPY)
     for place, room in (("nn", nn), ("linalg", linalg), ("fft", fft), ("random", random)):
         instead |= {there: f"tc.{place}.{there}" for there in dir(room)}

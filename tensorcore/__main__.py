@@ -73,6 +73,11 @@ def main(arguments: list[str] | None = None) -> int:
     doctor = commands.add_parser("doctor", help="what works here, and what mends the rest")
     doctor.add_argument("--json", action="store_true", help="for programs")
     benchmark = commands.add_parser("benchmark", help="how fast each device is")
+    profile = commands.add_parser("profile", help="where the time of a program goes")
+    if "profile" in (sys.argv[1:] if arguments is None else arguments):
+        from tensorcore.profiler import command as profile_command
+
+        profile_command.add_arguments(profile)
     if "benchmark" in (sys.argv[1:] if arguments is None else arguments):
         from tensorcore.benchmark import command as benchmark_command
 
@@ -89,6 +94,8 @@ def main(arguments: list[str] | None = None) -> int:
         from tensorcore.doctor import report
 
         return report.run(chosen.json)
+    if chosen.command == "profile":
+        return profile_command.main(chosen)
     if chosen.command == "benchmark":
         return benchmark_command.main(chosen)
     if chosen.command == "run":

@@ -15,6 +15,7 @@ class _Listeners:
 
     threads = 0
     autocasts = 0  # how many `autocast` contexts there are, in all threads
+    profiles = 0  # how many profiles are being taken, in all threads
 
 
 listeners = _Listeners()
@@ -25,14 +26,53 @@ class _Mode(threading.local):
     tapes: tuple[Any, ...] = ()  # gradient tapes that listen, the innermost last
     graph: Any = None  # the graph that is being traced, or None
     autocast: Any = None  # the dtype in which layers read their weights, or None: their own
+    profile: Any = None  # what is told how long operations take, or None
+    sees_all: bool = False  # whether a graph or a profile has to see every operation
 
     def __setattr__(self, name: str, value: Any) -> None:
-        before = bool(self.tapes) or self.graph is not None
+        before = self._listens()
         super().__setattr__(name, value)
-        now = bool(self.tapes) or self.graph is not None
+        super().__setattr__("sees_all", self.graph is not None or self.profile is not None)
+        now = self._listens()
         if now is not before:
             with _lock:
                 listeners.threads += 1 if now else -1
+
+    def _listens(self) -> bool:
+        return bool(self.tapes) or self.graph is not None or self.profile is not None
+
+
+class _Place(threading.local):
+    """Where in the user's model an operation belongs; kept while somebody listens.
+
+    Attributes:
+        layers: names of the layers being called, the outermost first.
+        phase: "forward", "backward" or "update".
+    """
+
+    layers: tuple[str, ...] = ()
+    phase: str = "forward"
+
+    def now(self) -> tuple[str, tuple[str, ...]]:
+        """Phase and layers."""
+        return self.phase, self.layers
+
+
+place = _Place()
+
+
+class phase:
+    """A context in which operations belong to another phase of training."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __enter__(self) -> None:
+        self._before = place.now()
+        place.phase = self._name
+
+    def __exit__(self, *exception: object) -> None:
+        place.phase, place.layers = self._before
 
 
 mode = _Mode()

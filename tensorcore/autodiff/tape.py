@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from tensorcore import dtypes
 from tensorcore.errors import ArgumentTypeError, GradientError, InvalidArgumentError, ShapeError
-from tensorcore.mode import mode
+from tensorcore.mode import mode, phase, place
 from tensorcore.ops import shaping
 from tensorcore.ops.arithmetic import add
 from tensorcore.ops.complex_numbers import conj
@@ -27,6 +27,7 @@ class Node(NamedTuple):
     kept: dict[Any, Any]  # input position -> tensor, "y" -> output
     attrs: dict[str, Any]
     outputs: tuple[tuple[int, tuple[int, ...], Any, Any], ...]  # (serial, shape, dtype, device)
+    layers: tuple[str, ...]  # that were being called
 
 
 class Kept(NamedTuple):
@@ -179,7 +180,9 @@ class GradientTape:
             (value.shape, value.dtype) if hasattr(value, "dtype") else ((), None)
             for value in inputs
         )
-        self._nodes.append(Node(op, tuple(serials), specs, kept, attrs, tuple(described)))
+        self._nodes.append(
+            Node(op, tuple(serials), specs, kept, attrs, tuple(described), place.layers)
+        )
 
     def _wants(self, variable: Variable) -> bool:
         return self._watch_variables and variable.trainable and dtypes.is_inexact(variable.dtype)
@@ -291,8 +294,14 @@ def walk_back(nodes: list[Node], gradients: dict[int, Any], keep: set[int]) -> N
     Gradients of intermediate values are dropped as soon as they were passed on, unless they are in
     `keep`.
     """
+    with phase("backward"):
+        _walk(nodes, gradients, keep)
+
+
+def _walk(nodes: list[Node], gradients: dict[int, Any], keep: set[int]) -> None:
     while nodes:
         node = nodes.pop()
+        place.layers = node.layers
         arriving = _arriving(node, gradients, keep)
         if arriving is None:
             continue

@@ -10,7 +10,7 @@ import numpy as np
 from tensorcore.device import Device, default_device, is_array
 from tensorcore.errors import TracingError
 from tensorcore.graph.symbol import NoData, OpenSymbol, Source, Symbol
-from tensorcore.mode import listeners, mode, outside
+from tensorcore.mode import listeners, mode, outside, place
 from tensorcore.ops.door import (
     apply,
     as_operand,
@@ -29,7 +29,7 @@ from tensorcore.variable import Variable
 class Node:
     """One operation of the graph: its record, its inputs, and the variables it writes over."""
 
-    __slots__ = ("attrs", "inputs", "op", "outputs", "writes")
+    __slots__ = ("attrs", "inputs", "op", "outputs", "place", "writes")
 
     def __init__(
         self,
@@ -43,11 +43,13 @@ class Node:
         self.attrs = attrs
         self.writes = writes
         self.outputs: tuple[Symbol, ...] = ()
+        self.place = place.now()  # where in the user's model it belongs
 
     def copy(self) -> Node:
         """The same node for another list, whose inputs may be changed there."""
         twin = Node(self.op, self.inputs, self.attrs, self.writes)
         twin.outputs = self.outputs
+        twin.place = self.place
         return twin
 
     def __repr__(self) -> str:

@@ -21,6 +21,7 @@ from tensorcore.graph.memory import Buffers, owner
 from tensorcore.graph.passes import is_waiting, optimise
 from tensorcore.graph.passes.relations import producers
 from tensorcore.graph.symbol import Symbol
+from tensorcore.mode import listeners, mode
 from tensorcore.ops.door import kernel_for
 from tensorcore.ops.elementwise import Elementwise
 from tensorcore.ops.shaping import reshape
@@ -75,6 +76,7 @@ class Plan:
         self._last_use = self._find_last_uses()
         self.steps: list[Step] = []
         self.labels: list[str] = []  # of the steps, for people
+        self.places: list[Any] = []  # of the steps: phase and layers
         self._checks: list[Step] = []  # of arguments, made before anything is written
         self._checked: set[Any] = set()
         self._produced_by = producers(self.nodes)
@@ -87,8 +89,10 @@ class Plan:
             self._add(position, node)
             self._release(position, node)
             self.labels += [_label(node)] * (len(self.steps) - len(self.labels))
+            self.places += [node.place] * (len(self.steps) - len(self.places))
         self.steps = self._checks + self.steps
         self.labels = ["check"] * len(self._checks) + self.labels
+        self.places = [("forward", ())] * len(self._checks) + self.places
         self.run_steps = self.device.recorded(self.steps)
         self._results = [self._array(symbol) for symbol in self.outputs]
         self._arguments = [self._array(symbol) for symbol in self.graph.arguments]
@@ -323,7 +327,10 @@ class Plan:
                 array[...] = key if kind == "key" else counter + np.uint64(start)
         for variable in self.variables:
             variable.begin_write()
-        self.run_steps()
+        if listeners.profiles and mode.profile is not None:
+            mode.profile.run_plan(self)
+        else:
+            self.run_steps()
         return [wrap(array.copy(), self.device) for array in self._results]
 
 

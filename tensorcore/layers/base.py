@@ -21,7 +21,7 @@ from tensorcore.layers.naming import to_snake_case, unique_name
 from tensorcore.layers.options import described
 from tensorcore.layers.policy import as_policy, config_of
 from tensorcore.layers.structure import leaves, map_structure
-from tensorcore.mode import autocast, listeners, outside
+from tensorcore.mode import autocast, listeners, outside, place
 from tensorcore.ops.creation import zeros
 from tensorcore.ops.transfer import astype
 from tensorcore.saving.registry import Configurable
@@ -476,6 +476,8 @@ class Layer(Configurable, keras_module="keras.layers"):
             kwargs["training"] = context.training
         careful = self._careful or context.masked or "mask" in kwargs
         call = self._call_carefully if careful else self.call
+        if listeners.threads:
+            call = functools.partial(self._call_in_place, call)
         if self.compute_dtype is not self.dtype or listeners.autocasts:
             call = functools.partial(self._call_in_compute_dtype, call)
         if said is None or said is context.training:
@@ -486,6 +488,15 @@ class Layer(Configurable, keras_module="keras.layers"):
             return self._checked(call(inputs, *args, **kwargs))
         finally:
             context.training = before
+
+    def _call_in_place(self, call: Any, *args: Any, **kwargs: Any) -> Any:
+        """`call`, while operations are told to belong to this layer."""
+        before = place.layers
+        place.layers = (*before, self.name)
+        try:
+            return call(*args, **kwargs)
+        finally:
+            place.layers = before
 
     def _call_in_compute_dtype(self, call: Any, *args: Any, **kwargs: Any) -> Any:
         with autocast(self.compute_dtype):

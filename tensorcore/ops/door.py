@@ -10,7 +10,7 @@ import numpy as np
 from tensorcore import dtypes
 from tensorcore.device import Device, check_range, default_device
 from tensorcore.errors import DeviceMismatchError, TensorcoreError
-from tensorcore.mode import dialect, mode
+from tensorcore.mode import dialect, listeners, mode
 from tensorcore.ops.composing import FOREIGN, ours
 from tensorcore.tensor import Tensor, as_tensor, wrap
 
@@ -27,6 +27,13 @@ def apply(op: Op, inputs: Sequence[Any], attrs: dict[str, Any]) -> Any:
     """
     if mode.graph is not None:
         return mode.graph.add(op, inputs, attrs)
+    if listeners.profiles and mode.profile is not None:
+        with mode.profile.operation(op.name) as running:
+            return running.made(_run_now(op, inputs, attrs))
+    return _run_now(op, inputs, attrs)
+
+
+def _run_now(op: Op, inputs: Sequence[Any], attrs: dict[str, Any]) -> Any:
     device = common_device(inputs)
     if device is None:
         settled = settle(op, inputs)

@@ -370,7 +370,7 @@ _PLAIN = frozenset((int, slice, type(None), type(Ellipsis)))
 
 def index_tensor(x: Any, key: Any) -> Any:
     """x[key], as the tensors' `[]` calls it."""
-    if type(x) is Tensor and x.device is CPU and mode.graph is None:
+    if type(x) is Tensor and x.device is CPU and not mode.sees_all:
         parts = key if type(key) is tuple else (key,)
         if all(type(part) in _PLAIN for part in parts):
             # The way past all checks: NumPy knows whether a plain index fits.

@@ -264,7 +264,7 @@ class Op:
 
     def __call__(self, *args: Any, **attrs: Any) -> Any:
         straight = self.straight
-        if straight is None or attrs or (listeners.threads and mode.graph is not None):
+        if straight is None or attrs or (listeners.threads and mode.sees_all):
             return apply(self, *self.bind(args, attrs))
         result = None
         first = args[0] if args else None

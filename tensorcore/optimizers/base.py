@@ -15,7 +15,7 @@ import numpy as np
 from tensorcore.autodiff import GradientTape
 from tensorcore.errors import ArgumentTypeError, InvalidArgumentError, ShapeError, TrainingError
 from tensorcore.layers.naming import to_snake_case, unique_name
-from tensorcore.mode import mode, outside
+from tensorcore.mode import mode, outside, phase
 from tensorcore.ops.arithmetic import add, multiply, subtract
 from tensorcore.ops.creation import zeros
 from tensorcore.ops.transfer import astype
@@ -342,6 +342,10 @@ class Optimizer(Configurable, keras_module="keras.optimizers"):
                     f"{variable.path}, received shape {tuple(gradient.shape)}"
                 )
         self.build(variables)
+        with phase("update"):
+            self._step(gradients, variables)
+
+    def _step(self, gradients: list[Any], variables: list[Variable]) -> None:
         numbers = list(self._next_scalars(variables))
         rate = ready = keep = overwrite = None
         if self._does_more:

@@ -111,6 +111,7 @@ def _joined(members: Sequence[Node], counts: dict[int, int]) -> Node:
     )
     joined = Node(op, inputs, {})
     joined.outputs = tuple(results)
+    joined.place = members[-1].place
     return joined
 
 

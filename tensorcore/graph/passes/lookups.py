@@ -26,6 +26,7 @@ def pool_lookups(
             result.append(node)
             continue
         joined = Node(TAKE_MEAN, look_up.inputs, {"keepdims": node.attrs["keepdims"]})
+        joined.place = look_up.place
         joined.outputs = node.outputs
         result.remove(look_up)
         result.append(joined)

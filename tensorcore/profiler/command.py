@@ -1,0 +1,48 @@
+"""The command `tensorcore profile program.py`."""
+
+from __future__ import annotations
+
+import argparse
+import runpy
+import sys
+from pathlib import Path
+
+from tensorcore.errors import InvalidArgumentError, TensorcoreError
+from tensorcore.profiler.profile import Profile
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("--rows", type=int, default=20, help="lines of each table")
+    parser.add_argument("--trace", type=Path, metavar="FILE", help="a trace for Chrome, as JSON")
+    parser.add_argument("--flame", type=Path, metavar="FILE", help="a picture, PNG or SVG")
+    parser.add_argument("program", type=Path, help="the program to run")
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="its arguments")
+
+
+def main(options: argparse.Namespace) -> int:
+    """Run the program and print where its time went, also if it stops with an error."""
+    try:
+        if not options.program.is_file():
+            raise InvalidArgumentError(f"there is no file {options.program}")
+        for file in (options.trace, options.flame):
+            if file is not None and not file.resolve().parent.is_dir():
+                raise InvalidArgumentError(f"{file}: there is no folder {file.resolve().parent}")
+    except TensorcoreError as error:
+        print(f"tensorcore profile: {error}", file=sys.stderr)
+        return 2
+    before = sys.argv, sys.path
+    sys.argv = [str(options.program), *options.arguments]
+    sys.path = [str(options.program.resolve().parent), *sys.path]
+    profile = Profile()
+    try:
+        with profile:
+            runpy.run_path(str(options.program), run_name="__main__")
+    finally:
+        sys.argv, sys.path = before
+        print(profile.table(options.rows), file=sys.stderr)
+        if options.trace is not None:
+            profile.save_trace(options.trace)
+        if options.flame is not None and profile.events:
+            profile.save_flame(options.flame)
+    return 0
