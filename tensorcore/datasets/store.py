@@ -15,12 +15,14 @@ import contextlib
 import logging
 import os
 import re
+import shutil
+import urllib.parse
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tensorcore.errors import TensorcoreError
+from tensorcore.errors import InvalidArgumentError, TensorcoreError
 from tensorcore.progress import Progress
 
 CONNECT_TIMEOUT_S = 10
@@ -324,3 +326,76 @@ def _unavailable_text(missing: list[DatasetFile], failures: list[str], stand_in:
         f"    {own_text}\n"
         f"    {cache_dir() / name}\n" + "\n".join(f"  {line}" for line in stand_in.splitlines())
     )
+
+
+def get_file(
+    fname: str | None = None,
+    origin: str | None = None,
+    untar: bool = False,
+    md5_hash: str | None = None,
+    file_hash: str | None = None,
+    cache_subdir: str = "files",
+    hash_algorithm: str = "auto",
+    extract: bool = False,
+    **options: Any,
+) -> str:
+    """A file from the web, downloaded once; returns where it is.
+
+    Args:
+        fname: its name on this machine; None for that at the end of the address.
+        origin: the address.
+        file_hash, md5_hash: its sha256 or md5; a file that does not agree is refused.
+        cache_subdir: the folder within the user's folder of data sets, or within the cache.
+        untar, extract: unpack an archive beside it; the folder is returned.
+
+    Raises:
+        DatasetUnavailable: it is not here and could not be downloaded.
+
+    Example:
+        path = keras.utils.get_file("data.csv", "https://example.org/data.csv")
+    """
+    if not origin:
+        raise InvalidArgumentError('get_file: give origin="https://...", the address of the file')
+    name = Path(fname or urllib.parse.urlparse(origin).path).name
+    for folder in (data_dir(), cache_dir()):
+        if folder is not None and (folder / cache_subdir / name).exists():
+            path = folder / cache_subdir / name
+            break
+    else:
+        path = _retrieve(origin, name, cache_dir() / cache_subdir, file_hash or md5_hash)
+    if untar or extract or options.get("archive_format"):
+        return str(_unpacked(path))
+    return str(path)
+
+
+def _retrieve(origin: str, name: str, folder: Path, known_hash: str | None) -> Path:
+    if os.environ.get("TENSORCORE_OFFLINE", "") not in ("", "0"):
+        raise DatasetUnavailable(
+            f"get_file: {name} is not in {folder}, and TENSORCORE_OFFLINE forbids to download it "
+            f"from {origin}"
+        )
+    import pooch
+    import requests
+
+    if known_hash is not None:
+        known_hash = f"{'md5' if len(known_hash) == 32 else 'sha256'}:{known_hash}"
+    try:
+        with _quiet(pooch.get_logger()):
+            return Path(pooch.retrieve(origin, known_hash, fname=name, path=folder))
+    except (requests.RequestException, OSError, ValueError) as error:
+        raise DatasetUnavailable(
+            f"get_file: {origin} could not be downloaded ({_short(error)}). Put the file into "
+            f"{folder} by hand, as {name}"
+        ) from error
+
+
+def _unpacked(path: Path) -> Path:
+    """The folder beside an archive that holds what is in it."""
+    target = path.with_name(path.name.partition(".")[0])
+    if not target.is_dir():
+        part = path.with_name(target.name + ".part")
+        shutil.rmtree(part, ignore_errors=True)
+        options = {} if path.suffix == ".zip" else {"filter": "data"}  # no file outside the folder
+        shutil.unpack_archive(path, part, **options)
+        part.rename(target)
+    return target

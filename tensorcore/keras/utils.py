@@ -1,5 +1,6 @@
 """`keras.utils`."""
 
+from tensorcore.datasets.store import get_file
 from tensorcore.saving.objects import deserialize_keras_object, serialize_keras_object
 from tensorcore.saving.registry import (
     CustomObjectScope,
@@ -8,6 +9,7 @@ from tensorcore.saving.registry import (
     register_keras_serializable,
 )
 from tensorcore.training.plot import model_to_dot, plot_model
+from tensorcore.training.sequences import pad_sequences
 from tensorcore.training.utils import set_random_seed, to_categorical
 
 __all__ = [
@@ -15,7 +17,9 @@ __all__ = [
     "custom_object_scope",
     "deserialize_keras_object",
     "get_custom_objects",
+    "get_file",
     "model_to_dot",
+    "pad_sequences",
     "plot_model",
     "register_keras_serializable",
     "serialize_keras_object",

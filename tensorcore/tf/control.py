@@ -123,9 +123,7 @@ def map_fn(
     return map_structure(lambda _: next(stacked), results[0])
 
 
-def print(
-    *inputs: Any, output_stream: Any = sys.stderr, sep: str = " ", end: str = "\n", **options
-):
+def print(*inputs: Any, output_stream: Any = None, sep: str = " ", end: str = "\n", **options):
     """The values as text: tensors in brackets, with the middle of long ones left out.
 
     Goes to stderr, as in TensorFlow; `output_stream` may be sys.stdout.

@@ -113,19 +113,21 @@ def _fits(number: Any, dtype: np.dtype) -> bool:
 def _refuse_mixing(op: Any, values: Sequence[Any], first: np.dtype) -> None:
     shift = op.promote[0] if op.promote and not op.variadic else 0
     for position, value in enumerate(values):
-        if not hasattr(value, "dtype"):
-            if not _fits(value, first):
-                raise ArgumentTypeError(
-                    f"Cannot convert {value!r} to EagerTensor of dtype {_name(first)}; convert "
-                    f"the tensor first, for example tf.cast(x, tf.float32) [Op:{_op_name(op)}]"
-                )
-        elif value.dtype != first:
-            raise InvalidArgumentError(
-                f"cannot compute {_op_name(op)} as input #{position + shift}(zero-based) was "
-                f"expected to be a {_name(first)} tensor but is a {_name(value.dtype)} tensor "
-                f"[Op:{_op_name(op)}]; convert one of them, for example tf.cast(x, "
-                f"tf.{dtypes.promote(first, value.dtype).name})"
+        is_number = not hasattr(value, "dtype")
+        if _fits(value, first) if is_number else value.dtype == first:
+            continue
+        if is_number and position == 0:
+            raise ArgumentTypeError(
+                f"Cannot convert {value!r} to EagerTensor of dtype {_name(first)}; convert "
+                f"the tensor first, for example tf.cast(x, tf.float32) [Op:{_op_name(op)}]"
             )
+        dtype = dtypes.as_dtype(type(value)) if is_number else value.dtype
+        raise InvalidArgumentError(
+            f"cannot compute {_op_name(op)} as input #{position + shift}(zero-based) was "
+            f"expected to be a {_name(first)} tensor but is a {_name(dtype)} tensor "
+            f"[Op:{_op_name(op)}]; convert one of them, for example tf.cast(x, "
+            f"tf.{dtypes.promote(first, dtype).name})"
+        )
 
 
 def _op_name(op: Any) -> str:

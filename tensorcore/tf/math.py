@@ -380,7 +380,7 @@ def bincount(
 ) -> Tensor:
     """How often each integer occurs, or the sum of its weights."""
     values = shaping.reshape(as_tensor(arr), (-1,))
-    counts = statistics.bincount(values, weights, minlength=int(minlength or 0))
+    counts = statistics.bincount(values, weights=weights, minlength=int(minlength or 0))
     if maxlength is not None:
         counts = counts[: int(maxlength)]
     return counts if weights is not None else cast(counts, dtype)
@@ -400,7 +400,7 @@ def confusion_matrix(
         largest = arithmetic.maximum(reductions.max(truth), reductions.max(guess))
         num_classes = int(largest.item()) + 1
     pairs = arithmetic.add(arithmetic.multiply(truth, num_classes), guess)
-    counts = statistics.bincount(pairs, weights, minlength=num_classes**2)
+    counts = statistics.bincount(pairs, weights=weights, minlength=num_classes**2)
     return cast(shaping.reshape(counts, (num_classes, num_classes)), as_dtype(dtype))
 
 
