@@ -79,12 +79,12 @@ def test_every_expression_has_its_golden_value():
 
 
 @pytest.mark.parametrize("expression", GOLDEN["errors"])
-def test_errors_begin_with_the_words_of_tensorflow(tf, device, expression):
+def test_errors_are_in_the_words_of_tensorflow(tf, device, expression):
     wanted = GOLDEN["errors"][expression]
     with pytest.raises(TensorcoreError) as raised:
         evaluate(tf, expression)
     start = wanted["message"].partition("\n")[0].partition("; NodeDef")[0].rstrip(".")
-    assert str(raised.value).startswith(start.partition(": <tf")[0])
+    assert start.partition(": <tf")[0] in str(raised.value)
     family = TypeError if wanted["class"] == "TypeError" else ValueError
     assert isinstance(raised.value, family)
 
