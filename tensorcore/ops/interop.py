@@ -16,7 +16,7 @@ import numpy as np
 
 from tensorcore import dtypes
 from tensorcore.device import is_array_class
-from tensorcore.errors import ArgumentTypeError, GradientError
+from tensorcore.errors import ArgumentTypeError, GradientError, TensorcoreError
 from tensorcore.mode import mode
 from tensorcore.ops import numpy_functions
 from tensorcore.ops.arithmetic import floor_divide
@@ -80,14 +80,19 @@ def array_function(self: Any, function: Any, types: Any, args: Any, options: Any
     twin = numpy_functions.functions().get(function)
     if twin is None:
         return _on_the_host(function, args, options)
-    signature = inspect.signature(twin)
     try:
-        signature.bind(*args, **options)
-    except TypeError as error:
-        raise ArgumentTypeError(
-            f"{_name(function)}: {error}; for tensors its arguments are {signature}"
-        ) from None
-    return twin(*args, **options)
+        return twin(*args, **options)
+    except TensorcoreError:
+        raise
+    except TypeError:
+        signature = inspect.signature(twin)
+        try:
+            signature.bind(*args, **options)
+        except TypeError as error:
+            raise ArgumentTypeError(
+                f"{_name(function)}: {error}; for tensors its arguments are {signature}"
+            ) from None
+        raise
 
 
 def _name(function: Any) -> str:

@@ -66,6 +66,8 @@ def _std(function: Any) -> Any:
 
 def _plain(function: Any) -> Any:
     def twin(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+        if axis is None and not keepdims:
+            return function(a)  # the way past all checks
         return function(a, axis=axis, keepdims=keepdims)
 
     return twin
@@ -73,6 +75,8 @@ def _plain(function: Any) -> Any:
 
 def _summing(function: Any) -> Any:
     def twin(a: Any, axis: Any = None, dtype: Any = None, *, keepdims: bool = False) -> Any:
+        if axis is None and dtype is None and not keepdims:
+            return function(a)  # the way past all checks
         return function(a, axis=axis, dtype=dtype, keepdims=keepdims)
 
     return twin
