@@ -30,9 +30,9 @@ def operations(plan):
 
 
 def test_names_of_passes():
-    assert tc.config.passes == ("share", "prune", "lookups", "fuse")
+    assert tc.config.passes == ("share", "prune", "lookups", "fuse", "updates")
     tc.config.passes = "-fuse"
-    assert tc.config.passes == ("share", "prune", "lookups")
+    assert tc.config.passes == ("share", "prune", "lookups", "updates")
     tc.config.passes = ["prune"]
     assert tc.config.passes == ("prune",)
     tc.config.passes = "none"
@@ -43,7 +43,7 @@ def test_names_of_passes():
 
 def test_the_environment_chooses_passes(monkeypatch):
     monkeypatch.setenv("TENSORCORE_PASSES", "-fuse,-share")
-    assert tc.config.passes == ("prune", "lookups")
+    assert tc.config.passes == ("prune", "lookups", "updates")
 
 
 def gelu_like(x, b):
@@ -182,3 +182,91 @@ def test_a_plan_is_profiled():
     table = next(iter(f._traces.values())).plan.profile(repeats=2)
     assert [name for name, _ in table] == ["exp", "sum"]
     assert all(seconds > 0 for _, seconds in table)
+
+
+def network_step(device, optimizer, rows=12, hidden=300):
+    """A step of a small network whose first matrix is large, and its variables."""
+    from tensorcore import keras
+
+    rng = np.random.default_rng(0)
+    with device:
+        x = tc.asarray(rng.normal(size=(rows, 64)).astype(np.float32))
+        y = tc.asarray(rng.integers(0, 3, rows))
+        keras.utils.set_random_seed(1)
+        model = keras.Sequential(
+            [keras.layers.Dense(hidden, activation="relu"), keras.layers.Dense(3)]
+        )
+        model(x)
+        chosen = optimizer()
+        chosen.build(model.trainable_variables)
+
+    def step():
+        with tc.GradientTape() as tape:
+            loss = tc.mean(tc.nn.sparse_softmax_cross_entropy(model(x), y))
+        slopes = tape.gradient(loss, model.trainable_variables)
+        chosen.apply(slopes, model.trainable_variables)
+        return loss
+
+    return step, model
+
+
+@pytest.mark.parametrize("name", ["Adam", "SGD", "momentum"])
+def test_gradients_of_large_matrices_join_the_update(device, name):
+    from tensorcore import keras
+
+    optimizer = {
+        "Adam": lambda: keras.optimizers.Adam(0.01),
+        "SGD": lambda: keras.optimizers.SGD(0.1),
+        "momentum": lambda: keras.optimizers.SGD(0.1, momentum=0.9),
+    }[name]
+    step, eager = network_step(device, optimizer)
+    losses = [float(step()) for _ in range(6)]
+    step, model = network_step(device, optimizer)
+    traced_step = tc.function(step)
+    found = [float(traced_step())]
+    plan = next(iter(traced_step._traces.values())).plan
+    plan.compile()
+    found += [float(traced_step()) for _ in range(5)]
+    joined = [n for n in operations(plan) if n.endswith("_in_segments")]
+    assert len(joined) == (1 if device.kind == "cpu" else 0)
+    np.testing.assert_allclose(found, losses, rtol=1e-5)
+    for a, b in zip(model.get_weights(), eager.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+
+
+SIZES = [
+    (1, 1, 1),
+    (7, 5, 3),
+    (6, 64, 64),
+    (13, 300, 33),
+    (50, 70, 130),
+    (97, 20, 17),
+    (200, 3, 65),
+]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_products_in_registers(dtype, size):
+    from tensorcore.kernels.cpu.products import product
+
+    m, k, n = size
+    rng = np.random.default_rng(0)
+    a, b = (rng.normal(size=shape).astype(dtype) for shape in ((m, k), (k, n)))
+    expected = a.astype(np.float64) @ b
+    for first, second, flags in (
+        (a, b, (False, False)),
+        (np.ascontiguousarray(a.T), b, (True, False)),
+        (a, np.ascontiguousarray(b.T), (False, True)),
+    ):
+        out = np.full((m, n), np.nan, dtype)
+        product(first, second, out, *flags)()
+        np.testing.assert_allclose(out, expected, rtol=1e-4, atol=1e-5 * k**0.5)
+
+
+def test_products_that_are_left_to_blas():
+    from tensorcore.kernels.cpu.products import product
+
+    a, out = np.ones((4, 4), np.float32), np.ones((4, 4), np.float32)
+    assert product(a[:, ::2], a[:2], out, False, False) is None
+    assert product(a.astype(np.float16), a.astype(np.float16), out, False, False) is None

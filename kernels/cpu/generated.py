@@ -95,7 +95,7 @@ class _Compiled:
             loop = self.loops.get(key)
             if loop is None:
                 aliases = key[len(layout.letters) :]
-                loop = self.loops[key] = _load(self.program, layout.letters, aliases)
+                loop = self.loop(layout.letters, aliases)
             flat = [*arrays, *outs]
             for position in layout.arrays:
                 flat[position] = flat[position].ravel()  # contiguous, unlike reshape
@@ -118,37 +118,36 @@ class _Compiled:
     def bind(self, *arrays: Any, out: Any) -> Callable[[], None] | None:
         """The same for arrays that stay where they are: a call that looks up nothing any more.
 
-        None where the arrays have to be copied first, or are worth several threads.
+        None where the arrays have to be copied first.
         """
         layout = _layout(tuple([array.shape for array in arrays]), len(self.outputs))
         outs = [out] if self.single else list(out)
         aliases = _aliases(arrays, outs, layout.shape, self.outputs)
         given = [*arrays, *outs]
         flat_already = all(given[position].flags.c_contiguous for position in layout.arrays)
-        several_threads = layout.steps >= 2 * layout.grain
-        if aliases is None or layout.expanded or several_threads or not flat_already:
+        if aliases is None or layout.expanded or not flat_already:
             return None
         if layout.size == 0:
             return _nothing
-        loop = self.loops.get(layout.letters + aliases)
-        if loop is None:
-            loop = _load(self.program, layout.letters, aliases)
-            self.loops[layout.letters + aliases] = loop
+        from tensorcore.kernels.cpu.piece import Number, Piece
+
         flat = [
-            array.reshape(-1) if position in layout.arrays else array
+            array.reshape(-1)
+            if position in layout.arrays
+            else Number(array)
+            if type(array) is np.ndarray
+            else array
             for position, array in enumerate(given)
         ]
-        numbers = [p for p in layout.numbers if type(arrays[p]) is np.ndarray]
-        changing = [(position, arrays[position].reshape(-1)) for position in numbers]
-        if not changing:
-            return functools.partial(loop, 0, layout.steps, layout.inner, *flat)
+        loop = self.loop(layout.letters, aliases)
+        return Piece(loop, layout.steps, layout.grain, [layout.inner, *flat])
 
-        def call() -> None:
-            for position, array in changing:
-                flat[position] = array[0]
-            loop(0, layout.steps, layout.inner, *flat)
-
-        return call
+    def loop(self, letters: str, aliases: str) -> Callable[..., None]:
+        """The loop for inputs laid out like this, of which some are outputs."""
+        key = letters + aliases
+        if key not in self.loops:
+            self.loops[key] = _load(self.program, letters, aliases)
+        return self.loops[key]
 
     def sources(self) -> list[str]:
         """The text of each loop that was made, for people."""
@@ -337,7 +336,7 @@ def source(program: Program, letters: str, aliases: str = "") -> str:
         "",
         "import numpy as np",
         "",
-        *_imports(program),
+        *imports(program),
         "from tensorcore.kernels.cpu.jit import kernel",
         "",
         f"T = np.{compute}",
@@ -352,7 +351,7 @@ def source(program: Program, letters: str, aliases: str = "") -> str:
     return "\n".join(lines) + "\n"
 
 
-def _imports(program: Program) -> list[str]:
+def imports(program: Program) -> list[str]:
     """Where the functions that a program calls are found."""
     from tensorcore.kernels.cpu import float32_functions, float64_functions, scalar_functions
 
@@ -376,10 +375,13 @@ def _loop_name(program: Program) -> str:
 
 def _load(program: Program, letters: str, aliases: str) -> Callable[..., None]:
     """The loop as a compiled function, whose machine code an earlier process may have left."""
+    return load(_loop_name(program), source(program, letters, aliases))
+
+
+def load(name: str, text: str) -> Callable[..., Any]:
+    """The function `name` of a module that was written for it, compiled and cached on disk."""
     from tensorcore.kernels.cpu import jit
 
-    text = source(program, letters, aliases)
-    name = _loop_name(program)
     digest = hashlib.sha256(text.encode()).hexdigest()[:16]
     module_name = f"tensorcore.kernels.cpu.generated_{name}_{digest}"
     folder = jit.cache_folder()

@@ -64,6 +64,7 @@ INLINED = (
     "scalar_functions.py",
     "rows.py",
     "vectors.py",
+    "products.py",
 )
 
 

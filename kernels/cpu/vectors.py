@@ -205,3 +205,119 @@ class _Block:
             self.builder.module, kind, f"llvm.masked.{name}.v{self.lanes}f{self.bits}.p0"
         )
         return self.builder.call(function, arguments)
+
+
+# Products of matrices -----------------------------------------------------------------------------
+
+
+@intrinsic(prefer_literal=True)
+def product_tile(
+    typing: Any,
+    rows: Any,  # literal: rows of C that are held at once
+    vectors: Any,  # literal: vectors of columns
+    masked: Any,  # literal: whether only `used` elements of the last vector exist
+    add: Any,  # whether to add to C rather than to overwrite it
+    a: Any,  # flat array
+    a_start: Any,
+    a_row: Any,  # how far the next row is in A
+    a_step: Any,  # and the next k
+    b: Any,  # flat array
+    b_start: Any,
+    b_step: Any,
+    c: Any,  # flat array
+    c_start: Any,
+    c_row: Any,
+    count: Any,  # k runs below this
+    rows_used: Any,  # rows that exist, at least 1; the others repeat the last
+    used: Any,
+) -> Any:
+    """One block of C[r, j] (+)= sum over k of A[r, k] B[k, j] for evenly spaced rows."""
+    integer = types.intp
+    places = (integer,) * 3
+    signature = types.void(
+        rows,
+        vectors,
+        masked,
+        types.boolean,
+        a,
+        *places,
+        b,
+        integer,
+        integer,
+        c,
+        integer,
+        integer,
+        *places,
+    )
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        block = _ProductBlock(context, builder, signature, args, rows.literal_value)
+        block.emit(vectors.literal_value, masked.literal_value, args[3])
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+class _ProductBlock(_Block):
+    """The instructions of one `product_tile`."""
+
+    def __init__(self, context: Any, builder: Any, signature: Any, args: Any, rows: int) -> None:
+        def data(index: int) -> Any:
+            return context.make_array(signature.args[index])(context, builder, args[index]).data
+
+        self.builder = builder
+        self.rows = rows
+        self.element = context.get_data_type(signature.args[4].dtype)
+        self.bits = signature.args[4].dtype.bitwidth
+        self.lanes = VECTOR_BYTES * 8 // self.bits
+        self.vector = ir.VectorType(self.element, self.lanes)
+        self.mask_type = ir.VectorType(ir.IntType(1), self.lanes)
+        self.a, self.b, self.c = (data(i) for i in (4, 8, 11))
+        self.a_start, self.a_row, self.a_step = args[5:8]
+        self.b_start, self.b_step = args[9:11]
+        self.c_start, self.c_row, self.count, self.rows_used, self.used = args[12:17]
+
+    def emit(self, vectors: int, masked: bool, add: Any) -> None:
+        builder = self.builder
+        mask = self._mask() if masked else None
+        a, c = [], []
+        for r in range(self.rows):
+            row = self._existing(r)
+            a.append(builder.add(self.a_start, builder.mul(row, self.a_row)))
+            place = builder.add(self.c_start, builder.mul(row, self.c_row))
+            c.append(builder.gep(self.c, [place]))
+        sums = {}
+        for r in range(self.rows):
+            for j in range(vectors):
+                sums[r, j] = cgutils.alloca_once(builder, self.vector)
+                last = mask if j == vectors - 1 else None
+                start = builder.select(add, self._load(c[r], j, last), self._zero())
+                builder.store(start, sums[r, j])
+        with cgutils.for_range(builder, self.count) as loop:
+            moved = builder.mul(loop.index, self.a_step)
+            b_place = builder.add(self.b_start, builder.mul(loop.index, self.b_step))
+            b = builder.gep(self.b, [b_place])
+            columns = [self._load(b, j, mask if j == vectors - 1 else None) for j in range(vectors)]
+            for r in range(self.rows):
+                spread = self._spread(builder.load(builder.gep(self.a, [builder.add(a[r], moved)])))
+                for j in range(vectors):
+                    old = builder.load(sums[r, j])
+                    new = self._call("fmuladd", self.vector, [spread, columns[j], old])
+                    builder.store(new, sums[r, j])
+        for r in range(self.rows):
+            for j in range(vectors):
+                self._store(builder.load(sums[r, j]), c[r], j, mask if j == vectors - 1 else None)
+
+    def _existing(self, r: int) -> Any:
+        """The number of row r, or of the last one that exists."""
+        number = ir.Constant(self.rows_used.type, r)
+        last = self.builder.sub(self.rows_used, ir.Constant(self.rows_used.type, 1))
+        return self.builder.select(self.builder.icmp_signed("<", number, last), number, last)
+
+    def _spread(self, value: Any) -> Any:
+        """A vector with the same value in all lanes."""
+        i32 = ir.IntType(32)
+        nothing = ir.Constant(self.vector, ir.Undefined)
+        single = self.builder.insert_element(nothing, value, ir.Constant(i32, 0))
+        zeros = ir.Constant(ir.VectorType(i32, self.lanes), [0] * self.lanes)
+        return self.builder.shuffle_vector(single, nothing, zeros)

@@ -33,7 +33,7 @@ class Node:
 
     def __init__(
         self,
-        op: Op | None,
+        op: Any,
         inputs: Sequence[Any],
         attrs: dict[str, Any],
         writes: tuple[Variable, ...] = (),

@@ -10,7 +10,7 @@ import numpy as np
 
 from tensorcore.kernels.program import Program
 from tensorcore.ops import scalar
-from tensorcore.ops.elementwise import REFERENCE_FUNCTIONS
+from tensorcore.ops.elementwise import REFERENCE_FUNCTIONS, Elementwise
 
 
 class Made:
@@ -99,3 +99,39 @@ def _compiled(kind: str, program: Program) -> Any:
     else:
         from tensorcore.kernels.cuda import generated  # type: ignore[no-redef]
     return generated.compile(program)
+
+
+class JoinedUpdate(Made):
+    """An optimizer's step on flat parameters, whose gradient comes in segments.
+
+    Args:
+        update: the element-wise operation; its first inputs are the flat parameters and their
+            state, then comes the gradient, then numbers.
+        results: how many flat arrays are written.
+        segments: (start, stop, inputs) of each part: one input is its gradient, two are x and g of
+            a gradient x^T g.
+    """
+
+    def __init__(
+        self, update: Elementwise, results: int, segments: Sequence[tuple[int, int, int]]
+    ) -> None:
+        super().__init__(f"{update.name}_in_segments", self._evaluate)
+        self.kernels = {"cpu": None}
+        self.update = update
+        self.results = results
+        self.segments = tuple(segments)
+
+    def generated(self, kind: str, arrays: Sequence[Any]) -> Any:
+        from tensorcore.kernels.cpu import joined_update
+
+        dtypes = (arrays[0].dtype,) * len(self.update.inputs)
+        segments = [joined_update.Segment(*segment) for segment in self.segments]
+        return joined_update.compile(self.update.program(dtypes), self.results, segments)
+
+    def _evaluate(self, xp: Any, *arrays: Any) -> Any:
+        flats, given = arrays[: self.results], list(arrays[self.results :])
+        gradient = []
+        for _, _, inputs in self.segments:
+            gradient.append(given.pop(0).T @ given.pop(0) if inputs == 2 else given.pop(0))
+        flat = xp.concatenate([part.reshape(-1) for part in gradient])
+        return self.update.reference(xp, *flats, flat, *given)

@@ -16,7 +16,7 @@ import numpy as np
 from tensorcore.device import CPU, Device, address, check_range
 from tensorcore.errors import TracingError
 from tensorcore.graph.graph import Graph, Node, base_of
-from tensorcore.graph.made import Fused
+from tensorcore.graph.made import Fused, JoinedUpdate
 from tensorcore.graph.memory import Buffers, owner
 from tensorcore.graph.passes import is_waiting, optimise
 from tensorcore.graph.passes.relations import producers
@@ -54,6 +54,7 @@ class Plan:
         self._optimise(compiling=self._runs_to_compiling == 0)
 
     def _optimise(self, compiling: bool) -> None:
+        self._compiling = compiling
         self.nodes, self.outputs, self.passes = optimise(
             self.graph.nodes, self.asked, self.device, compiling
         )
@@ -209,7 +210,7 @@ class Plan:
                 if not _is_same(view, array):
                     self.steps.append(partial(self.device.xp.copyto, view, array))
             return
-        self.steps.append(self._step(node, arrays, outs if len(outs) > 1 else outs[0]))
+        self.steps += self._steps_of(node, arrays, outs if len(outs) > 1 else outs[0])
 
     def _add_check(self, symbol: Any, array: Any, limits: tuple[int, int, str]) -> None:
         """Let a range be checked: that of an argument first of all, and once."""
@@ -250,26 +251,33 @@ class Plan:
                 self.steps.append(partial(self.device.xp.copyto, saved, array))
                 self._arrays[id(symbol)] = saved
 
-    def _step(self, node: Node, arrays: list[Any], out: Any) -> Step:
-        """The call that computes a node: the door's fallback chain, gone through once."""
+    def _steps_of(self, node: Node, arrays: list[Any], out: Any) -> list[Step]:
+        """The calls that compute a node: the door's fallback chain, gone through once."""
         op, attrs = node.op, node.attrs
         grouped = op.grouped(arrays)
         for function in kernel_for(op, self.device, arrays, attrs):
             if node.writes or self._works(function, grouped, attrs, out):
-                if isinstance(op, Fused):
+                if isinstance(op, (Fused, JoinedUpdate)):
                     self.generated.append(function)
-                bind = getattr(function, "bind", None)
-                bound = bind(*grouped, out=out) if bind is not None else None
-                return bound or partial(function, *grouped, out=out, **attrs)
+                bound = self._bound(function, grouped, attrs, out)
+                return bound or [partial(function, *grouped, out=out, **attrs)]
         if isinstance(op, Elementwise) and op.numpy is not None and self.device is CPU:
             function = getattr(np, op.numpy)
             with np.errstate(all="ignore"):
                 dtype = np.result_type(function(*map(_probe, arrays)))
             if dtype == out.dtype and op.numpy != "where":
-                return partial(function, *arrays, out=out)
+                return [partial(function, *arrays, out=out)]
         if op.into is not None:
-            return partial(op.into, self.device.xp, out, *grouped, **attrs)
-        return partial(_run_reference, op, self.device.xp, grouped, attrs, out)
+            return [partial(op.into, self.device.xp, out, *grouped, **attrs)]
+        return [partial(_run_reference, op, self.device.xp, grouped, attrs, out)]
+
+    def _bound(self, function: Any, grouped: Sequence[Any], attrs: dict[str, Any], out: Any) -> Any:
+        """The calls that a kernel makes for arrays that stay where they are, if it knows them."""
+        bind = getattr(function, "bind", None)
+        if bind is None and self._compiling:
+            bind = getattr(function, "bind_compiled", None)
+        bound = bind(*grouped, out=out, **attrs) if bind is not None else None
+        return bound if bound is None or isinstance(bound, list) else [bound]
 
     def _works(self, function: Any, arrays: Sequence[Any], attrs: dict[str, Any], out: Any) -> bool:
         """Run a kernel once: it is compiled, and says whether it covers these arrays."""

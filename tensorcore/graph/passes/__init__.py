@@ -18,6 +18,7 @@ from tensorcore.graph.passes.fuse import fuse
 from tensorcore.graph.passes.lookups import pool_lookups
 from tensorcore.graph.passes.prune import prune
 from tensorcore.graph.passes.share import share
+from tensorcore.graph.passes.updates import join_updates
 from tensorcore.graph.symbol import Symbol
 
 Nodes = Sequence[Node]
@@ -38,6 +39,7 @@ PASSES = (
     Pass("prune", prune),
     Pass("lookups", pool_lookups, devices=("cpu",)),
     Pass("fuse", fuse, compiles=("cpu",)),
+    Pass("updates", join_updates, devices=("cpu",), compiles=("cpu",)),
 )
 NAMES = tuple(entry.name for entry in PASSES)
 

@@ -1,0 +1,50 @@
+"""A piece of work that is bound to its arrays: a loop, how far it runs, and its arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from tensorcore.kernels.cpu.jit import split
+
+
+class Number:
+    """An argument that is read from an array of one element whenever the loop is called."""
+
+    __slots__ = ("array",)
+
+    def __init__(self, array: np.ndarray) -> None:
+        self.array = array.reshape(-1)
+
+
+class Piece:
+    """Calls `loop(start, stop, *args)` for ranges that cover `range(count)`.
+
+    Args:
+        loop: a compiled function.
+        count: steps of the loop; threads may share them.
+        grain: steps that one thread should have at least.
+        args: contiguous arrays, whole numbers, and `Number`s.
+    """
+
+    __slots__ = ("args", "count", "grain", "loop", "_numbers", "_values")
+
+    def __init__(
+        self, loop: Callable[..., None], count: int, grain: int, args: Sequence[Any]
+    ) -> None:
+        self.loop = loop
+        self.count = count
+        self.grain = grain
+        self.args = tuple(args)
+        self._numbers = [(i, a.array) for i, a in enumerate(args) if isinstance(a, Number)]
+        self._values = list(args)
+
+    def __call__(self) -> None:
+        values = self._values
+        for position, array in self._numbers:
+            values[position] = array[0]
+        if self.count < 2 * self.grain:
+            self.loop(0, self.count, *values)
+        else:
+            split(self.loop, self.count, self.grain, *values)
