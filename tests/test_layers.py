@@ -479,5 +479,5 @@ def test_seeds_constants_and_fans():
     assert initializers.fans((3, 3, 4, 8)) == (36, 72)
     described = initializers.serialize(first)
     assert initializers.deserialize(described).get_config() == {"seed": 3}
-    with pytest.raises(InvalidArgumentError, match='Did you mean "GlorotUniform"'):
+    with pytest.raises(InvalidArgumentError, match='Did you mean "glorot_uniform"'):
         initializers.get("glorot_unifrom")

@@ -574,7 +574,7 @@ def test_uncompiled_models_say_what_to_do():
 
 def test_unknown_names_are_refused_by_compile():
     model = keras.Sequential([layers.Dense(1)])
-    with pytest.raises(InvalidArgumentError, match='Did you mean "Adam"'):
+    with pytest.raises(InvalidArgumentError, match='Did you mean "adam"'):
         model.compile(optimizer="adan", loss="mse")
     with pytest.raises(InvalidArgumentError, match="unknown loss"):
         model.compile(optimizer="adam", loss="squares")

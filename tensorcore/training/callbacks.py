@@ -102,6 +102,11 @@ class CallbackList:
         given = [] if callbacks is None else callbacks
         self.callbacks = list(given) if isinstance(given, Iterable) else [given]
         for callback in self.callbacks:
+            if isinstance(callback, type):
+                raise ArgumentTypeError(
+                    f"callbacks: make an object: {callback.__name__}(...), received the class "
+                    f"{callback!r}"
+                )
             if not hasattr(callback, "set_model"):
                 raise ArgumentTypeError(
                     "callbacks: expected objects such as keras.callbacks.EarlyStopping(), "
@@ -244,3 +249,7 @@ class EarlyStopping(Callback):
             and self.monitor.endswith(("acc", "accuracy", "auc", "precision", "recall"))
         )
         return value - self.min_delta > reference if rises else value + self.min_delta < reference
+
+
+class ProgbarLogger(Callback):
+    """Accepted for old programs: `fit` shows its progress itself, see its argument `verbose`."""

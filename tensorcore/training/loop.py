@@ -51,8 +51,9 @@ def fit(
     model.history = history
     feed = Feed(model, source, steps_per_epoch)
     logs: dict[str, Any] = {}
+    model._initial_epoch = initial_epoch  # a callback may say that training goes on later
     hooks.call("on_train_begin", {})
-    for epoch in range(initial_epoch, epochs):
+    for epoch in range(model._initial_epoch, epochs):
         if feed.exhausted:
             break
         model.reset_metrics()
@@ -70,6 +71,8 @@ def fit(
         hooks.call("on_epoch_end", epoch, logs)
         if model.stop_training:
             break
+    if getattr(model.optimizer, "use_ema", False):
+        model.optimizer.finalize_variable_values(model.trainable_weights)
     hooks.call("on_train_end", logs)
     return history
 
