@@ -226,3 +226,52 @@ def test_assignments_are_checked(device):
         whole.assign([0.5, 1.5])
     assert v.assign_add([1.0, 1.0]) is v
     np.testing.assert_array_equal(v.numpy(), [2.0, 3.0])
+
+
+def no_gradient(use, source, watch=True, inside=True):
+    """What the tape says of the gradient of sum(use(source))."""
+    before = use(source)
+    with tc.GradientTape() as tape:
+        if watch:
+            tape.watch(source)
+        other = tc.Variable(1.0, name="other")
+        target = other * 2.0 + (tc.sum(tc.astype(use(source), tc.float32)) if inside else 0.0)
+    assert tape.gradient(target, source) is None, before
+    return tape.explain(source)
+
+
+@pytest.mark.parametrize(
+    ("use", "options", "words"),
+    [
+        (lambda x: x * 2, {"watch": False}, "the source is not watched: call tape.watch(x) inside"),
+        (lambda x: x * 2, {"inside": False}, "no operation inside the tape used the source"),
+        (tc.argmax, {}, "the source reaches the target only through argmax (none: integer)"),
+        (lambda x: x > 1, {}, "only through greater (none: the result is boolean)"),
+        (lambda x: tc.stop_gradient(x * 3), {}, "only through stop_gradient (none: stop_gradient"),
+        (lambda x: tc.asarray(x.numpy()), {}, "no operation inside the tape used the source"),
+    ],
+)
+def test_a_gradient_that_is_none_is_explained(use, options, words, device):
+    assert words in no_gradient(use, tc.asarray([1.0, 2.0]), **options)
+
+
+def test_explanations_of_variables(device):
+    frozen = tc.Variable([1.0], trainable=False, name="frozen")
+    steps = tc.Variable([1], name="steps")
+    weights = tc.Variable([1.0], name="weights")
+    with tc.GradientTape() as tape:
+        unused = weights * frozen
+        target = tc.sum(frozen * steps)
+    with pytest.raises(RuntimeError, match=r"explain: call tape\.gradient"):
+        tape.explain(weights)
+    assert tape.gradient(target, [frozen, weights, steps]) == [None, None, None]
+    assert tape.explain(frozen).startswith("frozen is not trainable; call tape.watch(variable)")
+    assert tape.explain(steps) == (
+        "steps has dtype int32; only floating-point values have gradients"
+    )
+    assert tape.explain(weights) == "what was computed from weights is not part of the target"
+    assert unused.shape == (1,)
+    with tc.GradientTape() as tape:
+        target = tc.sum(weights * weights)
+    assert tape.gradient(target, weights).tolist() == [2.0]
+    assert tape.explain(weights) == ""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from tensorcore import dtypes
+from tensorcore.autodiff.reasons import Step, why_none
 from tensorcore.errors import ArgumentTypeError, GradientError, InvalidArgumentError, ShapeError
 from tensorcore.mode import mode, phase, place
 from tensorcore.ops import shaping
@@ -81,6 +82,8 @@ class GradientTape:
         self._watched: set[int] = set()  # tensors given to `watch`
         self._variables: dict[int, Variable] = {}
         self._spent = False
+        self._steps: list[Step] = []  # of the last `gradient`, for `explain`
+        self._targets: set[int] = set()
 
     # Recording ------------------------------------------------------------------------------------
 
@@ -139,6 +142,8 @@ class GradientTape:
         self._live.clear()
         self._watched.clear()
         self._variables.clear()
+        self._steps.clear()
+        self._targets.clear()
         self._spent = False
 
     def record(self, op: Op, inputs: Sequence[Any], attrs: dict[str, Any], output: Any) -> None:
@@ -209,7 +214,7 @@ class GradientTape:
         direction of steepest ascent; of a complex target that of its real part.
 
         Returns:
-            Tensors in the structure of `sources`; None for unconnected ones.
+            Tensors in the structure of `sources`; None for unconnected ones: `explain` says why.
 
         Raises:
             GradientError: the tape was used before and is not persistent.
@@ -232,9 +237,35 @@ class GradientTape:
         gradients = self._start(targets, output_gradients)
         keep = {_source_serial(source) for source in wanted}
         nodes = list(self._nodes) if self._persistent else self._nodes
+        self._targets = set(gradients)
+        self._steps = [
+            Step(node.op, node.serials, tuple([output[0] for output in node.outputs]))
+            for node in nodes
+        ]
         walk_back(nodes, gradients, keep)
         results = iter([_result(gradients, source, unconnected_gradients) for source in wanted])
         return _rebuild(sources, results)
+
+    def explain(self, source: Any) -> str:
+        """Why the last call of `gradient` gave None for `source`; "" if the two are connected.
+
+        Args:
+            source: tensor or variable.
+
+        >>> import tensorcore as tc
+        >>> x = tc.asarray([1.0, 2.0])
+        >>> with tc.GradientTape() as tape:
+        ...     tape.watch(x)
+        ...     y = tc.sum(tc.stop_gradient(x) * 2.0)
+        >>> tape.gradient(y, x) is None
+        True
+        >>> tape.explain(x)
+        'the source reaches the target only through stop_gradient (none: stop_gradient cuts here)'
+        """
+        if not self._targets:
+            raise GradientError("explain: call tape.gradient(target, source) first")
+        _source_serial(source)
+        return why_none(self._steps, self._targets, source, self.follows(source))
 
     def _start(self, targets: list[Any], output_gradients: Any) -> dict[int, Tensor]:
         arriving = (
