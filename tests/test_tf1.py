@@ -7,6 +7,8 @@ Words and printed forms are those of TensorFlow 2.21's `tensorflow.compat.v1` (b
 from __future__ import annotations
 
 import collections
+import sys
+import types
 from pathlib import Path
 
 import numpy as np
@@ -752,3 +754,91 @@ def test_training_gives_what_tensorflow_gives(optimizer, device):
     assert names == GOLDEN[f"{optimizer} names"].tolist()
     for ours, theirs in zip(found, expected, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=2e-5, atol=2e-6)
+
+
+# What programs of the era do ----------------------------------------------------------------------
+
+
+def test_float_is_float32():
+    x, w = tf.placeholder("float", [None, 2]), tf.Variable(0.5)
+    assert str(tf.multiply(x, w)) == 'Tensor("Mul:0", shape=(?, 2), dtype=float32)'
+
+
+def test_shapes_are_known_behind_dropout_and_placeholders_of_unknown_rank():
+    x, keep = tf.placeholder(tf.float32, [None, 4]), tf.placeholder(tf.float32)
+    training, u = tf.placeholder(tf.bool), tf.placeholder(tf.float32)
+    shapes = [tf.nn.dropout(x, keep).shape, tf.layers.dropout(x, training=training).shape]
+    assert list(map(str, shapes)) == ["(?, 4)", "(?, 4)"]
+    assert str(tf.argmax(tf.matmul(u, u), 1)) == 'Tensor("ArgMax:0", dtype=int64)'
+
+
+def test_a_size_that_only_one_input_knows(device):
+    cell = tf.nn.rnn_cell.BasicLSTMCell(2)
+    x = tf.placeholder(tf.float32, [None, 3, 1])
+    outputs, state = tf.nn.dynamic_rnn(cell, x, initial_state=cell.zero_state(2, tf.float32))
+    assert str(outputs.shape) == "(2, 3, 2)"
+    found, last = run([outputs, state], {x: np.ones((2, 3, 1))})
+    np.testing.assert_array_equal(found[:, -1], last.h)
+
+
+def test_sequences_have_a_loss(device):
+    logits = tf.constant(np.random.default_rng(0).normal(size=(2, 3, 4)), tf.float32)
+    targets = tf.constant([[0, 1, 2], [3, 2, 1]])
+    weights = tf.constant([[1.0, 1.0, 0.0], [1.0, 0.0, 0.0]])
+    each = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=targets, logits=logits) * weights
+    loss = tf.contrib.seq2seq.sequence_loss(logits=logits, targets=targets, weights=weights)
+    found, every = run([loss, each])
+    np.testing.assert_allclose(found, every.sum() / 3, rtol=1e-6)
+
+
+def test_branches_run_alone(device):
+    count, on = tf.Variable(0), tf.placeholder(tf.bool, [])
+    chosen = tf.cond(on, lambda: tf.assign_add(count, 1), lambda: tf.identity(count) * 100)
+    with tf.Session() as sess:
+        sess.run(tf.global_variables_initializer())
+        assert [sess.run(chosen, {on: on_}) for on_ in (True, True, False, True)] == [1, 2, 200, 3]
+    assert words(InvalidArgumentError, lambda: tf.cond(on, lambda: 1, lambda: 1.0)).startswith(
+        "tf.cond: true_fn and false_fn must return tensors of the same dtype, received Tensor("
+    )
+    i = tf.constant(0)
+    turned = lambda i: tf.to_float(i)  # noqa: E731
+    assert words(InvalidArgumentError, lambda: tf.while_loop(lambda i: i < 3, turned, [i])) == (
+        "tf.while_loop: the loop variable Const:0 has dtype int32, the body returns float32 for it"
+    )
+
+
+def test_python_functions_are_operations(device):
+    x = tf.placeholder(tf.float32, [None])
+    doubled = tf.py_func(lambda values: values * 2, [x], tf.float32)
+    for _ in range(3):
+        assert run(doubled + 1.0, {x: [1.0, 2.0]}).tolist() == [3.0, 5.0]
+
+
+def test_summaries(device, tmp_path, monkeypatch):
+    x = tf.placeholder(tf.float32, [None])
+    assert tf.summary.merge_all() is None
+    tf.summary.scalar("mean", tf.reduce_mean(x))
+    tf.summary.histogram("values", x)
+    found = run(tf.summary.merge_all(), {x: [1.0, 2.0, 3.0]})
+    (kind, tag, mean), (other_kind, other_tag, values) = found.parts
+    assert (kind, tag, other_kind, other_tag) == ("scalar", "mean", "histogram", "values")
+    assert float(mean) == 2.0 and values.tolist() == [1.0, 2.0, 3.0]
+
+    written = []
+
+    class SummaryWriter:
+        def __init__(self, folder):
+            self.add_scalar = lambda *args: written.append((folder, *args))
+            self.add_histogram = lambda tag, values, step: written.append((tag, list(values), step))
+            self.close = lambda: written.append("closed")
+
+    monkeypatch.setitem(
+        sys.modules, "tensorboardX", types.SimpleNamespace(SummaryWriter=SummaryWriter)
+    )
+    with tf.summary.FileWriter("folder") as writer:
+        writer.add_summary(found, global_step=7)
+    assert written == [("folder", "mean", 2.0, 7), ("values", [1.0, 2.0, 3.0], 7), "closed"]
+    monkeypatch.setitem(sys.modules, "tensorboardX", None)
+    assert words(InvalidArgumentError, lambda: tf.summary.FileWriter("x")) == (
+        "tf.summary.FileWriter needs the package tensorboardX: pip install tensorboardX"
+    )

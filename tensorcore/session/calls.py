@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from tensorcore import dtypes
 from tensorcore.errors import DTypeError
 from tensorcore.session.graph import converted, graph_of
+from tensorcore.session.names import tf_dtype
 from tensorcore.session.tensors import STRING, GraphTensor
 from tensorcore.session.variables import GraphVariable, constant
 from tensorcore.tensor import as_tensor
@@ -18,7 +18,7 @@ from tensorcore.tensor import as_tensor
 
 def as_graph_tensor(value: Any, dtype: Any = None, name: str = "Const") -> Any:
     """A tensor of the graph, a constant if `value` is none yet."""
-    kind = None if dtype is None else dtypes.as_dtype(dtype)
+    kind = None if dtype is None else tf_dtype(dtype)
     if isinstance(value, GraphTensor):
         if kind is not None and value.dtype != kind:
             raise DTypeError(

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tensorcore import dtypes
-from tensorcore.errors import TensorcoreError
+from tensorcore.errors import TensorcoreError, TracingError
 from tensorcore.graph.deferred import leaves
 from tensorcore.graph.function import Leaf, flatten, rebuild
 from tensorcore.graph.graph import Graph as Trace
@@ -21,6 +21,8 @@ from tensorcore.tensor import as_tensor
 # The first are small enough for anything that is built on the way; the second divide by all
 # numbers to 10, and are larger than the kernels of convolutions.
 TRIALS = ((12, 24), (2520, 5040))
+RANKS = (0, 2, 1, 3, 4)  # in place of an unknown one
+WRONG = (TensorcoreError, ValueError, TypeError, IndexError)
 
 
 def results_of(
@@ -37,21 +39,30 @@ def results_of(
         returns, found = _kinds(function, structure, inputs, 1)
         return returns, [Result(*kind) for kind in found]
     problem: Exception | None = None
-    for small, large in TRIALS:
+    for rank in (0,) if ranks_known else RANKS:
+        for sizes in TRIALS:
+            try:
+                returns, first = _kinds(function, structure, inputs, sizes[0], rank)
+                _, second = _kinds(function, structure, inputs, sizes[1], rank)
+            except WRONG as error:
+                problem = problem or error
+                continue
+            pairs = zip(first, second, strict=True)
+            return returns, [
+                Result(_common(one, other) if ranks_known else None, dtype)
+                for (one, dtype), (other, _) in pairs
+            ]
+    if not ranks_known:
+        return Leaf(0), [Result(None, inputs[0].dtype)]
+    # An unknown size may have to be one that another input has.
+    known = {size for value in inputs for size in _sizes(value) if size is not None}
+    for size in sorted(known | {1}):
         try:
-            returns, first = _kinds(function, structure, inputs, small)
-            _, second = _kinds(function, structure, inputs, large)
-        except (TensorcoreError, ValueError, TypeError, IndexError) as error:
-            problem = problem or error
+            returns, found = _kinds(function, structure, inputs, size)
+        except WRONG:
             continue
-        pairs = zip(first, second, strict=True)
-        return returns, [
-            Result(_common(one, other) if ranks_known else None, dtype)
-            for (one, dtype), (other, _) in pairs
-        ]
-    if ranks_known and problem is not None:
-        raise problem
-    return Leaf(0), [Result(None, inputs[0].dtype)]
+        return returns, [Result(*kind) for kind in found]
+    raise problem or TracingError("the operation has no shape")
 
 
 class Result:
@@ -68,10 +79,10 @@ def _sizes(value: Any) -> Any:
 
 
 def _kinds(
-    function: Callable[..., Any], structure: Any, inputs: Sequence[Any], size: int
+    function: Callable[..., Any], structure: Any, inputs: Sequence[Any], size: int, rank: int = 0
 ) -> tuple[Any, list[tuple[tuple[int, ...], Any]]]:
     """What a call returns, and (shape, dtype) of each tensor of it, with `size` in place of each
-    unknown size.
+    unknown size and `rank` dimensions of it in place of an unknown shape.
     """
     tapes, mode.tapes = mode.tapes, ()
     try:
@@ -79,7 +90,7 @@ def _kinds(
             symbols = []
             for value in inputs:
                 known = _trial_value(value, size) if _is_open(value) else value
-                symbols.append(_argument(trace, value, size) if known is None else known)
+                symbols.append(_argument(trace, value, size, rank) if known is None else known)
             args, kwargs = rebuild(structure, symbols)
             found: list[Any] = []
             returns = flatten(_as_tensors(function(*args, **kwargs)), found)
@@ -88,8 +99,10 @@ def _kinds(
     return returns, [(tuple(tensor.shape), tensor.dtype) for tensor in found]
 
 
-def _argument(trace: Trace, value: Any, size: int) -> Any:
-    shape = tuple(size if known is None else known for known in _sizes(value) or ())
+def _argument(trace: Trace, value: Any, size: int, rank: int = 0) -> Any:
+    sizes = _sizes(value)
+    sizes = (None,) * rank if sizes is None else sizes
+    shape = tuple(size if known is None else known for known in sizes)
     return trace.argument(shape, value.dtype, value.device)
 
 

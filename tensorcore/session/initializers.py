@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from tensorcore import dtypes
 from tensorcore.errors import InvalidArgumentError
 from tensorcore.initializers.base import fans
 from tensorcore.initializers.scaling import TRUNCATED_STDDEV
 from tensorcore.session import random
+from tensorcore.session.names import tf_dtype
 from tensorcore.session.variables import constant
 
 
@@ -19,11 +19,11 @@ class Initializer:
     """Base: called with a shape, and with a dtype in place of its own."""
 
     def __init__(self, dtype: Any = "float32") -> None:
-        self.dtype = dtypes.as_dtype(dtype)
+        self.dtype = tf_dtype(dtype)
 
     def __call__(self, shape: Any, dtype: Any = None, partition_info: Any = None) -> Any:
         sizes = tuple(int(size) for size in shape)
-        return self.tensor(sizes, self.dtype if dtype is None else dtypes.as_dtype(dtype))
+        return self.tensor(sizes, self.dtype if dtype is None else tf_dtype(dtype))
 
     def tensor(self, shape: tuple[int, ...], dtype: np.dtype) -> Any:
         raise NotImplementedError

@@ -14,6 +14,7 @@ from tensorcore.ops.indexing import take
 from tensorcore.ops.record import Spec
 from tensorcore.random import Generator
 from tensorcore.session.graph import graph_of
+from tensorcore.session.names import tf_dtype
 from tensorcore.session.shapes import TensorShape
 from tensorcore.session.tensors import GraphTensor
 from tensorcore.tensor import as_tensor
@@ -95,7 +96,7 @@ def random_uniform(
     name: str | None = None,
 ) -> Any:
     """Numbers from `minval` to below `maxval`, 1 for floating-point numbers if None."""
-    kind = dtypes.as_dtype(dtype)
+    kind = tf_dtype(dtype)
     if maxval is None:
         if dtypes.is_integer(kind):
             raise InvalidArgumentError(f"Must specify maxval for integer dtype {kind.name}")
@@ -115,7 +116,7 @@ def _drawn(
     how: Callable[..., Any], name: str, shape: Any, dtype: Any, seed: Any, *numbers: Any
 ) -> Any:
     graph = graph_of([shape, *numbers])
-    kind = dtypes.as_dtype(dtype)
+    kind = tf_dtype(dtype)
     call = RandomCall(how, graph.seed, seed, len(graph.operations))
     sizes = static_sizes(shape)
     results = None if sizes is None else Spec(sizes, kind)

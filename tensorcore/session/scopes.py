@@ -9,6 +9,7 @@ from typing import Any
 from tensorcore import dtypes
 from tensorcore.errors import InvalidArgumentError
 from tensorcore.session.graph import Graph, default_graph
+from tensorcore.session.names import tf_dtype
 from tensorcore.session.shapes import TensorShape
 from tensorcore.session.tensors import GraphTensor
 from tensorcore.session.variables import GraphVariable
@@ -195,7 +196,7 @@ def get_variable(
     graph = default_graph()
     scope = get_variable_scope()
     full = _joined(scope.name, name)
-    kind = dtypes.as_dtype(dtype or scope.dtype or "float32")
+    kind = tf_dtype(dtype or scope.dtype or "float32")
     known = graph.variable_store.get(full)
     if known is not None and not scope.reuse:
         file, line = known.op.place

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from tensorcore import dtypes
 from tensorcore.errors import DTypeError, InvalidArgumentError, ShapeError
 from tensorcore.ops.record import Spec
 from tensorcore.session.graph import Graph, converted, default_graph
+from tensorcore.session.names import tf_dtype
 from tensorcore.session.tensors import GraphTensor, Operation
 from tensorcore.tensor import Tensor, as_tensor
 
@@ -79,10 +79,10 @@ class GraphVariable(GraphTensor):
         if isinstance(value, GraphVariable):
             value = value.initialized_value()
         if isinstance(value, GraphTensor):
-            if dtype is not None and value.dtype != dtypes.as_dtype(dtype):
+            if dtype is not None and value.dtype != tf_dtype(dtype):
                 raise DTypeError(
                     f"the initial value has dtype {value.dtype_name}, the variable shall have "
-                    f"{dtypes.as_dtype(dtype).name}; convert it with tf.cast"
+                    f"{tf_dtype(dtype).name}; convert it with tf.cast"
                 )
             return value
         return constant(value, dtype, "initial_value", graph=graph)
@@ -171,7 +171,7 @@ def constant(
     value: Any, dtype: Any = None, name: str = "Const", graph: Graph | None = None
 ) -> GraphTensor:
     """A tensor that is `value` in every run."""
-    held = as_tensor(value, dtype=None if dtype is None else dtypes.as_dtype(dtype))
+    held = as_tensor(value, dtype=None if dtype is None else tf_dtype(dtype))
     return (graph or default_graph()).add(
         _itself, (held,), name=name, kind="Const", results=Spec(held.shape, held.dtype)
     )

@@ -13,6 +13,7 @@ from tensorcore.errors import ArgumentTypeError, ShapeError
 from tensorcore.ops.record import Spec
 from tensorcore.session.calls import as_graph_tensor, operation, text_constant
 from tensorcore.session.graph import default_graph, graph_of
+from tensorcore.session.names import tf_dtype
 from tensorcore.session.random import sizes_of, static_sizes
 from tensorcore.session.shapes import TensorShape
 from tensorcore.session.tensors import STRING, GraphTensor
@@ -35,7 +36,7 @@ def constant(
         return text_constant(value, name, shape)
     if shape is None:
         return held(value, dtype, name)
-    array = as_tensor(value, dtype=None if dtype is None else dtypes.as_dtype(dtype)).numpy()
+    array = as_tensor(value, dtype=None if dtype is None else tf_dtype(dtype)).numpy()
     sizes = static_sizes(shape)
     if array.size > int(np.prod(sizes or ())):
         raise ShapeError(f"tf.constant: {array.size} values do not fit into the shape {sizes}")
@@ -67,7 +68,7 @@ def placeholder(dtype: Any, shape: Any = None, name: str | None = None) -> Graph
         dtype: of the values.
         shape: their sizes, None for unknown ones; None if even their number is unknown.
     """
-    kind = STRING if dtype in (STRING, str, "string") else dtypes.as_dtype(dtype)
+    kind = STRING if dtype in (STRING, str, "string") else tf_dtype(dtype)
     return default_graph().placeholder(kind, shape, name or "Placeholder")
 
 
@@ -96,7 +97,7 @@ def _itself(value: Any) -> Any:
 
 def _filled(value: int, kind: str) -> Any:
     def call(shape: Any, dtype: Any = "float32", name: str | None = None) -> Any:
-        sizes, wanted = static_sizes(shape), dtypes.as_dtype(dtype)
+        sizes, wanted = static_sizes(shape), tf_dtype(dtype)
         results = None if sizes is None else Spec(sizes, wanted)
         return graph_of([shape]).add(
             lambda shape: tc.full(sizes_of(shape), value, dtype=wanted),
@@ -137,7 +138,7 @@ def ones_like(
 
 @operation("Fill")
 def _like(x: Any, value: int, dtype: Any) -> Any:
-    kind = x.dtype if dtype is None else dtypes.as_dtype(dtype)
+    kind = x.dtype if dtype is None else tf_dtype(dtype)
     return tc.full(x.shape, value, dtype=kind, device=x.device)
 
 
@@ -146,7 +147,7 @@ def eye(
     num_rows: Any, num_columns: Any = None, batch_shape: Any = None, dtype: Any = "float32"
 ) -> Any:
     """The identity matrix."""
-    matrix = tc.eye(int(num_rows), num_columns, dtype=dtypes.as_dtype(dtype))
+    matrix = tc.eye(int(num_rows), num_columns, dtype=tf_dtype(dtype))
     return matrix if batch_shape is None else tc.broadcast_to(matrix, (*batch_shape, *matrix.shape))
 
 
@@ -161,7 +162,7 @@ def range(
 @operation("Range")
 def _range(low: Any, high: Any, delta: Any, dtype: Any) -> Any:
     numbers = [v.item() if hasattr(v, "item") else v for v in (low, high, delta)]
-    kind = None if dtype is None else dtypes.as_dtype(dtype)
+    kind = None if dtype is None else tf_dtype(dtype)
     return tc.arange(*numbers, dtype=kind)
 
 
@@ -181,7 +182,7 @@ def shape(input: Any, name: str | None = None, out_type: Any = "int32") -> Any:
     """The sizes of a tensor, a tensor that a run computes."""
     tensor = as_graph_tensor(input)
     ndims = tensor.static_shape.ndims
-    kind = dtypes.as_dtype(out_type)
+    kind = tf_dtype(out_type)
     return tensor.graph.add(
         lambda x: as_tensor(np.array(x.shape, kind)),
         (tensor,),
@@ -193,7 +194,7 @@ def shape(input: Any, name: str | None = None, out_type: Any = "int32") -> Any:
 @operation("Size")
 def size(input: Any, out_type: Any = "int32") -> Any:
     """The number of elements."""
-    return as_tensor(np.array(input.size, dtypes.as_dtype(out_type)))
+    return as_tensor(np.array(input.size, tf_dtype(out_type)))
 
 
 @operation("Rank")
@@ -204,7 +205,7 @@ def rank(input: Any) -> Any:
 
 def cast(x: Any, dtype: Any, name: str | None = None) -> Any:
     """x in another dtype; floating-point numbers are cut off on the way to integers."""
-    tensor, kind = as_graph_tensor(x, name="x"), dtypes.as_dtype(dtype)
+    tensor, kind = as_graph_tensor(x, name="x"), tf_dtype(dtype)
     if tensor.dtype == kind:
         return tensor
     return tensor.graph.add(
@@ -425,7 +426,7 @@ def one_hot(
     name: str | None = None,
 ) -> Any:
     """A dimension of size `depth` with `on_value` at the index and `off_value` elsewhere."""
-    kind = dtypes.as_dtype("float32" if dtype is None else dtype)
+    kind = tf_dtype("float32" if dtype is None else dtype)
     on, off = 1 if on_value is None else on_value, 0 if off_value is None else off_value
     return _one_hot(
         indices, depth, on, off, -1 if axis is None else axis, kind, name=name or "one_hot"

@@ -9,7 +9,7 @@ from tensorcore.errors import MissingNameError
 from tensorcore.session.calls import as_graph_tensor
 from tensorcore.session.initializers import glorot_normal, glorot_uniform, variance_scaling
 from tensorcore.tf.compat.v1 import layers as tf_layers
-from tensorcore.tf.compat.v1 import nn, rnn_cell
+from tensorcore.tf.compat.v1 import math, nn, rnn_cell
 from tensorcore.tf.compat.v1.rnn import static_rnn
 
 
@@ -74,6 +74,28 @@ def l2_regularizer(scale: float, scope: Any = None) -> Any:
     return lambda weights: nn.l2_loss(as_graph_tensor(weights)) * scale
 
 
+def sequence_loss(
+    logits: Any,
+    targets: Any,
+    weights: Any,
+    average_across_timesteps: bool = True,
+    average_across_batch: bool = True,
+    name: str | None = None,
+) -> Any:
+    """The cross-entropy of logits (N, T, classes) with targets (N, T), the mean by weights (N, T).
+
+    Without one of the averages the other dimension stays.
+    """
+    losses = nn.sparse_softmax_cross_entropy_with_logits(labels=targets, logits=logits)
+    losses = losses * weights
+    if average_across_timesteps and average_across_batch:
+        return math.reduce_sum(losses) / (math.reduce_sum(weights) + 1e-12)
+    if not average_across_timesteps and not average_across_batch:
+        return losses
+    axis = 1 if average_across_timesteps else 0
+    return math.reduce_sum(losses, axis) / (math.reduce_sum(weights, axis) + 1e-12)
+
+
 class _Part:
     """A module of contrib: what there is of it, and an error for the rest."""
 
@@ -108,10 +130,10 @@ rnn = _Part(
     },
     "use tf.nn.rnn_cell and tf.nn.dynamic_rnn",
 )
-legacy_seq2seq = seq2seq = _Part(
+seq2seq = _Part(
     "tf.contrib.seq2seq",
-    {},
-    "for a loss over sequences use tf.nn.sparse_softmax_cross_entropy_with_logits times a mask",
+    {"sequence_loss": sequence_loss},
+    "write decoders with tf.nn.rnn_cell and tf.nn.static_rnn",
 )
 slim = _Part("tf.contrib.slim", {}, "use tf.layers")
 learn = _Part("tf.contrib.learn", {}, "use tf.keras")

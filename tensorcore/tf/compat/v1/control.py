@@ -11,6 +11,7 @@ from tensorcore.mode import mode
 from tensorcore.ops.record import Spec
 from tensorcore.session.calls import operation
 from tensorcore.session.graph import graph_of
+from tensorcore.session.names import tf_dtype
 from tensorcore.tensor import as_tensor
 
 
@@ -23,7 +24,7 @@ def py_func(
         inp: tensors, whose values the function gets.
         Tout: the dtype of its result, or a list of them.
     """
-    kinds = [dtypes.as_dtype(t) for t in (Tout if isinstance(Tout, (list, tuple)) else [Tout])]
+    kinds = [tf_dtype(t) for t in (Tout if isinstance(Tout, (list, tuple)) else [Tout])]
 
     def call(*values: Any) -> Any:
         if mode.graph is not None:

@@ -7,8 +7,9 @@ from typing import Any
 
 import tensorcore as tc
 from tensorcore.errors import InvalidArgumentError, ShapeError
+from tensorcore.ops.record import Spec
 from tensorcore.session.calls import as_graph_tensor, operation
-from tensorcore.session.graph import default_graph
+from tensorcore.session.graph import default_graph, graph_of
 from tensorcore.session.initializers import ones, zeros
 from tensorcore.session.scopes import get_variable, variable_scope
 from tensorcore.tf.compat.v1 import arrays, nn
@@ -193,9 +194,12 @@ def _same(x: Any) -> Any:
     return x
 
 
-@operation("cond")
 def _chosen(condition: Any, x: Any, y: Any) -> Any:
-    return tc.where(condition, x, y)
+    """x if the condition is true, else y of the same shape."""
+    result = Spec(y.static_shape.sizes, y.dtype)
+    return graph_of([condition, x, y]).add(
+        tc.where, (condition, x, y), name="cond", kind="Merge", results=result
+    )
 
 
 def batch_normalization(

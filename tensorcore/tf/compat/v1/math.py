@@ -7,6 +7,7 @@ from typing import Any
 import tensorcore as tc
 from tensorcore import dtypes
 from tensorcore.session.calls import as_graph_tensor, binary, operation, unary
+from tensorcore.session.names import tf_dtype
 from tensorcore.tensor import as_tensor
 
 abs = unary(tc.abs, "Abs")
@@ -218,12 +219,12 @@ def argmin(
 
 @operation("ArgMax")
 def _arg_max(x: Any, axis: Any, dtype: Any) -> Any:
-    return tc.astype(tc.argmax(as_tensor(x), axis=int(axis)), dtypes.as_dtype(dtype))
+    return tc.astype(tc.argmax(as_tensor(x), axis=int(axis)), tf_dtype(dtype))
 
 
 @operation("ArgMin")
 def _arg_min(x: Any, axis: Any, dtype: Any) -> Any:
-    return tc.astype(tc.argmin(as_tensor(x), axis=int(axis)), dtypes.as_dtype(dtype))
+    return tc.astype(tc.argmin(as_tensor(x), axis=int(axis)), tf_dtype(dtype))
 
 
 arg_max, arg_min = argmax, argmin

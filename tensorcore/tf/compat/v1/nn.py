@@ -7,6 +7,7 @@ from typing import Any
 import tensorcore as tc
 from tensorcore import dtypes
 from tensorcore.errors import InvalidArgumentError
+from tensorcore.ops.record import Spec
 from tensorcore.session.calls import as_graph_tensor, operation, unary
 from tensorcore.session.graph import graph_of
 from tensorcore.session.random import RandomCall, sizes_of
@@ -275,7 +276,10 @@ def dropout(
         return tensor
     graph = graph_of([tensor, keep])
     call = RandomCall(_dropped, graph.seed, seed, len(graph.operations))
-    return graph.add(call, (tensor, keep, noise_shape), name=name or "dropout", kind="Mul")
+    result = Spec(tensor.static_shape.sizes, tensor.dtype)
+    return graph.add(
+        call, (tensor, keep, noise_shape), name=name or "dropout", kind="Mul", results=result
+    )
 
 
 def _dropped(draw: Any, x: Any, keep: Any, noise_shape: Any) -> Any:
