@@ -817,11 +817,11 @@ def test_python_functions_are_operations(device):
 def test_summaries(device, tmp_path, monkeypatch):
     x = tf.placeholder(tf.float32, [None])
     assert tf.summary.merge_all() is None
-    tf.summary.scalar("mean", tf.reduce_mean(x))
+    tf.summary.scalar("average", tf.reduce_mean(x))
     tf.summary.histogram("values", x)
     found = run(tf.summary.merge_all(), {x: [1.0, 2.0, 3.0]})
     (kind, tag, mean), (other_kind, other_tag, values) = found.parts
-    assert (kind, tag, other_kind, other_tag) == ("scalar", "mean", "histogram", "values")
+    assert (kind, tag, other_kind, other_tag) == ("scalar", "average", "histogram", "values")
     assert float(mean) == 2.0 and values.tolist() == [1.0, 2.0, 3.0]
 
     written = []
@@ -837,7 +837,7 @@ def test_summaries(device, tmp_path, monkeypatch):
     )
     with tf.summary.FileWriter("folder") as writer:
         writer.add_summary(found, global_step=7)
-    assert written == [("folder", "mean", 2.0, 7), ("values", [1.0, 2.0, 3.0], 7), "closed"]
+    assert written == [("folder", "average", 2.0, 7), ("values", [1.0, 2.0, 3.0], 7), "closed"]
     monkeypatch.setitem(sys.modules, "tensorboardX", None)
     assert words(InvalidArgumentError, lambda: tf.summary.FileWriter("x")) == (
         "tf.summary.FileWriter needs the package tensorboardX: pip install tensorboardX"
