@@ -53,7 +53,7 @@ from tensorcore.dtypes import (
     uint64,
 )
 from tensorcore.errors import TensorcoreError
-from tensorcore.graph import function
+from tensorcore.graph import cond, fori_loop, function, map_fn, scan, switch_case, while_loop
 from tensorcore.info import API_VERSION as __array_api_version__
 from tensorcore.info import array_namespace_info as __array_namespace_info__
 from tensorcore.memory import empty_cache, memory_summary, set_memory_limit

@@ -125,13 +125,24 @@ class Device:
     def recorded(self, steps: Sequence[Callable[[], Any]]) -> Callable[[], Any]:
         """A call that runs all `steps`, which use the same arrays every time.
 
-        On a GPU they are captured into a CUDA graph at the second run.
+        On a GPU they are captured into a CUDA graph at the second run, except those that decide on
+        the host what runs (`runs_on_host`), which stand between several such graphs.
         """
         if self.kind == "cpu":
             return functools.partial(_run_all, steps)
         from tensorcore.kernels.cuda.graphs import Replay
 
-        return Replay(steps)
+        parts: list[Any] = []
+        together: list[Any] = []
+        for step in steps:
+            if not getattr(step, "runs_on_host", False):
+                together.append(step)
+                continue
+            parts += [Replay(together), step] if together else [step]
+            together = []
+        if together or not parts:
+            parts.append(Replay(together))
+        return parts[0] if len(parts) == 1 else functools.partial(_run_all, parts)
 
     def synchronize(self) -> None:
         """Wait until all work given to this device is done, and report errors that kernels

@@ -416,3 +416,38 @@ def test_functions_that_convert_their_inputs_read_variables_anew(device):
     assert product(x).tolist() == [[2.0]]
     weight.assign([[3.0]])
     assert product(x).tolist() == [[3.0]]
+
+
+def test_a_bad_index_is_refused_although_nobody_needs_the_result(device):
+    table = tc.asarray([1.0, 2.0])
+
+    def body(x, i):
+        tc.take(table, i)
+        return x + 1.0
+
+    f = tc.function(body)
+    f(tc.ones(2), tc.asarray([0]))
+    with pytest.raises(ValueError, match="out of range"):
+        f(tc.ones(2), tc.asarray([5]))
+        device.synchronize()
+
+
+def test_a_step_that_failed_does_not_count():
+    from tensorcore import keras
+
+    with tc.device("cpu"):
+        w = tc.Variable([[1.0, 2.0, 3.0]])
+        optimizer = keras.optimizers.SGD(0.1)
+
+        @tc.function
+        def step(x, labels):
+            with tc.GradientTape() as tape:
+                loss = tc.mean(tc.nn.sparse_softmax_cross_entropy(x @ w, labels))
+            optimizer.apply(tape.gradient(loss, [w]), [w])
+            return loss
+
+        step(tc.ones((2, 1)), tc.asarray([0, 1]))
+        with pytest.raises(ValueError, match="label 3 is out of range"):
+            step(tc.ones((2, 1)), tc.asarray([0, 3]))
+        step(tc.ones((2, 1)), tc.asarray([0, 1]))
+    assert int(optimizer.iterations) == 2

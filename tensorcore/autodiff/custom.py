@@ -80,14 +80,14 @@ def _once(back: Callable[..., Any]) -> Callable[..., Any]:
 
     def remember(g: Any, inputs: Any) -> Any:
         if last[0] is not g or g is None:
-            given = tuple(map(_turned, g)) if isinstance(g, tuple) else _turned(g)
-            last[:] = [g, [_turned(part) for part in back(given, inputs)]]
+            given = tuple(map(turned, g)) if isinstance(g, tuple) else turned(g)
+            last[:] = [g, [turned(part) for part in back(given, inputs)]]
         return last[1]
 
     return remember
 
 
-def _turned(gradient: Any) -> Any:
+def turned(gradient: Any) -> Any:
     """Between a gradient as users see it and the conjugate, which travels inside the engine."""
     if gradient is None or dtypes.KIND[gradient.dtype] != "complex":
         return gradient

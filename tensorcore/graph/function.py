@@ -8,74 +8,11 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from tensorcore.device import Device, default_device
-from tensorcore.errors import ArgumentTypeError
 from tensorcore.graph.graph import Graph
 from tensorcore.graph.plan import Plan
+from tensorcore.graph.structures import Leaf, flatten, rebuild, signature_of
 from tensorcore.mode import mode
-from tensorcore.tensor import Tensor, as_tensor
-from tensorcore.variable import Variable
-
-
-class Leaf:
-    """Stands in a structure for the n-th tensor that was taken out of it."""
-
-    __slots__ = ("number",)
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-
-
-def flatten(structure: Any, tensors: list[Any]) -> Any:
-    """The structure with its tensors and arrays taken out and put on the list."""
-    if isinstance(structure, dict):
-        return {key: flatten(value, tensors) for key, value in structure.items()}
-    if isinstance(structure, (list, tuple)):
-        parts = [flatten(value, tensors) for value in structure]
-        if hasattr(structure, "_fields"):
-            return type(structure)(*parts)
-        return type(structure)(parts)
-    if isinstance(structure, (Variable, type)):
-        return structure
-    if hasattr(structure, "dtype") and hasattr(structure, "shape"):
-        tensors.append(as_tensor(structure))
-        return Leaf(len(tensors) - 1)
-    return structure
-
-
-def rebuild(structure: Any, tensors: list[Any]) -> Any:
-    """The structure with the tensors back in it."""
-    if isinstance(structure, Leaf):
-        return tensors[structure.number]
-    if isinstance(structure, dict):
-        return {key: rebuild(value, tensors) for key, value in structure.items()}
-    if isinstance(structure, (list, tuple)):
-        parts = [rebuild(value, tensors) for value in structure]
-        return type(structure)(*parts) if hasattr(structure, "_fields") else type(structure)(parts)
-    return structure
-
-
-def signature_of(structure: Any) -> Any:
-    """What of a structure of arguments is not a tensor, as a key."""
-    if isinstance(structure, Leaf):
-        return Leaf
-    if isinstance(structure, dict):
-        return ("dict", *((key, signature_of(value)) for key, value in structure.items()))
-    if isinstance(structure, (list, tuple)):
-        return (type(structure).__name__, *map(signature_of, structure))
-    if isinstance(structure, Variable):
-        return ("variable", id(structure))
-    if isinstance(structure, slice):
-        return ("slice", structure.start, structure.stop, structure.step)
-    if isinstance(structure, float) and structure != structure:
-        return "nan"
-    try:
-        hash(structure)
-    except TypeError:
-        raise ArgumentTypeError(
-            f"tc.function: an argument of type {type(structure).__name__} cannot be told from "
-            "another one, since it is not hashable; pass tensors, numbers, texts, lists or dicts"
-        ) from None
-    return (type(structure), structure)
+from tensorcore.tensor import Tensor
 
 
 class Call(NamedTuple):
@@ -166,6 +103,11 @@ class TracedFunction:
         return "\n".join(traced.plan.explain() for traced in self._traces.values())
 
     @property
+    def traces(self) -> list[Traced]:
+        """The traces that are kept."""
+        return list(self._traces.values())
+
+    @property
     def trace_count(self) -> int:
         """How many kinds of arguments were met."""
         return len(self._traces)
@@ -185,3 +127,6 @@ def function(target: Callable[..., Any] | None = None) -> Any:
     5.0
     """
     return TracedFunction(target) if target is not None else function
+
+
+__all__ = ["Call", "Leaf", "Traced", "TracedFunction", "flatten", "function", "rebuild"]

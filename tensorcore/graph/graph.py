@@ -11,6 +11,7 @@ from tensorcore.device import Device, default_device, is_array
 from tensorcore.errors import TracingError
 from tensorcore.graph.symbol import NoData, OpenSymbol, Source, Symbol
 from tensorcore.mode import listeners, mode, outside, place
+from tensorcore.ops.arithmetic import add
 from tensorcore.ops.door import (
     apply,
     as_operand,
@@ -27,9 +28,19 @@ from tensorcore.variable import Variable
 
 
 class Node:
-    """One operation of the graph: its record, its inputs, and the variables it writes over."""
+    """One operation of the graph: its record, its inputs, and the variables it writes over.
 
-    __slots__ = ("attrs", "inputs", "op", "outputs", "place", "writes")
+    Attributes:
+        op: the record; None where the value of the one input is assigned to the one variable.
+        inputs: symbols and numbers.
+        outputs: the symbols of the results.
+        writes: the variables whose memory gets the results.
+        has_effects: whether it runs at its place even if nobody needs its results, since it may
+            refuse values, or does something on the host.
+        place: where in the user's model it belongs.
+    """
+
+    __slots__ = ("attrs", "has_effects", "inputs", "op", "outputs", "place", "writes")
 
     def __init__(
         self,
@@ -38,18 +49,20 @@ class Node:
         attrs: dict[str, Any],
         writes: tuple[Variable, ...] = (),
     ) -> None:
-        self.op: Any = op  # None: the value of the one input is assigned to the one variable
-        self.inputs = tuple(inputs)  # symbols and numbers
+        self.op: Any = op
+        self.inputs = tuple(inputs)
         self.attrs = attrs
         self.writes = writes
+        self.has_effects = op is not None and op.bounds is not None
         self.outputs: tuple[Symbol, ...] = ()
-        self.place = place.now()  # where in the user's model it belongs
+        self.place = place.now()
 
     def copy(self) -> Node:
         """The same node for another list, whose inputs may be changed there."""
         twin = Node(self.op, self.inputs, self.attrs, self.writes)
         twin.outputs = self.outputs
         twin.place = self.place
+        twin.has_effects = self.has_effects
         return twin
 
     def __repr__(self) -> str:
@@ -63,11 +76,14 @@ class Graph:
     def __init__(self) -> None:
         self.nodes: list[Node] = []
         self.arguments: list[Symbol] = []
-        self.blocks: dict[Any, int] = {}  # random stream -> blocks that one run takes
+        self.blocks: dict[Any, int] = {}  # random stream -> blocks that every run takes
+        self.moved: dict[Any, tuple[Any, Any]] = {}  # random stream -> key, counter from here on
         self.host_actions: list[tuple[Callable[[], Any], tuple[Symbol, ...]]] = []
+        self.undo_actions: list[Callable[[], Any] | None] = []  # of the host actions
         self.read_on_host: list[Variable] = []
         self.before_run: list[Callable[[], Any]] = []
         self.changed: list[Variable] = []  # variables that change because others are written to
+        self._streams: dict[Any, Any] = {}  # random stream -> (blocks, symbols of that place)
         self._constants: dict[tuple[int, int], Symbol] = {}
         self._current: dict[Variable, Symbol] = {}  # the last read of each variable
         self._kept: list[Any] = []  # keeps the ids of constants from being used again
@@ -85,7 +101,7 @@ class Graph:
     def argument(self, shape: tuple[int, ...], dtype: np.dtype, device: Device) -> Symbol:
         """The next argument of the traced function."""
         source = Source("argument", len(self.arguments))
-        symbol = Symbol(NoData(tuple(shape), dtype), device, source=source)
+        symbol = Symbol(NoData(tuple(shape), dtype), device, source=source, graph=self)
         self.arguments.append(symbol)
         return symbol
 
@@ -101,10 +117,18 @@ class Graph:
                 "is used inside a function that is being traced; call the finished model there"
             )
         if isinstance(value, Symbol):
-            return value
+            return value if value.graph is self else self._from_outside(value)
         if is_number(value):
             return value
         return self._constant(_captured(value, device))
+
+    def _from_outside(self, symbol: Symbol) -> Symbol:
+        """What a symbol of another graph is here."""
+        made_in = getattr(symbol.graph, "made_in", "another function")
+        raise TracingError(
+            f"a tensor of shape {symbol.shape} that was traced in {made_in} was kept and is used "
+            "here; return it from its function instead"
+        )
 
     def _constant(self, tensor: Tensor) -> Symbol:
         data = tensor.data
@@ -114,7 +138,8 @@ class Graph:
             if tensor.is_shared:
                 data = tensor.device.copy(data)  # what the variable is now, whatever comes later
             source = Source("constant", data)
-            symbol = Symbol(NoData(tensor.shape, tensor.dtype), tensor.device, source=source)
+            spec = NoData(tensor.shape, tensor.dtype)
+            symbol = Symbol(spec, tensor.device, source=source, graph=self)
             symbol.serial = tensor.serial
             self._constants[key] = symbol
         return self._constants[key]
@@ -123,7 +148,8 @@ class Graph:
         """The variable's value at this place of the program: a node of its own, without inputs."""
         if variable not in self._current:
             spec = NoData(variable.shape, variable.dtype)
-            symbol = Symbol(spec, variable.device, source=Source("variable", variable))
+            source = Source("variable", variable)
+            symbol = Symbol(spec, variable.device, source=source, graph=self)
             symbol.serial = variable.serial
             symbol.variable = variable
             node = Node(None, (), {})
@@ -140,12 +166,33 @@ class Graph:
 
     def random_state(self, generator: Any, blocks: int) -> tuple[Symbol, Symbol]:
         """Key and counter of the next blocks of a random stream, which move on at every run."""
+        if generator in self.moved:
+            key, counter = self.moved[generator]
+            self.moved[generator] = key, add(counter, blocks)
+            return key, counter
         start = self.blocks.get(generator, 0)
         self.blocks[generator] = start + blocks
         spec = NoData((), np.dtype(np.uint64))
         device = default_device()
-        key = Symbol(spec, device, source=Source("key", (generator, 0)))
-        return key, Symbol(spec, device, source=Source("counter", (generator, start)))
+        key, counter = Source("key", (generator, 0)), Source("counter", (generator, start))
+        return (
+            Symbol(spec, device, source=key, graph=self),
+            Symbol(spec, device, source=counter, graph=self),
+        )
+
+    def stream(self, generator: Any) -> tuple[Any, Any]:
+        """Key and counter of the place where a random stream is now."""
+        if generator in self.moved:
+            return self.moved[generator]
+        known = self._streams.get(generator)
+        if known is None or known[0] != self.blocks.get(generator, 0):
+            known = self.blocks.get(generator, 0), self.random_state(generator, 0)
+            self._streams[generator] = known
+        return known[1]
+
+    def move_stream(self, generator: Any, key: Symbol, counter: Symbol) -> None:
+        """The stream goes on at `counter`, which is known when the graph runs."""
+        self.moved[generator] = key, counter
 
     def host_numbers(
         self,
@@ -153,12 +200,26 @@ class Graph:
         count: int,
         dtype: np.dtype,
         reads: Sequence[Variable] = (),
+        undo: Callable[[], Any] | None = None,
     ) -> list[Symbol]:
         """Numbers that `function` gives before each run, such as a learning rate, as 0-d tensors.
 
         Several functions are called in the order of the program.  `reads` are the variables that
-        they read, which the graph must not write to.
+        they read, which the graph must not write to.  `undo` is called when the run fails.
         """
+        self.check_host_reads(reads)
+        spec = NoData((), dtype)
+        device = default_device()
+        symbols = tuple(
+            Symbol(spec, device, source=Source("host", (function, i)), graph=self)
+            for i in range(count)
+        )
+        self.host_actions.append((function, symbols))
+        self.undo_actions.append(undo)
+        return list(symbols)
+
+    def check_host_reads(self, reads: Sequence[Variable]) -> None:
+        """Refuse functions of the host that read what the graph has written to."""
         self.read_on_host.extend(reads)
         written = [variable for node in self.nodes for variable in node.writes]
         if any(variable is read for variable in written for read in reads):
@@ -166,13 +227,6 @@ class Graph:
                 "an optimizer's learning rate or step count is assigned to in the step that uses "
                 "it. Do it between the steps, or run eagerly."
             )
-        spec = NoData((), dtype)
-        device = default_device()
-        symbols = tuple(
-            Symbol(spec, device, source=Source("host", (function, i))) for i in range(count)
-        )
-        self.host_actions.append((function, symbols))
-        return list(symbols)
 
     # Nodes --------------------------------------------------------------------------------------
 
@@ -191,6 +245,37 @@ class Graph:
             tape.record(op, symbols, attrs, output)
         return output
 
+    def add_control(
+        self,
+        op: Op,
+        inputs: Sequence[Any],
+        attrs: dict[str, Any],
+        specs: Sequence[Any],
+        device: Device,
+        has_effects: bool = False,
+    ) -> tuple[Symbol, ...]:
+        """A node that holds sub-graphs.
+
+        Args:
+            op: its record, a `ControlOp`.
+            inputs: tensors.
+            attrs: what the record plans it by; "back" is its gradient: of the gradients of the
+                results, the inputs and the results; it returns one for each input.
+            specs: shape and dtype of each result.
+            device: where the results are.
+            has_effects: whether it runs although nobody needs the results.
+        """
+        symbols = [self.symbol_of(value, device) for value in inputs]
+        node = Node(op, symbols, attrs)
+        node.has_effects = has_effects
+        self._finish(node, list(specs), device)
+        if "back" in attrs and mode.tapes:
+            from tensorcore.graph.control import once
+
+            for tape in mode.tapes:
+                tape.record(op, symbols, {"back": once(attrs["back"])}, node.outputs)
+        return node.outputs
+
     def _is_open(self, value: Any) -> bool:
         """Whether the value is not known while tracing."""
         return isinstance(value, (Symbol, Variable))
@@ -205,7 +290,9 @@ class Graph:
                     "traced. Use tc.where with a mask of fixed shape, or run eagerly."
                 )
         node.outputs = tuple(
-            Symbol(NoData(tuple(spec.shape), spec.dtype), device, node=node, index=index)
+            Symbol(
+                NoData(tuple(spec.shape), spec.dtype), device, node=node, index=index, graph=self
+            )
             for index, spec in enumerate(specs)
         )
         self.nodes.append(node)

@@ -23,6 +23,7 @@ class Made:
     """
 
     is_view = False
+    is_control = False
     variadic = False
     pieces = None
     trusted_on: frozenset[str] = frozenset()

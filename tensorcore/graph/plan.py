@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from tensorcore.device import CPU, Device, address, check_range
+from tensorcore.device import CPU, Device, address, check_range, to_numpy
 from tensorcore.errors import TracingError
 from tensorcore.graph.graph import Graph, Node, base_of
 from tensorcore.graph.made import Fused, JoinedUpdate
@@ -41,14 +41,29 @@ class Plan:
         graph: the traced graph.
         outputs: the symbols whose values a run returns.
         device: where it runs.
+        given: the arrays of the arguments if they stand in the arrays of another plan, of which
+            this one is a part: that of a branch, or of a loop's body.
+        compiling: for such a part, whether kernels are compiled for it now.
     """
 
-    def __init__(self, graph: Graph, outputs: Sequence[Symbol], device: Device) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        outputs: Sequence[Symbol],
+        device: Device,
+        given: Sequence[Any] | None = None,
+        compiling: bool = False,
+    ) -> None:
         self.graph = graph
         self.device = device
+        self._given = given
+        counters = [counter for _, counter in graph.moved.values()] if given is None else []
+        outputs = [*outputs, *counters]
         self._lock = threading.Lock()
         self.asked = list(outputs)
         self._runs_to_compiling = COMPILES_AT_RUN if is_waiting(device) else 0
+        if compiling:
+            self._runs_to_compiling = 0
         written = [variable for node in graph.nodes for variable in node.writes]
         self.variables = list(dict.fromkeys([*written, *graph.changed]))
         self._optimise(compiling=self._runs_to_compiling == 0)
@@ -74,6 +89,8 @@ class Plan:
         self._keep: list[Symbol] = []  # so that no id is used twice
         self._streams: list[tuple[Any, int, list[tuple[str, int, Any]]]] = []
         self._storages: list[tuple[Any, Any]] = []
+        for symbol, array in zip(self.graph.arguments, self._given or ()):
+            self._remember(symbol, array)
         self._last_use = self._find_last_uses()
         self.steps: list[Step] = []
         self.labels: list[str] = []  # of the steps, for people
@@ -95,7 +112,7 @@ class Plan:
         self.labels = ["check"] * len(self._checks) + self.labels
         self.places = [("forward", ())] * len(self._checks) + self.places
         self.run_steps = self.device.recorded(self.steps)
-        self._results = [self._array(symbol) for symbol in self.outputs]
+        self.results = [self._array(symbol) for symbol in self.outputs]
         self._arguments = [self._array(symbol) for symbol in self.graph.arguments]
 
     def _find_last_uses(self) -> dict[int, float]:
@@ -209,6 +226,11 @@ class Plan:
             for view, array in zip(node.op.pieces(outs[0], arrays, **node.attrs), arrays):
                 if not _is_same(view, array):
                     self.steps.append(partial(self.device.xp.copyto, view, array))
+            return
+        if node.op.is_control:
+            compiling = self._runs_to_compiling == 0
+            step = node.op.planned(self.device, arrays, outs, node.attrs, compiling)
+            self.steps.append(step)
             return
         self.steps += self._steps_of(node, arrays, outs if len(outs) > 1 else outs[0])
 
@@ -325,21 +347,41 @@ class Plan:
             copyto = self.device.xp.copyto
             for place, tensor in zip(self._arguments, arguments, strict=True):
                 copyto(place, tensor.data)
-        for function, symbols in self.graph.host_actions:
-            numbers = function()
-            for symbol, number in zip(symbols, numbers, strict=True):
-                self._array(symbol)[...] = number
-        for generator, blocks, places in self._streams:
-            key, counter = generator.take_blocks(blocks)
-            for kind, start, array in places:
-                array[...] = key if kind == "key" else counter + np.uint64(start)
-        for variable in self.variables:
-            variable.begin_write()
-        if listeners.profiles and mode.profile is not None:
-            mode.profile.run_plan(self)
-        else:
-            self.run_steps()
-        return [wrap(array.copy(), self.device) for array in self._results]
+        done = 0
+        try:
+            for function, symbols in self.graph.host_actions:
+                numbers = function()
+                done += 1
+                for symbol, number in zip(symbols, numbers, strict=True):
+                    self._array(symbol)[...] = number
+            ends = {}
+            for generator, blocks, places in self._streams:
+                key, counter = generator.take_blocks(blocks)
+                ends[generator] = int(counter) + blocks
+                for kind, start, array in places:
+                    array[...] = key if kind == "key" else counter + np.uint64(start)
+            for variable in self.variables:
+                variable.begin_write()
+            if listeners.profiles and mode.profile is not None:
+                mode.profile.run_plan(self)
+            else:
+                self.run_steps()
+        except BaseException:
+            for undo in self.graph.undo_actions[:done]:
+                if undo is not None:
+                    undo()
+            raise
+        moved = len(self.graph.moved)
+        if moved:
+            self._move_streams(ends)
+        count = len(self.results) - moved
+        return [wrap(array.copy(), self.device) for array in self.results[:count]]
+
+    def _move_streams(self, ends: dict[Any, int]) -> None:
+        """Let streams go on where control flow, which draws as much as it likes, has left them."""
+        counters = self.results[-len(self.graph.moved) :]
+        for generator, counter in zip(self.graph.moved, counters, strict=True):
+            generator.take_blocks(int(to_numpy(counter)) - ends[generator])
 
 
 def _label(node: Node) -> str:

@@ -12,7 +12,7 @@ from tensorcore.errors import TracingError
 from tensorcore.tensor import StandIn
 
 if TYPE_CHECKING:
-    from tensorcore.graph.graph import Node
+    from tensorcore.graph.graph import Graph, Node
 
 
 class NoData(NamedTuple):
@@ -40,6 +40,7 @@ class Source(NamedTuple):
     `kind` is "argument" (what: its number), "constant" (its array), "variable" (the Variable),
     "host" (a number given before each run: (function, position)), "key" or "counter" (of a random
     stream: (generator, blocks from the start)), "input" (a placeholder of an open graph: its name).
+    The sources of a branch or a loop's body are all arguments (see `subgraph.py`).
     """
 
     kind: str
@@ -49,7 +50,7 @@ class Source(NamedTuple):
 class Symbol(StandIn):
     """The result of a node of a graph, or one of the graph's sources."""
 
-    __slots__ = ("index", "node", "source")
+    __slots__ = ("graph", "index", "node", "source")
 
     def __init__(
         self,
@@ -59,8 +60,10 @@ class Symbol(StandIn):
         node: Node | None = None,
         index: int = 0,
         source: Source | None = None,
+        graph: Graph | None = None,
     ) -> None:
         super().__init__(spec, device)
+        self.graph = graph
         self.node = node
         self.index = index
         self.source = source

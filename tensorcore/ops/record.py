@@ -100,6 +100,8 @@ class Op:
         samples: random generator -> [(inputs, attributes)], read by tests and benchmarks.
     """
 
+    is_control = False  # whether its nodes hold sub-graphs, see graph/control.py
+
     def __init__(
         self,
         rule: Rule,

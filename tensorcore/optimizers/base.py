@@ -435,7 +435,7 @@ class Optimizer(Configurable, keras_module="keras.optimizers"):
         reads = [self.iterations]
         if self._learning_rate is not None:
             reads.append(self._learning_rate)
-        return mode.graph.host_numbers(self._count_step, count, dtype, reads)
+        return mode.graph.host_numbers(self._count_step, count, dtype, reads, self._uncount_step)
 
     @property
     def _does_more(self) -> bool:
@@ -467,6 +467,10 @@ class Optimizer(Configurable, keras_module="keras.optimizers"):
         overwrite = float(bool(frequency) and (done + 1) % frequency == 0)
         self.iterations.write(_count_one)
         return (*numbers, rate, ready, keep, overwrite)
+
+    def _uncount_step(self) -> None:
+        """A traced step that failed is none."""
+        self.iterations.write(_uncount_one)
 
     def _update(
         self,
@@ -539,3 +543,7 @@ def _arguments(cls: type) -> set[str]:
 
 def _count_one(storage: Any) -> None:
     storage += 1
+
+
+def _uncount_one(storage: Any) -> None:
+    storage -= 1

@@ -9,11 +9,11 @@ from tensorcore.graph.symbol import Symbol
 
 
 def prune(nodes: Sequence[Node], outputs: Sequence[Symbol]) -> tuple[list[Node], list[Symbol]]:
-    """The nodes that an output or a write depends on, in their order."""
+    """The nodes that an output, a write or an effect depends on, in their order."""
     needed = {id(symbol) for symbol in outputs}
     kept = []
     for node in reversed(nodes):
-        if node.writes or any(id(symbol) in needed for symbol in node.outputs):
+        if node.writes or node.has_effects or any(id(symbol) in needed for symbol in node.outputs):
             kept.append(node)
             needed.update(id(value) for value in node.inputs if isinstance(value, Symbol))
     kept.reverse()

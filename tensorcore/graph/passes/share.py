@@ -28,7 +28,7 @@ def share(nodes: Sequence[Node], outputs: Sequence[Symbol]) -> tuple[list[Node],
 
 
 def _key(node: Node) -> Any:
-    if node.writes or node.op is None:
+    if node.writes or node.op is None or node.op.is_control:
         return None
     inputs = tuple(
         ("symbol", id(value)) if isinstance(value, Symbol) else ("number", type(value), repr(value))
