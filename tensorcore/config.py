@@ -20,6 +20,8 @@ class Config:
     >>> tc.config.threads = None
     """
 
+    _auto_device = "available"
+
     @property
     def threads(self) -> int:
         """Threads that CPU kernels may use.
@@ -51,6 +53,25 @@ class Config:
     @passes.setter
     def passes(self, names: str | Iterable[str] | None) -> None:
         passes.choose(names)
+
+    def auto_device(self, how: str = "available") -> None:
+        """How the device of a whole model is chosen when `fit` starts.
+
+        Args:
+            how: "available" leaves models where they were made: on a GPU if there is one;
+                "measured" predicts a training step on each device from its measured rates, says
+                what came out, and moves the model to the device that is faster.
+        """
+        if how not in ("available", "measured"):
+            raise InvalidArgumentError(
+                f'config.auto_device takes "available" or "measured", received {how!r}'
+            )
+        self._auto_device = how
+
+    @property
+    def chooses_by_rates(self) -> bool:
+        """Whether `auto_device("measured")` was said."""
+        return self._auto_device == "measured"
 
     @property
     def is_deterministic(self) -> bool:

@@ -191,6 +191,15 @@ class Variable(Operators):
             old.variable = None
         return self._storage
 
+    def move_to(self, device: str | Device) -> None:
+        """Live on another device from now on, with the same values."""
+        where = device_named(device)
+        if where is not self.device:
+            storage = where.lasting_copy(self._tensor.to(where).data)
+            self.begin_write()
+            self._storage = storage
+            self._tensor = wrap(storage, where, self, self.serial)
+
     def move_storage(self, storage: Any) -> None:
         """Live in `storage` from now on, an array that holds the same values."""
         self.begin_write()

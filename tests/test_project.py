@@ -26,7 +26,7 @@ SOURCES = [*ROOT.glob("tensorcore/**/*.py"), *ROOT.glob("kernels/**/*.py")]
 
 # A room may import from rooms further down this list, and from itself.
 FLOORS = [
-    {"benchmark", "doctor", "profiler", "run", "__main__"},
+    {"benchmark", "costs", "doctor", "profiler", "run", "__main__"},
     {"keras", "tf"},
     {"training", "datasets", "data", "progress", "checkpoints", "session"},
     {

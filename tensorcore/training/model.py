@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tensorcore.autodiff import GradientTape
+from tensorcore.device import device as device_named
 from tensorcore.errors import InvalidArgumentError, MissingAttributeError, TrainingError
 from tensorcore.layers.base import Layer
 from tensorcore.layers.inputs import InputLayer
@@ -15,7 +16,7 @@ from tensorcore.metrics import Mean, Metric
 from tensorcore.ops.creation import zeros
 from tensorcore.saving.objects import deserialize_keras_object, serialize_keras_object
 from tensorcore.training import batches as data
-from tensorcore.training import loop
+from tensorcore.training import loop, moving
 from tensorcore.training.compile import Compiled
 from tensorcore.training.logs import MetricResults, as_numbers
 from tensorcore.training.short_way import ShortWay, accepts
@@ -473,6 +474,7 @@ class Model(Layer, keras_module="keras"):
                 raise InvalidArgumentError("fit: class_weight needs arrays x and y")
             sample_weight = data.class_weights(y, class_weight, sample_weight)
         source = data.batches_of(x, y, sample_weight, batch_size, shuffle)
+        moving.place_by_rates(self, x, y, batch_size)
         validation = None
         if validation_data is not None:
             validation = _validation_batches(validation_data, validation_batch_size or batch_size)
@@ -534,6 +536,20 @@ class Model(Layer, keras_module="keras"):
         return loop.predict(
             self, x, batch_size=batch_size, verbose=verbose, steps=steps, callbacks=callbacks
         )
+
+    def to(self, device: Any) -> Any:
+        """Move the weights, the optimizer's state and the metrics to another device.
+
+        Returns:
+            The model itself.
+        """
+        moving.move(self, device_named(device))
+        return self
+
+    def forget_steps(self) -> None:
+        """Trace the steps anew when they are needed."""
+        self._steps_are_for = None
+        self._steps = {}
 
     def step(self, name: str) -> Step:
         """`train_step`, `test_step` or `predict_step`, traced where that is possible."""

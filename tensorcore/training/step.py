@@ -40,6 +40,11 @@ class Step:
             return traced(batch.fill)
         return self._on_tensors(batch.tensors(), batch if batch.can_fill else None)
 
+    @property
+    def plans(self) -> list[Any]:
+        """The plans that were made, one for each kind of batch."""
+        return [traced.plan for traced in self._traced.traces]
+
     def _on_tensors(self, batch: Any, rows: Rows | None = None) -> Any:
         if self.run_eagerly:
             return self._function(batch)

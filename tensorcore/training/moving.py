@@ -1,0 +1,47 @@
+"""A model, its optimizer and its metrics on another device; and the choice of that device."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from tensorcore.config import config
+from tensorcore.device import Device
+from tensorcore.optimizers.loss_scale import LossScaleOptimizer
+
+
+def move(model: Any, where: Device) -> None:
+    """Move everything that belongs to a model."""
+    for variable in model.weights:
+        variable.move_to(where)
+    for metric in model.metrics:
+        for variable in metric.variables:
+            variable.move_to(where)
+    if model.optimizer is not None:
+        _move_optimizer(model.optimizer, where)
+    model.forget_steps()
+
+
+def _move_optimizer(optimizer: Any, where: Device) -> None:
+    if isinstance(optimizer, LossScaleOptimizer):
+        for variable in (optimizer.dynamic_scale, optimizer.step_counter, optimizer.skipped_steps):
+            variable.move_to(where)
+        optimizer = optimizer.inner_optimizer
+    for kept in (optimizer._averages, optimizer._sums):
+        for variable in kept.values():
+            variable.move_to(where)
+    # Its state lives in flat buffers, which are made anew for the variables where they are now.
+    optimizer.__setstate__(optimizer.__getstate__())
+
+
+def place_by_rates(model: Any, x: Any, y: Any, batch_size: int | None) -> None:
+    """With `tc.config.auto_device("measured")`: move the model to where a step is faster."""
+    if not config.chooses_by_rates or not hasattr(x, "shape") or y is None:
+        return
+    from tensorcore import costs
+    from tensorcore.device import device
+
+    choice = costs.choose(model, x, y, batch_size or 32)
+    print(f"tensorcore: training on {choice.device}: {choice.reason}", file=sys.stderr)
+    if choice.device != model.device.name:
+        model.to(device(choice.device))
