@@ -491,6 +491,7 @@ _LATE = (
     "keras",
     "constraints",
     "datasets",
+    "hub",
     "initializers",
     "layers",
     "losses",
@@ -498,6 +499,7 @@ _LATE = (
     "optimizers",
     "regularizers",
     "tf",
+    "tfds",
     "training",
 )
 

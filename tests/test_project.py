@@ -28,6 +28,8 @@ SOURCES = [*ROOT.glob("tensorcore/**/*.py"), *ROOT.glob("kernels/**/*.py")]
 FLOORS = [
     {"benchmark", "costs", "doctor", "profiler", "run", "__main__"},
     {"keras", "tf"},
+    {"benchmark", "doctor", "profiler", "run", "__main__"},
+    {"hub", "keras", "tf", "tfds"},
     {"training", "datasets", "data", "progress", "checkpoints", "session"},
     {
         "layers",

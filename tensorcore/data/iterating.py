@@ -174,4 +174,4 @@ def rows_of(block: Any) -> Iterator[Any]:
 
     count = len(next(leaves_of(block)))
     for row in range(count):
-        yield map_leaves(lambda array, row=row: np.asarray(array[row]), block)
+        yield map_leaves(lambda array, row=row: array[row, ...], block)

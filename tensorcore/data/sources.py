@@ -42,7 +42,7 @@ class TensorSlices(Dataset):
         if isinstance(index, slice):
             return map_leaves(lambda array: array[index], self.arrays)
         if isinstance(index, int):
-            return map_leaves(lambda array: np.asarray(array[index]), self.arrays)
+            return map_leaves(lambda array: array[index, ...], self.arrays)
         # `take` gathers rows about twice as fast as indexing does.
         return map_leaves(lambda array: array.take(index, axis=0), self.arrays)
 

@@ -21,6 +21,7 @@ from tensorcore.layers.naming import to_snake_case, unique_name
 from tensorcore.layers.options import described
 from tensorcore.layers.policy import as_policy, config_of
 from tensorcore.layers.structure import leaves, map_structure
+from tensorcore.layers.texts import is_text, numbers_of_texts
 from tensorcore.mode import autocast, listeners, outside, place
 from tensorcore.ops.creation import zeros
 from tensorcore.ops.transfer import astype
@@ -539,6 +540,8 @@ class Layer(Configurable, keras_module="keras.layers"):
                 f"{self._who()} was called on {value!r}; expected a tensor, such as the result of "
                 "a layer: Dense(3)(x)"
             )
+        if not isinstance(value, Tensor) and is_text(value):
+            value = numbers_of_texts(self, value)
         # Host values go to the weights; tensors stay where they are.
         tensor = value if isinstance(value, Tensor) else as_tensor(value, device=self.device)
         if tensor.dtype != self.compute_dtype and dtypes.is_float(tensor.dtype):

@@ -11,6 +11,7 @@ from tensorcore import random
 from tensorcore.device import CPU, Device, is_array
 from tensorcore.errors import ArgumentTypeError, InvalidArgumentError, ShapeError
 from tensorcore.layers.structure import leaves, map_structure
+from tensorcore.layers.texts import is_text, numbers_of_texts
 from tensorcore.tensor import as_tensor
 
 
@@ -53,13 +54,16 @@ def batch_length(x: Any) -> int:
 class Placement:
     """Brings host arrays to a device, floating-point ones in the dtype of the model."""
 
-    def __init__(self, device: Device, dtype: np.dtype) -> None:
+    def __init__(self, device: Device, dtype: np.dtype, model: Any = None) -> None:
         self.device = device
         self.dtype = dtype
+        self.model = model  # whose layers read texts, if there are any
 
     def __call__(self, value: Any) -> Any:
         if value is None:
             return None
+        if self.model is not None and is_text(value):
+            value = numbers_of_texts(self.model, value)
         if is_array(value) and value.dtype.kind == "f" and value.dtype != self.dtype:
             value = value.astype(self.dtype)
         tensor = as_tensor(value, device=self.device)

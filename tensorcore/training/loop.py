@@ -234,7 +234,7 @@ class Feed:
         self._running: Iterator[Any] | None = None
 
     def _start(self) -> Iterator[Any]:
-        return self.source.batches(data.Placement(self.model.device, self.model.dtype))
+        return self.source.batches(data.Placement(self.model.device, self.model.dtype, self.model))
 
     def epoch(self) -> Iterator[Any]:
         """The batches of the next epoch."""

@@ -596,7 +596,7 @@ class Model(Layer, keras_module="keras"):
 
     def batch_on_device(self, x: Any, y: Any = None, sample_weight: Any = None) -> Any:
         """A batch as the steps take it: converted, and on the model's device."""
-        place = data.Placement(self.device, self.dtype)
+        place = data.Placement(self.device, self.dtype, self)
         parts = [
             None if part is None else map_structure(place, data.host(part))
             for part in (x, y, sample_weight)

@@ -1,0 +1,41 @@
+"""Texts on their way into a model: the layer that reads them says which numbers they become.
+
+Texts live on the host, steps are traced on tensors.  So a layer that takes texts has a method
+`numbers_of_texts(texts) -> array of whole numbers`, which is called before the step; its `call`
+sees the numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tensorcore.errors import DTypeError
+
+
+def is_text(value: Any) -> bool:
+    """Whether the value is an array of texts, of NumPy or of `tensorcore.data`."""
+    dtype = getattr(value, "dtype", None)
+    if isinstance(dtype, np.dtype):
+        return dtype.kind in "OSU"
+    return getattr(dtype, "name", None) == "string" or isinstance(value, (str, bytes))
+
+
+def numbers_of_texts(layer: Any, texts: Any) -> Any:
+    """The numbers that the layer, or the first one inside it that reads texts, makes of them."""
+    read: Callable[[Any], Any] | None = next(
+        (
+            part.numbers_of_texts
+            for part in layer._flatten_layers()
+            if hasattr(part, "numbers_of_texts")
+        ),
+        None,
+    )
+    if read is None:
+        raise DTypeError(
+            f"{type(layer).__name__} {layer.name!r} received texts, and none of its layers reads "
+            "texts; turn them into numbers first, or begin with hub.KerasLayer(folder)"
+        )
+    return read(texts)
