@@ -68,7 +68,8 @@ def test_a_prediction_adds_up_the_operations(rng):
     (large,) = costs.predict(model, x, y, 512, rates=[CPU_RATES])
     assert small.seconds < large.seconds
     names = [name for name, _ in large.parts]
-    assert {"matmul", "adam_update"} <= set(names)
+    assert any("matmul" in name for name in names)
+    assert any(name.startswith("adam_update") for name in names)
     assert sum(s for _, s in large.parts) + CPU_RATES.run_s == pytest.approx(large.seconds)
     assert large.error_s == pytest.approx(prediction.ERROR * large.seconds)
     for before, after in zip(weights, model.get_weights(), strict=True):
