@@ -27,7 +27,7 @@ from typing import Any, NamedTuple
 
 import targets
 import workloads
-from measure import save
+from measure import RESULTS, machine, save
 
 HERE = Path(__file__).parent
 TOO_LONG_S = 15  # whose warm round takes longer is not asked for more
@@ -177,7 +177,7 @@ def versions(rivals: list[Competitor], log: Path) -> tuple[list[Competitor], dic
             found.update(answer.get("versions", {}))
     for rival in rivals:
         if not there[rival.python, rival.module, rival.backend]:
-            print(f"left out: {rival.name} ({rival.python} cannot run it, see {log})")
+            print(f"left out: {rival.name}: {rival.python} cannot run it", flush=True)
     return [r for r in rivals if there[r.python, r.module, r.backend]], found
 
 
@@ -289,16 +289,26 @@ def main(words: list[str] | None = None) -> int:
     table = targets.table(rows)
     print("\n" + targets.as_text(table))
     if not arguments.no_json:
-        path = save(
-            f"compare-{arguments.device}",
-            rows,
-            device=arguments.device,
-            versions=found,
-            quick=arguments.quick,
-            table=table,
-        )
-        print("written:", path)
+        print("written:", _keep(rows, arguments, found))
     return 0
+
+
+def _keep(rows: list[dict[str, Any]], arguments: argparse.Namespace, found: dict[str, str]) -> Path:
+    """Write the result file; workloads that were not measured now keep what is known of them."""
+    name = f"compare-{arguments.device}"
+    stamp = {key: value for key, value in machine().items() if key in ("date", "commit")}
+    stamp["quick"] = arguments.quick
+    kept: list[dict[str, Any]] = []
+    known: dict[str, str] = {}
+    path = RESULTS / f"{name}.json"
+    if path.exists():
+        before = json.loads(path.read_text())
+        measured_now = {row["workload"] for row in rows}
+        kept = [row for row in before["rows"] if row["workload"] not in measured_now]
+        known = before["versions"]
+    rows = kept + [{**row, **stamp} for row in rows]
+    table = targets.table(rows)
+    return save(name, rows, device=arguments.device, versions={**known, **found}, table=table)
 
 
 def _start_line(row: dict[str, Any]) -> str:
