@@ -112,20 +112,87 @@ def test_the_threads_of_numpys_own_blas_are_set(blas):
     assert blas.asked == [1, 2]
 
 
-def test_large_products_take_the_threads_that_are_allowed(blas, monkeypatch):
-    x = np.ones((256, 256), np.float32)
+@pytest.fixture
+def shared(monkeypatch):
+    """The numbers of threads that shared work."""
+    counts = []
+    really_share = threads.share
+
+    def share(calls, count):
+        counts.append(count)
+        really_share(calls, count)
+
+    monkeypatch.setattr(threads, "share", share)
     monkeypatch.setattr(blas_threads._Machine, "busy_until", 0.0)
+    monkeypatch.setattr(blas_threads._Machine, "rate", 1.0)  # nothing takes too long
+    return counts
+
+
+def test_large_products_take_the_threads_that_are_allowed(blas, shared):
+    x = np.ones((256, 256), np.float32)
     tc.config.threads = 2
     blas_threads.matmul(x, x)
-    assert blas.asked == []
-    monkeypatch.setattr(blas_threads._Machine, "busy_until", 0.0)
     tc.config.threads = 1
     blas_threads.matmul(x, x)
-    assert blas.asked == [1, 2]
     tc.config.threads = 2
     tc.config.deterministic(True)
     blas_threads.matmul(x, x)
-    assert blas.asked == [1, 2, 1, 2]
+    assert shared == [2]
+    assert blas.asked == [1, 2] * 3
+
+
+def test_a_busy_machine_gets_one_thread_for_longer_and_longer(blas, shared, monkeypatch):
+    x = np.ones((256, 256), np.float32)
+    tc.config.threads = 2
+    monkeypatch.setattr(blas_threads._Machine, "rate", 1e15)  # everything takes too long
+    monkeypatch.setattr(blas_threads._Machine, "busy_for_s", 0.5)
+    for expected in (1.0, 2.0, 4.0, 8.0, 8.0):
+        monkeypatch.setattr(blas_threads._Machine, "busy_until", 0.0)
+        blas_threads.matmul(x, x)
+        blas_threads.matmul(x, x)
+        assert blas_threads._Machine.busy_for_s == expected
+    assert shared == [2] * 5
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ((300, 200), (200, 250)),
+        ((200, 300), (300, 501)),
+        ((3, 200, 100), (3, 100, 300)),
+        ((4, 200, 100), (1, 100, 300)),
+        ((1, 200, 100), (3, 100, 300)),
+        ((3, 200, 100), (100, 300)),
+        ((2, 2, 200, 100), (2, 2, 100, 300)),
+        ((100, 200), (3, 200, 300)),
+        ((2, 2, 200, 100), (2, 100, 300)),
+        ((100000,), (100000, 200)),
+    ],
+)
+def test_shared_products_are_the_product(blas, shared, first, second):
+    rng = np.random.default_rng(0)
+    tc.config.threads = 3
+    blas.num_threads = 3
+    x1, x2 = (rng.normal(size=shape).astype(np.float32) for shape in (first, second))
+    expected = np.matmul(x1, x2)
+    np.testing.assert_allclose(blas_threads.matmul(x1, x2), expected, rtol=1e-4, atol=1e-3)
+    out = np.empty_like(expected)
+    assert blas_threads.matmul(x1, x2, out) is out
+    np.testing.assert_allclose(out, expected, rtol=1e-4, atol=1e-3)
+    turned = blas_threads.matmul(x1.swapaxes(-1, 0).copy().swapaxes(-1, 0), x2)
+    np.testing.assert_allclose(turned, expected, rtol=1e-4, atol=1e-3)
+
+
+def test_work_that_is_shared_is_all_done_and_errors_come_back():
+    done = []
+    threads.share([(done.append, i) for i in range(50)], 4)
+    assert sorted(done) == list(range(50))
+
+    def fail(i):
+        raise ValueError(f"number {i}")
+
+    with pytest.raises(ValueError, match="number"):
+        threads.share([(fail, i) for i in range(5)], 2)
 
 
 def trained(count):

@@ -15,12 +15,11 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numba
 from numba.core import config, event
-from tensorcore.kernels.cpu import threads
+from tensorcore.kernels.cpu.threads import split as split
 
 # A fused multiply-add may replace a product and a sum.  NaN, infinities and signed zeros keep their
 # rules.
@@ -168,42 +167,3 @@ def _say_compiling(name: str) -> None:
 @functools.cache
 def _listen() -> None:
     event.register("numba:compile", _Watch())
-
-
-# Threads ------------------------------------------------------------------------------------------
-#
-# Large pieces of work are split over plain Python threads: kernels release the GIL.  Handing a
-# piece over costs some 20 us, which numba's own threads would save; but its layers need OpenMP or
-# TBB, die in forked processes (GNU OpenMP), or are not thread-safe (workqueue).
-
-_pool: ThreadPoolExecutor | None = None
-_pool_pid = 0
-
-
-def split(function: Callable[..., Any], count: int, grain: int, *args: Any) -> None:
-    """Call `function(start, stop, *args)` for ranges that cover `range(count)`, several at a time.
-
-    A range has at least `grain` items: choose it so that one takes some 200 us.
-    """
-    parts = min(threads.usable(), count // grain)
-    if parts < 2:
-        function(0, count, *args)
-        return
-    bounds = [count * part // parts for part in range(parts + 1)]
-    futures = [
-        _workers().submit(function, bounds[part], bounds[part + 1], *args)
-        for part in range(1, parts)
-    ]
-    try:
-        function(0, bounds[1], *args)
-    finally:
-        for future in futures:
-            future.result()
-
-
-def _workers() -> ThreadPoolExecutor:
-    global _pool, _pool_pid
-    if _pool is None or _pool_pid != os.getpid():  # threads do not survive a fork
-        _pool = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="tensorcore")
-        _pool_pid = os.getpid()
-    return _pool

@@ -1,10 +1,19 @@
-"""How many threads the CPU kernels may use, and whether that number may change a result."""
+"""Threads of the CPU kernels: how many, how work is shared, whether their number may matter.
+
+Large pieces of work are shared by plain Python threads: kernels and BLAS release the GIL.  Handing
+a piece over costs some 20 us, which numba's own threads would save; but its layers need OpenMP or
+TBB, die in forked processes (GNU OpenMP), or are not thread-safe (workqueue).  Nobody waits for a
+thread that has not started: on a busy machine the caller does its part, too.
+"""
 
 from __future__ import annotations
 
 import functools
 import os
 import pathlib
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 GROUPS = pathlib.Path("/sys/fs/cgroup")
 UNLIMITED = 1e9  # CPUs
@@ -94,3 +103,50 @@ def _limit_of(folder: pathlib.Path) -> float:
         return limit_us / period_us if limit_us > 0 else UNLIMITED
     except (OSError, ValueError, ZeroDivisionError):
         return UNLIMITED
+
+
+# Sharing work -------------------------------------------------------------------------------------
+
+_pool: ThreadPoolExecutor | None = None
+_pool_pid = 0
+
+
+def split(function: Callable[..., Any], count: int, grain: int, *args: Any) -> None:
+    """Call `function(start, stop, *args)` for ranges that cover `range(count)`, several at a time.
+
+    A range has at least `grain` items: choose it so that one takes some 200 us.
+    """
+    parts = min(usable(), count // grain)
+    if parts < 2:
+        function(0, count, *args)
+        return
+    bounds = [count * part // parts for part in range(parts + 1)]
+    share([(function, bounds[i], bounds[i + 1], *args) for i in range(parts)], parts)
+
+
+def share(calls: Sequence[tuple[Any, ...]], threads: int) -> None:
+    """Make the calls, (function, *arguments) each, in the calling thread and some others.
+
+    Each thread takes the next call when it is done with one.
+    """
+    left = iter(calls)  # taking the next one is atomic under the GIL
+
+    def work() -> None:
+        for function, *arguments in left:
+            function(*arguments)
+
+    helpers = [_workers().submit(work) for _ in range(threads - 1)]
+    try:
+        work()
+    finally:
+        for helper in helpers:
+            if not helper.cancel():
+                helper.result()
+
+
+def _workers() -> ThreadPoolExecutor:
+    global _pool, _pool_pid
+    if _pool is None or _pool_pid != os.getpid():  # threads do not survive a fork
+        _pool = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="tensorcore")
+        _pool_pid = os.getpid()
+    return _pool
