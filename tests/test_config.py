@@ -139,6 +139,8 @@ def test_large_products_take_the_threads_that_are_allowed(blas, shared):
     blas_threads.matmul(x, x)
     assert shared == [2]
     assert blas.asked == [1, 2] * 3
+    blas_threads.matmul(x[:8, :8], x[:8, :8])
+    assert blas.asked == [1, 2] * 3  # tiny ones are not touched
 
 
 def test_a_busy_machine_gets_one_thread_for_longer_and_longer(blas, shared, monkeypatch):

@@ -1070,32 +1070,3 @@ def test_a_bound_program_follows_its_arrays(shapes):
         b[...] = rng.random(b.shape, np.float32)
         call()
         np.testing.assert_allclose(out, a * b + a, rtol=1e-6)
-
-
-def test_a_busy_machine_makes_large_products_use_one_thread(monkeypatch):
-    from tensorcore.kernels.cpu import blas_threads
-
-    used = []
-
-    class Library:
-        num_threads = 2
-
-        def set_num_threads(self, count):
-            used.append(count)
-
-    monkeypatch.setattr(blas_threads, "controller", Library)
-    monkeypatch.setattr(blas_threads._Machine, "busy_until", 0.0)
-    monkeypatch.setattr(blas_threads._Machine, "rate", 1e30)  # everything takes too long
-    x = np.ones((256, 256), np.float32)
-    blas_threads.matmul(x, x)
-    assert used == []  # the first large product tries several threads
-    blas_threads.matmul(x, x)
-    assert used == [1, 2]  # the next has one, and sets back what was there
-    blas_threads.matmul(x[:8, :8], x[:8, :8])
-    assert used == [1, 2]  # tiny ones are not touched
-    used.clear()
-    monkeypatch.setattr(blas_threads._Machine, "busy_until", 0.0)
-    monkeypatch.setattr(blas_threads._Machine, "rate", 1e-9)  # nothing takes too long
-    blas_threads.matmul(x, x)
-    blas_threads.matmul(x, x)
-    assert used == []
