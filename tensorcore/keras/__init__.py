@@ -22,11 +22,13 @@ from tensorcore.keras import (
     saving,
     utils,
 )
-from tensorcore.layers import Input, Layer
+from tensorcore.keras.later import refusal
+from tensorcore.layers import Input, InputSpec, Layer
 from tensorcore.layers.policy import DTypePolicy
 from tensorcore.losses import Loss
 from tensorcore.metrics import Metric
 from tensorcore.optimizers import Optimizer
+from tensorcore.regularizers import Regularizer
 from tensorcore.training import Model, Sequential
 from tensorcore.variable import Variable
 
@@ -34,11 +36,13 @@ __all__ = [
     "DTypePolicy",
     "Initializer",
     "Input",
+    "InputSpec",
     "Layer",
     "Loss",
     "Metric",
     "Model",
     "Optimizer",
+    "Regularizer",
     "Sequential",
     "Variable",
     "activations",
@@ -58,3 +62,5 @@ __all__ = [
     "saving",
     "utils",
 ]
+
+__getattr__ = refusal(__name__, __all__)

@@ -1,5 +1,6 @@
 """`keras.callbacks`."""
 
+from tensorcore.keras.later import refusal
 from tensorcore.training import (
     BackupAndRestore,
     Callback,
@@ -31,3 +32,5 @@ __all__ = [
     "TensorBoard",
     "TerminateOnNaN",
 ]
+
+__getattr__ = refusal(__name__, __all__)

@@ -1,5 +1,6 @@
 """`keras.mixed_precision`: computing in 16 bits with weights in float32."""
 
+from tensorcore.keras.later import refusal
 from tensorcore.layers.policy import DTypePolicy, dtype_policy, set_dtype_policy
 from tensorcore.optimizers.loss_scale import LossScaleOptimizer
 
@@ -16,3 +17,5 @@ __all__ = [
     "set_dtype_policy",
     "set_global_policy",
 ]
+
+__getattr__ = refusal(__name__, __all__)

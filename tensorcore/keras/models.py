@@ -1,5 +1,6 @@
 """`keras.models`: Sequential and Model, loading and cloning."""
 
+from tensorcore.keras.later import refusal
 from tensorcore.saving.models import load_model, save_model
 from tensorcore.training import Functional, Model, Sequential, clone_model, model_from_json
 
@@ -12,3 +13,5 @@ __all__ = [
     "model_from_json",
     "save_model",
 ]
+
+__getattr__ = refusal(__name__, __all__)

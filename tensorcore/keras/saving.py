@@ -1,5 +1,6 @@
 """`keras.saving`: models, weights and objects as files."""
 
+from tensorcore.keras.later import refusal
 from tensorcore.saving.models import load_model, load_weights, save_model, save_weights
 from tensorcore.saving.objects import deserialize_keras_object, serialize_keras_object
 from tensorcore.saving.registry import (
@@ -25,3 +26,5 @@ __all__ = [
     "save_weights",
     "serialize_keras_object",
 ]
+
+__getattr__ = refusal(__name__, __all__)

@@ -1,6 +1,7 @@
 """`keras.utils`."""
 
 from tensorcore.datasets.store import get_file
+from tensorcore.keras.later import refusal
 from tensorcore.saving.objects import deserialize_keras_object, serialize_keras_object
 from tensorcore.saving.registry import (
     CustomObjectScope,
@@ -10,7 +11,8 @@ from tensorcore.saving.registry import (
 )
 from tensorcore.training.plot import model_to_dot, plot_model
 from tensorcore.training.sequences import pad_sequences
-from tensorcore.training.utils import set_random_seed, to_categorical
+from tensorcore.training.splitting import split_dataset, timeseries_dataset_from_array
+from tensorcore.training.utils import normalize, set_random_seed, to_categorical
 
 __all__ = [
     "CustomObjectScope",
@@ -19,10 +21,15 @@ __all__ = [
     "get_custom_objects",
     "get_file",
     "model_to_dot",
+    "normalize",
     "pad_sequences",
     "plot_model",
     "register_keras_serializable",
     "serialize_keras_object",
     "set_random_seed",
+    "split_dataset",
+    "timeseries_dataset_from_array",
     "to_categorical",
 ]
+
+__getattr__ = refusal(__name__, __all__)

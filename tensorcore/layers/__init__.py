@@ -49,6 +49,7 @@ from tensorcore.layers.einsum_dense import EinsumDense
 from tensorcore.layers.embedding import Embedding
 from tensorcore.layers.inputs import Input, InputLayer
 from tensorcore.layers.lambda_layer import Lambda
+from tensorcore.layers.lookup import IntegerLookup, StringLookup
 from tensorcore.layers.masking import Masking
 from tensorcore.layers.merging import (
     Add,
@@ -97,6 +98,7 @@ from tensorcore.layers.pooling import (
 from tensorcore.layers.preprocessing import CategoryEncoding, Normalization, Rescaling
 from tensorcore.layers.recurrent import GRU, LSTM, RNN, SimpleRNN
 from tensorcore.layers.shaping import Flatten, Permute, RepeatVector, Reshape
+from tensorcore.layers.text import TextVectorization
 from tensorcore.layers.wrappers import Bidirectional, TimeDistributed, Wrapper
 from tensorcore.saving.objects import deserialize_keras_object as deserialize
 from tensorcore.saving.objects import serialize_keras_object as serialize
@@ -155,6 +157,7 @@ __all__ = [
     "Input",
     "InputLayer",
     "InputSpec",
+    "IntegerLookup",
     "LSTMCell",
     "Lambda",
     "Layer",
@@ -187,7 +190,9 @@ __all__ = [
     "SpatialDropout1D",
     "SpatialDropout2D",
     "StackedRNNCells",
+    "StringLookup",
     "Subtract",
+    "TextVectorization",
     "TimeDistributed",
     "UnitNormalization",
     "UpSampling1D",

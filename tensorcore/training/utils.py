@@ -49,3 +49,19 @@ def set_random_seed(seed: int) -> None:
 def floatx() -> str:
     """The default dtype of weights."""
     return "float32"
+
+
+def image_data_format() -> str:
+    """Where images have their channels: always last."""
+    return "channels_last"
+
+
+def normalize(x: Any, axis: int = -1, order: int = 2) -> np.ndarray:
+    """The array divided by its norm of this order along `axis`; a norm of 0 leaves it as it is.
+
+    >>> normalize([[3.0, 4.0]]).tolist()
+    [[0.6, 0.8]]
+    """
+    x = np.asarray(x)
+    size = np.linalg.norm(x, order, axis, keepdims=True)
+    return x / np.where(size == 0, 1, size)

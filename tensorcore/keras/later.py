@@ -1,0 +1,71 @@
+"""Names of Keras 3 that are not there yet, and what a module says when it is asked for one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from tensorcore import missing
+
+NOT_THERE_YET: dict[str, str] = {
+    "tensorcore.keras": (
+        "FloatDTypePolicy Function KerasTensor Operation Quantizer RematScope "
+        "StatelessScope SymbolicScope applications config device distillation "
+        "distribution dtype_policies export name_scope ops quantizers random remat "
+        "visualization wrappers"
+    ),
+    "tensorcore.keras.callbacks": ("OrbaxCheckpoint RemoteMonitor SwapEMAWeights"),
+    "tensorcore.keras.initializers": ("IdentityInitializer STFT STFTInitializer stft"),
+    "tensorcore.keras.layers": (
+        "AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveAveragePooling3D "
+        "AdaptiveMaxPooling1D AdaptiveMaxPooling2D AdaptiveMaxPooling3D AugMix "
+        "AutoContrast AveragePooling3D AvgPool3D CenterCrop "
+        "ContrastLimitedAdaptiveHistogramEqualization Conv3D Conv3DTranspose ConvLSTM1D "
+        "ConvLSTM2D ConvLSTM3D Convolution3D Convolution3DTranspose Cropping3D CutMix "
+        "Discretization Equalization FlaxLayer GlobalAveragePooling3D GlobalAvgPool3D "
+        "GlobalMaxPool3D GlobalMaxPooling3D GroupQueryAttention HashedCrossing Hashing "
+        "JaxLayer MaxNumBoundingBoxes MaxPool3D MaxPooling3D MelSpectrogram MixUp "
+        "Pipeline RandAugment RandomBrightness RandomColorDegeneration RandomColorJitter "
+        "RandomContrast RandomCrop RandomElasticTransform RandomErasing RandomFlip "
+        "RandomGaussianBlur RandomGrayscale RandomHue RandomInvert RandomPerspective "
+        "RandomPosterization RandomRotation RandomSaturation RandomSharpness RandomShear "
+        "RandomTranslation RandomZoom Resizing ReversibleEmbedding STFTSpectrogram "
+        "Solarization SpatialDropout3D SpectralNormalization TFSMLayer TorchModuleWrapper "
+        "UpSampling3D ZeroPadding3D"
+    ),
+    "tensorcore.keras.losses": (
+        "CTC CategoricalGeneralizedCrossEntropy Circle "
+        "categorical_generalized_cross_entropy circle ctc"
+    ),
+    "tensorcore.keras.optimizers": (
+        "Adafactor Lamb MultiOptimizer Muon OptimizerMap ScheduleFreeAdamW"
+    ),
+    "tensorcore.keras.utils": (
+        "Config FeatureSpace Progbar PyDataset Sequence array_to_img "
+        "audio_dataset_from_directory bounding_boxes clear_session "
+        "disable_interactive_logging enable_interactive_logging get_registered_name "
+        "get_registered_object get_source_inputs image_dataset_from_directory "
+        "img_to_array is_interactive_logging_enabled is_keras_tensor load_img "
+        "pack_x_y_sample_weight save_img standardize_dtype text_dataset_from_directory "
+        "unpack_x_y_sample_weight"
+    ),
+    "tensorcore.keras.preprocessing": (
+        "image image_dataset_from_directory text_dataset_from_directory"
+    ),
+    "tensorcore.keras.datasets": ("boston_housing california_housing cifar100 reuters"),
+    "tensorcore.keras.saving": ("KerasFileEditor"),
+    "tensorcore.keras.backend": (
+        "backend get_uid is_float_dtype is_int_dtype is_keras_tensor result_type "
+        "set_epsilon set_floatx set_image_data_format standardize_dtype"
+    ),
+}
+
+
+def refusal(module: str, known: Iterable[str]) -> Callable[[str], Any]:
+    """The `__getattr__` of a module: says that a name is not there yet, or what is near to it."""
+    later = NOT_THERE_YET.get(module, "").split()
+
+    def __getattr__(name: str) -> Any:
+        raise missing.attribute(module, name, known, not_there_yet=later)
+
+    return __getattr__
