@@ -310,6 +310,7 @@ __all__ = [
     "complex64",
     "complex128",
     "concat",
+    "cond",
     "config",
     "conj",
     "convolve",
@@ -346,6 +347,7 @@ __all__ = [
     "float64",
     "floor",
     "floor_divide",
+    "fori_loop",
     "from_dlpack",
     "full",
     "full_like",
@@ -388,6 +390,7 @@ __all__ = [
     "logical_or",
     "logical_xor",
     "logsumexp",
+    "map_fn",
     "matmul",
     "matmul_precision",
     "matrix_transpose",
@@ -437,6 +440,7 @@ __all__ = [
     "roll",
     "round",
     "rsqrt",
+    "scan",
     "scatter_add",
     "searchsorted",
     "set_default_device",
@@ -456,6 +460,7 @@ __all__ = [
     "stop_gradient",
     "subtract",
     "sum",
+    "switch_case",
     "take",
     "take_along_axis",
     "tan",
@@ -482,6 +487,7 @@ __all__ = [
     "vjp",
     "vmap",
     "where",
+    "while_loop",
     "written",
     "zeros",
     "zeros_like",
@@ -548,7 +554,7 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     own = [name for name in globals() if name.startswith("__")]
-    return sorted([*own, *__all__, *_LATE])
+    return sorted([*own, *__all__, *_LATE, "profile"])
 
 
 def _numbers_that_overflow_are_no_news() -> None:

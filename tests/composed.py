@@ -487,6 +487,8 @@ COMPOSED = {
 
 # Functions that compute nothing with tensors, and where they are tested.
 ELSEWHERE = {
+    "test_control_flow.py": "cond fori_loop map_fn scan switch_case while_loop",
+    "test_profiler.py": "profile",
     "test_array_api.py": "broadcast_shapes can_cast finfo iinfo isdtype result_type",
     "test_derivatives.py": (
         "checkpoint custom_gradient grad gradcheck hessian hvp jacobian jvp vjp vmap"
