@@ -684,3 +684,94 @@ def test_missing_metrics_of_checkpoints(tmp_path):
     named = keras.callbacks.ModelCheckpoint(tmp_path / "{val_acc}.keras")
     with pytest.raises(InvalidArgumentError, match="names 'val_acc'"):
         model.fit(X, Y, callbacks=[named], verbose=0)
+
+
+# Classes that do not describe themselves ----------------------------------------------------------
+
+
+class Scaled(layers.Layer):
+    def __init__(self, factor, shift=0.0, **kwargs):
+        super().__init__(**kwargs)
+        self.factor, self.shift = factor, shift
+
+    def call(self, x):
+        return x * self.factor + self.shift
+
+
+class Plain(keras.Model):
+    def __init__(self, units):
+        super().__init__()
+        self.dense = layers.Dense(units)
+
+    def call(self, x):
+        return self.dense(x)
+
+
+def test_arguments_are_kept_for_classes_without_get_config(tmp_path):
+    model = keras.Sequential([keras.Input((4,)), Scaled(2.0, shift=1.0, name="s"), layers.Dense(1)])
+    model.save(tmp_path / "m.keras")
+    twin = keras.models.load_model(tmp_path / "m.keras", custom_objects={"Scaled": Scaled})
+    np.testing.assert_array_equal(twin(X).numpy(), model(X).numpy())
+    assert twin.layers[0].name == "s"
+    own = Plain(3)
+    own(X)
+    own.save(tmp_path / "p.keras")
+    twin = keras.models.load_model(tmp_path / "p.keras", custom_objects={"Plain": Plain})
+    np.testing.assert_array_equal(twin(X).numpy(), own(X).numpy())
+    with pytest.raises(TypeError, match=r"argument factor=<object object .*write a method"):
+        Scaled(object()).get_config()
+
+
+def test_shapes_are_found_without_computing():
+    seen = []
+
+    class Looks(layers.Layer):
+        def call(self, x):
+            seen.append(type(x).__name__)
+            return x[:, :2]
+
+    assert Looks().compute_output_shape((None, 5)) == (None, 2)
+    model = Plain(3)
+    model.build((None, 7))
+    assert [w.shape for w in model.weights] == [(7, 3), (3,)]
+    assert set(seen) == {"Symbol"}
+
+
+def test_damaged_files_fail_clearly(tmp_path, rng):
+    """Bytes changed at random: the file loads with its own values, or is refused in our words."""
+    path = tmp_path / "m.keras"
+    trained(small()).save(path)
+    whole = path.read_bytes()
+    times = int(os.environ.get("TENSORCORE_FUZZ", "60"))
+    refusals = 0
+    for _ in range(times):
+        data = bytearray(whole)
+        for place in rng.integers(0, len(data), rng.integers(1, 8)):
+            data[place] = rng.integers(0, 256)
+        try:
+            keras.models.load_model(io.BytesIO(bytes(data)))
+        except FileFormatError:
+            refusals += 1
+    assert refusals > times / 2
+
+
+def test_a_description_larger_than_its_weights(saved):
+    """A small file that asks for terabytes is refused before anything is allocated."""
+    with_config(saved, lambda c: first_layer(c)["config"].update(units=10**11))
+    refused(saved, "describes weights that are larger than the file itself")
+
+
+def test_damaged_arrays_fail_clearly(saved, rng):
+    """The same inside the archive, where no checksum helps: what h5py says becomes our error."""
+    parts = members(saved)
+    refusals = 0
+    for _ in range(int(os.environ.get("TENSORCORE_FUZZ", "60"))):
+        data = bytearray(parts[WEIGHTS])
+        for place in rng.integers(0, len(data), rng.integers(1, 20)):
+            data[place] = rng.integers(0, 256)
+        rewritten(saved, lambda p, data=data: p.update({WEIGHTS: bytes(data)}))
+        try:
+            keras.models.load_model(saved)
+        except FileFormatError:
+            refusals += 1
+    assert refusals

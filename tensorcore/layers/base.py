@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import functools
 import inspect
+import math
 import types
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -13,7 +14,13 @@ import numpy as np
 
 from tensorcore import constraints, dtypes, initializers, regularizers
 from tensorcore.device import Device, default_device
-from tensorcore.errors import ArgumentTypeError, InvalidArgumentError, ShapeError, TrainingError
+from tensorcore.errors import (
+    ArgumentTypeError,
+    FileFormatError,
+    InvalidArgumentError,
+    ShapeError,
+    TrainingError,
+)
 from tensorcore.graph.deferred import is_open
 from tensorcore.layers.context import changes, context
 from tensorcore.layers.masks import mask_of, masks_of, set_mask, set_masks
@@ -23,9 +30,9 @@ from tensorcore.layers.policy import as_policy, config_of
 from tensorcore.layers.structure import leaves, map_structure
 from tensorcore.layers.texts import is_text, numbers_of_texts
 from tensorcore.mode import autocast, listeners, outside, place
-from tensorcore.ops.creation import zeros
 from tensorcore.ops.transfer import astype
-from tensorcore.saving.registry import Configurable
+from tensorcore.saving.arguments import Arguments
+from tensorcore.saving.registry import Configurable, is_built_in
 from tensorcore.tensor import Tensor, as_tensor
 from tensorcore.variable import Variable
 
@@ -110,6 +117,11 @@ class Layer(Configurable, keras_module="keras.layers"):
         if "build" in cls.__dict__:
             cls.build = _noted(cls.build)  # type: ignore[method-assign]
 
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        made = super().__new__(cls)
+        object.__setattr__(made, "_made_with", Arguments(cls, args, kwargs))
+        return made
+
     def __init__(
         self,
         *,
@@ -179,27 +191,20 @@ class Layer(Configurable, keras_module="keras.layers"):
         raise TrainingError(f"{type(self).__name__}: a layer needs a method call(self, inputs)")
 
     def compute_output_shape(self, input_shape: Any) -> Any:
-        """The shape of the output for inputs of this shape, found by running the layer on zeros."""
-        # Two batch sizes tell which dimensions follow the batch.
-        one, two = (self._try_shape(input_shape, size) for size in (1, 2))
-        return _common_shape(one, two)
+        """The shape of the output for inputs of this shape, found by tracing `call`."""
+        from tensorcore.layers.symbolic import shape_of_output
 
-    def _try_shape(self, input_shape: Any, size: int) -> Any:
-        def sample(shape: Any) -> Any:
-            if isinstance(shape, dict):
-                return {name: sample(part) for name, part in shape.items()}
-            if any(isinstance(part, (list, tuple)) for part in shape):
-                return [sample(part) for part in shape]
-            return zeros(tuple(size if n is None else n for n in shape), dtype=self.dtype)
-
-        return map_structure(lambda y: tuple(y.shape), self(sample(input_shape), training=False))
+        return shape_of_output(self, input_shape)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """The mask of the output, from the mask of the input; None means that all steps count."""
         return mask
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal layer (without its weights)."""
+        """The arguments that make an equal layer (without its weights).
+
+        For a class of the user's that does not say it, these are the arguments it was made with.
+        """
         own = {
             "name": self.name,
             "trainable": self._trainable,
@@ -207,6 +212,8 @@ class Layer(Configurable, keras_module="keras.layers"):
         }
         if self.activity_regularizer is not None:
             own["activity_regularizer"] = regularizers.serialize(self.activity_regularizer)
+        if type(self).get_config is Layer.get_config and not is_built_in(type(self)):
+            return self._made_with.complete(own)
         return {**own, **described(self)}
 
     @classmethod
@@ -305,6 +312,8 @@ class Layer(Configurable, keras_module="keras.layers"):
             raise ShapeError(
                 f'{self._who()}: a weight needs a known shape, received {shape} for "{name}"'
             )
+        if context.budget is not None:
+            self._spend(math.prod(shape) * kind.itemsize)
         with outside():
             value = initializers.get(initializer)(shape, dtype=kind)
         variable = Variable(
@@ -322,6 +331,14 @@ class Layer(Configurable, keras_module="keras.layers"):
         context.added_loss = context.added_loss or regularizer is not None
         (self._own_trainable if trainable else self._own_fixed).append(variable)
         return variable
+
+    def _spend(self, nbytes: int) -> None:
+        """Take the bytes of a weight from what a model that is being loaded may have."""
+        context.budget -= nbytes  # type: ignore[operator]
+        if context.budget < 0:  # type: ignore[operator]
+            raise FileFormatError(
+                f"{self._who()}: the file describes weights that are larger than the file itself"
+            )
 
     def _scan(self) -> list[Layer]:
         """The layers in attributes; variables in attributes are taken over on the way."""
@@ -606,15 +623,6 @@ def _noted(build: Any) -> Any:
         self._note_build(input_shape)
 
     return noted_build
-
-
-def _common_shape(first: Any, second: Any) -> Any:
-    """Two shapes, or nested shapes, in one, with None where they differ."""
-    if isinstance(first, dict):
-        return {name: _common_shape(part, second[name]) for name, part in first.items()}
-    if any(isinstance(part, (list, tuple, dict)) for part in first):
-        return [_common_shape(a, b) for a, b in zip(first, second, strict=True)]
-    return tuple(a if a == b else None for a, b in zip(first, second, strict=True))
 
 
 def as_shapes(value: Any) -> Any:

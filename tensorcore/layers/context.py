@@ -13,12 +13,15 @@ class CallContext(threading.local):
         path: names of the layers being built or called for the first time, the outermost first.
         added_loss: whether any layer ever called `add_loss`, or has weights with a penalty.
         masked: whether any tensor ever got a mask.
+        budget: bytes that weights may still take, None without a limit: a model file cannot
+            describe a model that is larger than the weights in it.
     """
 
     training: bool | None = None
     path: tuple[str, ...] = ()
     added_loss: bool = False
     masked: bool = False
+    budget: int | None = None
 
 
 class Changes:

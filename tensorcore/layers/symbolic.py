@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tensorcore.errors import MissingAttributeError, TensorcoreError
-from tensorcore.graph.deferred import Node, defer
+from tensorcore.graph.deferred import Node, defer, placeholder
 from tensorcore.graph.function import flatten, rebuild
 from tensorcore.graph.graph import Graph
 from tensorcore.graph.symbol import OpenSymbol
@@ -79,6 +79,22 @@ def output_spec(layer: Any, args: Any, kwargs: Any) -> Any:
             if not needs_large or number + 1 == len(SIZES):
                 raise
     return None  # not reached: the last try returns or raises
+
+
+def shape_of_output(layer: Any, input_shape: Any) -> Any:
+    """The shapes of what a layer returns for inputs of these shapes; its weights are made."""
+    inputs = _symbols_of(layer, input_shape)
+    said = output_spec(layer, (inputs,), {}) if layer.built else _first_spec(layer, (inputs,), {})
+    return map_structure(lambda spec: tuple(spec.shape), said)
+
+
+def _symbols_of(layer: Any, shape: Any) -> Any:
+    """Symbols of shapes that are nested in lists and dicts."""
+    if isinstance(shape, dict):
+        return {name: _symbols_of(layer, part) for name, part in shape.items()}
+    if any(isinstance(part, (list, tuple)) for part in shape):
+        return [_symbols_of(layer, part) for part in shape]
+    return placeholder(tuple(shape), layer.dtype, device=layer.device)
 
 
 class _Spec:
@@ -149,4 +165,4 @@ def result_of(node: Node) -> Any:
     return rebuild(node.returns, list(node.outputs))
 
 
-__all__ = ["call_later", "first_node", "output_spec", "result_of", "symbols_in"]
+__all__ = ["call_later", "first_node", "output_spec", "result_of", "shape_of_output", "symbols_in"]

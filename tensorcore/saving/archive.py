@@ -55,6 +55,10 @@ class Archive:
     def __contains__(self, name: str) -> bool:
         return name in self._zip.namelist()
 
+    def size(self, name: str) -> int:
+        """Bytes of a member when it is read; 0 if there is none."""
+        return self._zip.getinfo(name).file_size if name in self else 0
+
     def read(self, name: str, limit: int | None = None) -> bytes:
         """The bytes of a member, whose checksum is checked."""
         if name not in self:

@@ -7,6 +7,7 @@ its shape is the one that the model expects.
 
 from __future__ import annotations
 
+import functools
 import io
 import math
 from collections.abc import Mapping, Sequence
@@ -46,6 +47,25 @@ def _storable(array: np.ndarray) -> np.ndarray:
     return array.view("V2") if array.dtype == dtypes.bfloat16 else array
 
 
+# What h5py raises when a file is damaged.
+_DAMAGE = (OSError, RuntimeError, ValueError, TypeError, KeyError, OverflowError, MemoryError)
+
+
+def _guarded(method: Any) -> Any:
+    """A method in which whatever h5py makes of a damaged file becomes one clear error."""
+
+    @functools.wraps(method)
+    def guarded(self: Reader, path: str, *args: Any) -> Any:
+        try:
+            return method(self, path, *args)
+        except FileFormatError:
+            raise
+        except _DAMAGE as error:
+            raise FileFormatError(f'{self.what}: "{path}" is damaged: {error}') from None
+
+    return guarded
+
+
 class Reader:
     """Arrays of an HDF5 file, by path.
 
@@ -60,7 +80,7 @@ class Reader:
         self.what = what
         try:
             self._file = h5py.File(io.BytesIO(source) if isinstance(source, bytes) else source, "r")
-        except (OSError, RuntimeError, ValueError) as error:
+        except _DAMAGE as error:
             raise FileFormatError(f"{what} is no HDF5 file, or a damaged one: {error}") from None
 
     def __enter__(self) -> Reader:
@@ -69,10 +89,12 @@ class Reader:
     def __exit__(self, *exception: object) -> None:
         self._file.close()
 
+    @_guarded
     def has(self, path: str) -> bool:
         """Whether there is a group or array at the path."""
         return self._find(path) is not None
 
+    @_guarded
     def count(self, path: str) -> int:
         """How many things are in a group; 0 if there is no such group."""
         import h5py
@@ -80,6 +102,7 @@ class Reader:
         found = self._find(path)
         return len(found) if isinstance(found, h5py.Group) else 0
 
+    @_guarded
     def array(self, path: str, shape: tuple[int, ...]) -> np.ndarray:
         """The array at the path, which must have this shape.
 
@@ -97,30 +120,24 @@ class Reader:
                 f'{self.what}: the array "{path}" has shape {tuple(found.shape)}; the model '
                 f"expects {tuple(shape)}"
             )
-        try:
-            values = found[()]
-        except (OSError, RuntimeError, ValueError, TypeError) as error:
-            raise FileFormatError(f'{self.what}: "{path}" cannot be read: {error}') from None
-        values = np.asarray(values)
+        values = np.asarray(found[()])
         if self._attribute(found, "dtype") == "bfloat16" and values.dtype.itemsize == 2:
             return values.view(dtypes.bfloat16)
         return values
 
+    @_guarded
     def attribute(self, path: str, name: str) -> Any:
         """An attribute of the group at the path: a text, or a list of texts; None if missing."""
         found = self._find(path) if path else self._file
         return None if found is None else self._attribute(found, name)
 
     def _attribute(self, thing: Any, name: str) -> Any:
-        try:
-            if name not in thing.attrs:
-                return None
-            attribute = thing.attrs.get_id(name)
-            if math.prod(attribute.shape) * attribute.dtype.itemsize > MAX_ATTRIBUTE_BYTES:
-                raise FileFormatError(f'{self.what}: the attribute "{name}" is too large')
-            value = thing.attrs[name]
-        except (OSError, RuntimeError, TypeError, ValueError) as error:
-            raise FileFormatError(f'{self.what}: attribute "{name}": {error}') from None
+        if name not in thing.attrs:
+            return None
+        attribute = thing.attrs.get_id(name)
+        if math.prod(attribute.shape) * attribute.dtype.itemsize > MAX_ATTRIBUTE_BYTES:
+            raise FileFormatError(f'{self.what}: the attribute "{name}" is too large')
+        value = thing.attrs[name]
         if isinstance(value, np.ndarray):
             return [_text(part) for part in value.tolist()]
         return _text(value)
@@ -132,20 +149,15 @@ class Reader:
         for part in path.split("/") if path else ():
             if not isinstance(place, h5py.Group):
                 return None
-            try:
-                link = place.get(part, getlink=True)
-                if link is None:
-                    return None
-                if not isinstance(link, h5py.HardLink):
-                    raise FileFormatError(
-                        f'{self.what}: "{path}" is a link to another place or file, which is never '
-                        "followed"
-                    )
-                place = place[part]
-            except (OSError, RuntimeError, KeyError, ValueError) as error:
-                if isinstance(error, FileFormatError):
-                    raise
-                raise FileFormatError(f'{self.what}: "{path}" is damaged: {error}') from None
+            link = place.get(part, getlink=True)
+            if link is None:
+                return None
+            if not isinstance(link, h5py.HardLink):
+                raise FileFormatError(
+                    f'{self.what}: "{path}" is a link to another place or file, which is never '
+                    "followed"
+                )
+            place = place[part]
         return place
 
     def _check_dataset(self, path: str, data: Any) -> None:

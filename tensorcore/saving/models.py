@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from tensorcore.errors import FileFormatError, InvalidArgumentError, TrainingError
+from tensorcore.layers.context import context
 from tensorcore.saving import legacy, safetensors
 from tensorcore.saving.archive import Archive
 from tensorcore.saving.atomic import atomic_file
@@ -32,6 +33,20 @@ from tensorcore.saving.weights import arrays_of, load_arrays, load_optimizer
 KERAS_VERSION = "3.15.1"  # the version of Keras whose format is written
 WEIGHTS, CONFIG, METADATA = "model.weights.h5", "config.json", "metadata.json"
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+
+MARGIN_BYTES = 64 * 2**20
+# What constructors and `call` raise when their arguments make no sense.
+_NONSENSE = (
+    TypeError,
+    ValueError,
+    KeyError,
+    IndexError,
+    AttributeError,
+    RecursionError,
+    OverflowError,
+    MemoryError,
+    ZeroDivisionError,
+)
 
 PathLike = str | os.PathLike[str]
 
@@ -102,7 +117,8 @@ def load_model(
         start = file.read(8)
         file.seek(0)
         if start == HDF5_SIGNATURE:
-            with Reader(file, what) as reader:
+            size = file.seek(0, io.SEEK_END)
+            with Reader(file, what) as reader, _described_by(what, size):
                 return legacy.load_model(reader, custom_objects, compile)
         archive = Archive(file, what)
         config = archive.json(CONFIG)
@@ -110,7 +126,7 @@ def load_model(
             raise FileFormatError(f'{what}: "{CONFIG}" describes no model')
         if not compile:
             config = {key: value for key, value in config.items() if key != "compile_config"}
-        with _described_by(what), SharedObjects():
+        with _described_by(what, archive.size(WEIGHTS)), SharedObjects():
             model = deserialize_keras_object(config, custom_objects)
         if not hasattr(model, "weight_parts") or not hasattr(model, "optimizer"):
             raise FileFormatError(f"{what} holds {type(model).__name__}, which is no model")
@@ -122,16 +138,23 @@ def load_model(
 
 
 @contextlib.contextmanager
-def _described_by(what: str) -> Iterator[None]:
-    """Errors from a description that makes no sense become errors of the file."""
+def _described_by(what: str, nbytes: int) -> Iterator[None]:
+    """Errors from a description that makes no sense become errors of the file.
+
+    The weights of what is described may take no more than `nbytes` of the file, and some.
+    """
+    before = context.budget
+    context.budget = nbytes + MARGIN_BYTES
     try:
         yield
     except FileFormatError as error:
         raise FileFormatError(f"{what}: {error}") from None
-    except (TypeError, ValueError, KeyError, IndexError, AttributeError, RecursionError) as error:
+    except _NONSENSE as error:
         raise FileFormatError(
             f"{what}: the model cannot be made as the file describes it: {error}"
         ) from error
+    finally:
+        context.budget = before
 
 
 def save_weights(model: Any, filepath: PathLike, overwrite: bool = True) -> None:

@@ -8,10 +8,16 @@ from typing import Any
 
 from tensorcore.autodiff import GradientTape
 from tensorcore.device import device as device_named
-from tensorcore.errors import InvalidArgumentError, MissingAttributeError, TrainingError
+from tensorcore.errors import (
+    InvalidArgumentError,
+    MissingAttributeError,
+    TracingError,
+    TrainingError,
+)
 from tensorcore.layers.base import Layer
 from tensorcore.layers.inputs import InputLayer
 from tensorcore.layers.structure import map_structure
+from tensorcore.layers.symbolic import shape_of_output
 from tensorcore.metrics import Mean, Metric
 from tensorcore.ops.creation import zeros
 from tensorcore.saving.objects import deserialize_keras_object, serialize_keras_object
@@ -53,8 +59,8 @@ class Model(Layer, keras_module="keras"):
         if cls is Model and (args or "inputs" in kwargs or "outputs" in kwargs):
             from tensorcore.training.functional import Functional
 
-            return super().__new__(Functional)
-        return super().__new__(cls)
+            return super().__new__(Functional, *args, **kwargs)
+        return super().__new__(cls, *args, **kwargs)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if args or "inputs" in kwargs or "outputs" in kwargs:
@@ -155,9 +161,18 @@ class Model(Layer, keras_module="keras"):
         )
 
     def build(self, input_shape: Any) -> None:
-        """Make the weights by running the model on zeros of this shape; None is any size."""
+        """Make the weights for inputs of this shape, by tracing `call`; None is any size.
+
+        A model that looks at values in Python runs on zeros instead.
+        """
         if self.built or type(self).call is Model.call:
             return
+        try:
+            shape_of_output(self, input_shape)
+        except TracingError:
+            self._build_on_zeros(input_shape)
+
+    def _build_on_zeros(self, input_shape: Any) -> None:
         is_list = isinstance(input_shape, (list, dict))
         if isinstance(input_shape, list) and not any(
             isinstance(s, (list, tuple)) for s in input_shape
