@@ -21,6 +21,7 @@ from tensorcore.layers.inputs import Input, InputLayer, input_layer_of
 from tensorcore.layers.structure import leaves, map_structure
 from tensorcore.ops.shaping import expand_dims, squeeze
 from tensorcore.ops.transfer import astype
+from tensorcore.saving.arguments import Arguments
 from tensorcore.tensor import Tensor, as_tensor
 from tensorcore.training import wiring
 from tensorcore.training.model import Model
@@ -50,6 +51,8 @@ class Functional(Model, keras_module="keras.src.models.functional"):
         _check_symbols(self, "outputs", outputs)
         if any(input_layer_of(symbol) is None for symbol in leaves(inputs)):
             inputs, outputs = _cut(inputs, outputs)
+        if type(self) is Functional:  # described by its wiring, not by its arguments
+            self._made_with = Arguments(Functional, (), {})
         self._connect(inputs, outputs)
         if trainable is not None:
             self.trainable = trainable
