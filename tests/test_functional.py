@@ -379,3 +379,15 @@ def test_pictures_of_models(tmp_path):
         keras.utils.plot_model(model, tmp_path / "m.txt")
     with pytest.raises(tc.errors.TrainingError, match="not made of symbolic tensors"):
         keras.utils.plot_model(keras.Sequential([layers.Dense(1)]), tmp_path / "m.png")
+
+
+def test_frozen_layers_stay_frozen_in_copies_and_files():
+    x = keras.Input((3,))
+    frozen, free = layers.Dense(2, trainable=False), layers.Dense(1)
+    for model in (
+        keras.Model(x, free(frozen(x))),
+        keras.Sequential([keras.Input((3,)), frozen, free]),
+    ):
+        twin = type(model).from_config(model.get_config())
+        assert [w.shape for w in twin.trainable_weights] == [(2, 1), (1,)]
+        assert len(twin.non_trainable_weights) == 2

@@ -55,7 +55,7 @@ class Functional(Model, keras_module="keras.src.models.functional"):
             self._made_with = Arguments(Functional, (), {})
         self._connect(inputs, outputs)
         if trainable is not None:
-            self.trainable = trainable
+            self._trainable = bool(trainable)  # the layers keep their own
 
     def _connect(self, inputs: Any, outputs: Any) -> None:
         self._inputs_struct = inputs

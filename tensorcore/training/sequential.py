@@ -268,7 +268,7 @@ class Sequential(Model, keras_module="keras"):
         shape = as_shapes(config.get("build_input_shape"))
         if not model.built and isinstance(shape, tuple) and layers:
             model.build(shape)
-        model.trainable = config.get("trainable", True)
+        model._trainable = bool(config.get("trainable", True))  # the layers keep their own
         return model
 
     def weight_parts(self) -> dict[str, Any]:
