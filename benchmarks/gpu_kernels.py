@@ -1,0 +1,224 @@
+"""Large kernels on a GPU beside the copy bandwidth and PyTorch: `python benchmarks/gpu_kernels.py`.
+
+Everything is measured in one run on the same GPU, with CUDA events: an element-wise chain, softmax
+and layer norm over 1 GB, Adam on 1 GB of parameters, matrix products of 8192, and what the host
+needs to launch an operation, eager and traced.  PyTorch's column is empty where it is not there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+from measure import save
+
+import tensorcore as tc
+from tensorcore.benchmark.machine import product_name, refuse_emulated
+from tensorcore.errors import TensorcoreError
+from tensorcore.optimizers.adam import Adam
+
+ROUNDS = 7
+
+
+def main() -> int:
+    """Measure and print; `--json` writes results/gpu-kernels.json."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--json", action="store_true", help="write the results")
+    parser.add_argument("--elements", type=int, default=1 << 28, help="of the large arrays")
+    options = parser.parse_args()
+    try:
+        device = tc.device("gpu")
+        refuse_emulated(device)
+    except TensorcoreError as problem:
+        print(f"gpu_kernels: {problem}")
+        return 2
+    with device:
+        rows = memory_rows(device, options.elements) + product_rows(device) + host_rows(device)
+    for row in rows:
+        print(line(row), flush=True)
+    if options.json:
+        print(save("gpu-kernels", rows, device=product_name(device)))
+    return 0
+
+
+def seconds(function: Callable[[], Any], device: Any, calls: int = 10) -> float:
+    """The median of some rounds by CUDA events; the warm-up stays out."""
+    cuda = device.xp.cuda
+    for _ in range(3):
+        function()
+    device.synchronize()
+    found = []
+    for _ in range(ROUNDS):
+        start, stop = cuda.Event(), cuda.Event()
+        start.record()
+        for _ in range(calls):
+            function()
+        stop.record()
+        stop.synchronize()
+        found.append(cuda.get_elapsed_time(start, stop) / 1e3 / calls)
+    return statistics.median(found)
+
+
+def torch_here() -> Any:
+    """PyTorch with a GPU, or None."""
+    try:
+        import torch
+    except ImportError:
+        return None
+    return torch if torch.cuda.is_available() else None
+
+
+def torch_seconds(function: Callable[[], Any], calls: int = 10) -> float:
+    """The same for PyTorch, whose events live in its own stream."""
+    import torch
+
+    for _ in range(3):
+        function()
+    torch.cuda.synchronize()
+    found = []
+    for _ in range(ROUNDS):
+        start = torch.cuda.Event(enable_timing=True)
+        stop = torch.cuda.Event(enable_timing=True)
+        start.record()
+        for _ in range(calls):
+            function()
+        stop.record()
+        stop.synchronize()
+        found.append(start.elapsed_time(stop) / 1e3 / calls)
+    return statistics.median(found)
+
+
+def memory_rows(device: Any, elements: int) -> list[dict[str, Any]]:
+    """What is bound by memory, as a share of the copy bandwidth."""
+    x = tc.random.normal((elements // 1024, 1024))
+    target = device.empty(x.shape, x.dtype)
+    copy_s = seconds(lambda: device.xp.copyto(target, x.data), device)
+    copied = 2 * x.nbytes / copy_s
+    torch = torch_here()
+    theirs = torch_functions(torch, x.shape) if torch else {}
+    rows = [_row("copy", copy_s, 2 * x.nbytes, copied, None)]
+    for name, function in {
+        "element-wise chain": tc.function(lambda v: tc.tanh(v * 1.5 + 0.5) * v),
+        "softmax": tc.nn.softmax,
+        "layer norm": tc.function(_layer_norm),
+    }.items():
+        ours = seconds(lambda run=function: run(x), device)
+        other = torch_seconds(theirs[name]) if theirs else None
+        rows.append(_row(name, ours, 2 * x.nbytes, copied, other))
+    return [*rows, _adam_row(device, elements, copied, torch)]
+
+
+def torch_functions(torch: Any, shape: tuple[int, ...]) -> dict[str, Callable[[], Any]]:
+    """The same in PyTorch."""
+    x = torch.randn(*shape, device="cuda")
+    return {
+        "element-wise chain": lambda: torch.tanh(x * 1.5 + 0.5) * x,
+        "softmax": lambda: torch.softmax(x, -1),
+        "layer norm": lambda: torch.nn.functional.layer_norm(x, shape[-1:]),
+    }
+
+
+def _layer_norm(x: Any) -> Any:
+    mean = tc.mean(x, axis=-1, keepdims=True)
+    variance = tc.mean(tc.square(x - mean), axis=-1, keepdims=True)
+    return (x - mean) * tc.rsqrt(variance + 1e-5)
+
+
+def _adam_row(device: Any, elements: int, copied: float, torch: Any) -> dict[str, Any]:
+    """Adam reads weight, gradient and two moments, and writes three of them."""
+    weight, gradient = tc.Variable(tc.zeros((elements,))), tc.random.normal((elements,))
+    optimizer = Adam(1e-3)
+    step = tc.function(lambda g: optimizer.apply([g], [weight]))
+    optimizer.build([weight])
+    ours = seconds(lambda: step(gradient), device)
+    theirs = None
+    if torch:
+        parameter = torch.nn.Parameter(torch.zeros(elements, device="cuda"))
+        parameter.grad = torch.randn(elements, device="cuda")
+        fused = torch.optim.Adam([parameter], lr=1e-3, fused=True)
+        theirs = torch_seconds(fused.step)
+    return _row("Adam", ours, 7 * 4 * elements, copied, theirs)
+
+
+def product_rows(device: Any, size: int = 8192) -> list[dict[str, Any]]:
+    """Products of large matrices in each precision."""
+    torch = torch_here()
+    rows = []
+    for name, dtype, precision in (
+        ("matmul 8192 float32", "float32", "float32"),
+        ("matmul 8192 TF32", "float32", "tf32"),
+        ("matmul 8192 bfloat16", "bfloat16", "float32"),
+        ("matmul 8192 float16", "float16", "float32"),
+    ):
+        x, y = (tc.astype(tc.random.normal((size, size)), dtype) for _ in range(2))
+        tc.set_matmul_precision(precision)
+        ours = seconds(lambda x=x, y=y: x @ y, device)
+        tc.set_matmul_precision("float32")
+        theirs = None
+        if torch:
+            torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
+            a, b = (torch.randn(size, size, device="cuda").to(getattr(torch, dtype)) for _ in "ab")
+            theirs = torch_seconds(lambda a=a, b=b: a @ b)
+        row = {"what": name, "ms": 1e3 * ours, "tflops": 2e-12 * size**3 / ours}
+        rows.append({**row, "torch_ms": None if theirs is None else 1e3 * theirs})
+    return rows
+
+
+def host_rows(device: Any, operations: int = 200) -> list[dict[str, Any]]:
+    """Microseconds of the host for each launched operation, eager and as part of a graph."""
+    x = tc.ones((64, 64))
+
+    def chain(v: Any) -> Any:
+        for _ in range(operations):
+            v = v @ x  # products are not fused
+        return v
+
+    traced = tc.function(chain)
+    rows = []
+    for name, run in (("host time an operation, eager", chain), ("..., traced", traced)):
+        for _ in range(3):
+            run(x)
+        found = []
+        for _ in range(ROUNDS):
+            device.synchronize()
+            start = time.perf_counter()
+            run(x)
+            found.append((time.perf_counter() - start) / operations)
+        device.synchronize()
+        rows.append({"what": name, "us": 1e6 * statistics.median(found)})
+    return rows
+
+
+def _row(
+    name: str, ours: float, nbytes: int, copied: float, theirs: float | None
+) -> dict[str, Any]:
+    return {
+        "what": name,
+        "ms": 1e3 * ours,
+        "gbytes": nbytes / ours / 1e9,
+        "percent_of_copy": 100 * nbytes / ours / copied,
+        "torch_ms": None if theirs is None else 1e3 * theirs,
+    }
+
+
+def line(row: dict[str, Any]) -> str:
+    """A row as text."""
+    parts = [f"{row['what']:32}"]
+    for name, unit in (
+        ("ms", "ms"),
+        ("us", "us"),
+        ("gbytes", "GB/s"),
+        ("tflops", "TFLOP/s"),
+        ("percent_of_copy", "% of copy"),
+        ("torch_ms", "ms in PyTorch"),
+    ):
+        if row.get(name) is not None:
+            parts.append(f"{row[name]:10.3f} {unit}")
+    return "  ".join(parts)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
