@@ -842,3 +842,21 @@ def test_summaries(device, tmp_path, monkeypatch):
     assert words(InvalidArgumentError, lambda: tf.summary.FileWriter("x")) == (
         "tf.summary.FileWriter needs the package tensorboardX: pip install tensorboardX"
     )
+
+
+def test_a_large_matrix_goes_on_learning(device):
+    """Plans are improved after some runs: nothing may change then."""
+    rng = np.random.default_rng(0)
+    x, w0 = rng.normal(size=(8, 160)), rng.normal(size=(160, 128))
+    w = tf.Variable(w0, dtype=tf.float32)
+    data = tf.placeholder(tf.float32, [None, 160])
+    loss = tf.reduce_sum(tf.square(tf.matmul(data, w))) / 2
+    train = tf.train.MomentumOptimizer(0.0005, 0.5).minimize(loss)
+    momentum = np.zeros_like(w0)
+    with tf.Session() as sess:
+        sess.run(tf.global_variables_initializer())
+        for _ in range(40):
+            sess.run(train, {data: x})
+            momentum = 0.5 * momentum + x.T @ (x @ w0)
+            w0 = w0 - 0.0005 * momentum
+        np.testing.assert_allclose(sess.run(w), w0, rtol=1e-4, atol=1e-5)

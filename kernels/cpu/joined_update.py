@@ -58,8 +58,9 @@ class JoinedUpdate:
         from tensorcore.kernels.cpu.piece import Number, Piece
 
         flats = [out] if self.results == 1 else list(out)
-        if not all(flat.flags.c_contiguous and flat.ndim == 1 for flat in flats):
+        if not all(flat.flags.c_contiguous for flat in flats):
             return None
+        flats = [flat.reshape(-1) for flat in flats]  # a matrix may be updated by itself
         position = self.results
         count = sum(segment.inputs for segment in self.segments)
         given, numbers = arrays[position : position + count], arrays[position + count :]

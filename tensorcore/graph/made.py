@@ -135,4 +135,4 @@ class JoinedUpdate(Made):
         for _, _, inputs in self.segments:
             gradient.append(given.pop(0).T @ given.pop(0) if inputs == 2 else given.pop(0))
         flat = xp.concatenate([part.reshape(-1) for part in gradient])
-        return self.update.reference(xp, *flats, flat, *given)
+        return self.update.reference(xp, *flats, flat.reshape(flats[0].shape), *given)
