@@ -67,7 +67,7 @@ class RNN(Layer):
                 f"has call and state_size, received {cell!r}"
             )
         self.cell = cell
-        self.states: list[Any] | None = None
+        self._carried = _Carried()
         keep(
             self,
             return_sequences=return_sequences,
@@ -99,6 +99,11 @@ class RNN(Layer):
 
     # States ---------------------------------------------------------------------------------------
 
+    @property
+    def states(self) -> list[Any] | None:
+        """With `stateful` the states in which the last batch ended; they are no weights."""
+        return self._carried.states
+
     def build(self, input_shape: Any) -> None:
         if isinstance(self.cell, Layer) and not self.cell.built:
             self.cell.build((input_shape[0], *input_shape[2:]))
@@ -123,7 +128,7 @@ class RNN(Layer):
             if not self.stateful:
                 return self.get_initial_state(batch)
             if self.states is None:
-                self.states = map_structure(
+                self._carried.states = map_structure(
                     lambda state: Variable(state, trainable=False, name="rnn_state"),
                     self.get_initial_state(batch),
                 )
@@ -218,6 +223,12 @@ class RNN(Layer):
             return output
         sizes = self.get_state_sizes()
         return (output, *(map_structure(lambda n: (batch, n), size) for size in sizes))
+
+
+class _Carried:
+    """What a stateful layer carries from batch to batch, out of the sight of its weights."""
+
+    states: list[Any] | None = None
 
 
 class CellLayer(RNN):
