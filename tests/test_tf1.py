@@ -860,3 +860,17 @@ def test_a_large_matrix_goes_on_learning(device):
             momentum = 0.5 * momentum + x.T @ (x @ w0)
             w0 = w0 - 0.0005 * momentum
         np.testing.assert_allclose(sess.run(w), w0, rtol=1e-4, atol=1e-5)
+
+
+def test_branches_and_loops_are_part_of_the_plan(device):
+    x, w = tf.placeholder(tf.float32, [None]), tf.Variable(2.0)
+    chosen = tf.cond(tf.reduce_sum(x) > 0.0, lambda: x * w, lambda: -x)
+    _, power = tf.while_loop(lambda n, _: n < 3, lambda n, p: (n + 1, p * w), [0, tf.constant(1.0)])
+    found = [chosen, power, *tf.gradients(tf.reduce_sum(chosen) + power, [w, x])]
+    with tf.Session() as sess:
+        sess.run(tf.global_variables_initializer())
+        for sign in (1.0, -1.0, 1.0, -1.0):
+            y, p, dw, dx = sess.run(found, {x: [sign, sign]})
+            assert y.tolist() == ([2.0, 2.0] if sign > 0 else [1.0, 1.0]) and p == 8.0
+            assert dw == (14.0 if sign > 0 else 12.0)
+            assert dx.tolist() == ([2.0, 2.0] if sign > 0 else [-1.0, -1.0])

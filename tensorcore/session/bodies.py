@@ -6,6 +6,7 @@ it makes are a `Body`, which an operation outside replays as often as it needs.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -83,15 +84,17 @@ def _made(graph: Graph, call: Any, args: Any, name: str, kind: str, specs: Any, 
 class _Choice:
     """The function of `cond`."""
 
-    needs_values = True
     is_pure = False
 
     def __init__(self, bodies: Sequence[Body]) -> None:
         self.bodies = bodies
 
     def __call__(self, chosen: Any, *captured: Any) -> Any:
-        number = 0 if bool(chosen) else 1
-        found = self.bodies[number].run(captured[number])
+        yes, no = (
+            functools.partial(body.run, values)
+            for body, values in zip(self.bodies, captured, strict=True)
+        )
+        found = tc.cond(chosen, yes, no)
         return found if len(found) != 1 else found[0]
 
 
@@ -156,7 +159,6 @@ def _case(condition: Any, function: Any, otherwise: Any, name: str) -> Callable[
 class _Loop:
     """The function of `while_loop`."""
 
-    needs_values = True
     is_pure = False
 
     def __init__(self, test: Body, step: Body, limit: int | None) -> None:
@@ -165,11 +167,13 @@ class _Loop:
         self.limit = limit
 
     def __call__(self, values: list[Any], test: list[Any], step: list[Any]) -> Any:
-        count = 0
-        while (self.limit is None or count < self.limit) and bool(self.test.run(test, values)[0]):
-            values = self.step.run(step, values)
-            count += 1
-        return values if len(values) != 1 else values[0]
+        found = tc.while_loop(
+            lambda *now: self.test.run(test, now)[0],
+            lambda *now: self.step.run(step, now),
+            values,
+            maximum_iterations=self.limit,
+        )
+        return list(found) if len(values) != 1 else found[0]
 
 
 def while_loop(
