@@ -227,3 +227,33 @@ def test_missing_modules_say_so(capsys):
     said = capsys.readouterr().err
     assert "tensorflow.kerass is not there in tensorcore; tensorflow has keras" in said
     assert "line 1" in said
+
+
+def test_the_other_packages_of_tensorflow(capsys):
+    text = """
+import tensorflow_datasets as tfds
+import tensorflow_hub as hub
+import tensorcore
+print(hub.KerasLayer is tensorcore.hub.KerasLayer, tfds.load is tensorcore.tfds.load)
+"""
+    assert run(text) == 0
+    assert capsys.readouterr().out == "True True\n"
+    assert run(text, "--check") == 0
+
+
+@pytest.mark.parametrize("program", sorted(path.name for path in SEEDS.glob("[tk]*_*.py")))
+def test_nothing_of_the_documents_programs_is_missing(program, capsys):
+    theirs = {
+        "from tensorcore import tfds": "import tensorflow_datasets as tfds",
+        "from tensorcore import tf": "import tensorflow as tf",
+        "import tensorcore.tf.compat.v1 as tf": "import tensorflow as tf",
+        "from tensorcore import keras": "from tensorflow import keras",
+        "from tensorcore.keras": "from tensorflow.keras",
+        "from tensorcore import hub": "import tensorflow_hub as hub",
+    }
+    text = (SEEDS / program).read_text(encoding="utf-8")
+    for ours, name in theirs.items():
+        text = text.replace(ours, name)
+    assert run(text, "--check") == 0
+    style = 1 if program.startswith("tf1") else 2
+    assert f"speaks TensorFlow {style}, " in capsys.readouterr().out

@@ -23,8 +23,8 @@ COMMON = {
     "tensorflow.compat": "tensorcore.tf.compat",
     "tensorflow.contrib": "tensorcore.tf.compat.v1.contrib",
     "tensorflow.examples.tutorials.mnist": "tensorcore.tf.compat.v1.tutorials",
-    "tensorflow_datasets": "tensorcore.tf.datasets",
-    "tensorflow_hub": "tensorcore.tf.hub",
+    "tensorflow_datasets": "tensorcore.tfds",
+    "tensorflow_hub": "tensorcore.hub",
 }
 STYLES = {1: "tensorcore.tf.compat.v1", 2: "tensorcore.tf"}
 # Packages that only hold others.
