@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import tensorcore as tc
+from tensorcore import keras
 from tensorcore.errors import (
     ArgumentTypeError,
     CheckpointError,
@@ -307,3 +308,30 @@ def test_arguments_in_wrong_kinds(tf, device):
         tf.matmul([1.0, 2.0], [[1.0], [2.0]])
     with pytest.raises(InvalidArgumentError, match="images are"):
         tf.nn.conv2d(tf.zeros((1, 3, 4, 4)), tf.zeros((1, 1, 3, 1)), 1, "SAME", "NCHW")
+
+
+def test_models_as_folders(tf, device, tmp_path):
+    model = tf.keras.Sequential([tf.keras.layers.Dense(2)])
+    x = tf.ones((1, 3))
+    expected = model(x).numpy()
+    tf.saved_model.save(model, tmp_path / "model")
+    np.testing.assert_array_equal(tf.saved_model.load(tmp_path / "model")(x).numpy(), expected)
+    with pytest.raises(ArgumentTypeError, match="expected a Keras model, received Module"):
+        tf.saved_model.save(tf.Module(), tmp_path / "module")
+    (tmp_path / "saved_model.pb").write_bytes(b"")
+    with pytest.raises(InvalidArgumentError, match="TensorFlow's own SavedModel"):
+        tf.saved_model.load(tmp_path)
+
+
+def test_padded_sequences():
+    pad = keras.utils.pad_sequences
+    rows = [[1], [2, 3, 4], []]
+    assert pad(rows).tolist() == [[0, 0, 1], [2, 3, 4], [0, 0, 0]]
+    found = pad(rows, maxlen=2, padding="post", truncating="post", value=9)
+    assert found.tolist() == [[1, 9], [2, 3], [9, 9]]
+    assert found.dtype == np.int32
+    assert pad([[[1, 2]], [[3, 4], [5, 6]]], dtype="float32").shape == (2, 2, 2)
+    with pytest.raises(InvalidArgumentError, match='padding must be "pre" or "post"'):
+        pad(rows, padding="both")
+    with pytest.raises(ArgumentTypeError, match="expected a list of lists"):
+        pad([1, 2])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -26,17 +27,20 @@ class Run:
 
     def __init__(self, shuffles: list[Any], seeds: list[int] | None = None) -> None:
         self.seeds = [step.draw_seed() for step in shuffles] if seeds is None else list(seeds)
-        self._seed_of = {id(step): seed for step, seed in zip(shuffles, self.seeds, strict=True)}
-        self._passes: dict[int, int] = {}
+        # Weak: steps made while running, inside flat_map, come and go.
+        self._seed_of: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary(
+            zip(shuffles, self.seeds, strict=True)
+        )
+        self._passes: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
 
     def generator(self, step: Any) -> np.random.Generator:
         """Random numbers for the next pass over this shuffle; each pass has its own."""
-        if id(step) not in self._seed_of:  # made while running, inside flat_map
-            self._seed_of[id(step)] = step.draw_seed()
-        number = self._passes.get(id(step), 0)
-        self._passes[id(step)] = number + 1
+        if step not in self._seed_of:
+            self._seed_of[step] = step.draw_seed()
+        number = self._passes.get(step, 0)
+        self._passes[step] = number + 1
         return np.random.default_rng(
-            [self._seed_of[id(step)], number if step.reshuffle_each_iteration else 0]
+            [self._seed_of[step], number if step.reshuffle_each_iteration else 0]
         )
 
 

@@ -65,7 +65,8 @@ class Map(Dataset):
     def make_spec(self) -> Any:
         spec = self.sources[0].element_spec
         try:
-            # Two elements that differ where sizes are unknown tell which sizes of the result are.
+            # Two elements that differ in their values, and in sizes that are unknown, tell which
+            # sizes of the result depend on them.
             first, second = (self._result(map_leaves(_example(n), spec)) for n in (2, 3))
             return map_leaves(_common_spec, first, second)
         except Exception:
@@ -83,7 +84,11 @@ def _example(unknown: int) -> Callable[[TensorSpec], np.ndarray]:
 
     def make(spec: TensorSpec) -> np.ndarray:
         shape = tuple(unknown if n is None else n for n in spec.shape or ())
-        return np.full(shape, b"", object) if spec.dtype is string else np.zeros(shape, spec.dtype)
+        return (
+            np.full(shape, b"", object)
+            if spec.dtype is string
+            else np.full(shape, unknown - 2, spec.dtype)
+        )
 
     return make
 
@@ -216,10 +221,8 @@ class Interleave(Dataset):
                         places[place] = self._made(element).steps(run)
                     found = next(places[place], _END)  # type: ignore[call-overload]
                     if found is _END:
-                        places[place] = None
-                        if given:
-                            break
-                        continue
+                        places[place] = None  # filled again when its turn comes
+                        break
                     given += 1
                     yield found
             if is_over and not any(places):

@@ -119,7 +119,7 @@ class FromGenerator(Dataset):
             value = tuple(value)
         try:
             return map_leaves(_fit, self.signature, value)
-        except (TypeError, KeyError, ValueError) as error:
+        except (TypeError, KeyError, ValueError, AttributeError) as error:
             if isinstance(error, (DTypeError, InvalidArgumentError)):
                 raise
             raise InvalidArgumentError(

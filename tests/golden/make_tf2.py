@@ -53,6 +53,29 @@ golden["values"] = {text: described(value_of(text)) for text in expressions.VALU
 for text in expressions.DRAWN:
     found = value_of(text)
     golden["values"][text] = {"dtype": found.dtype.name, "shape": list(found.shape)}
+
+
+def plain(value):
+    if isinstance(value, tuple):
+        return [plain(part) for part in value]
+    if isinstance(value, dict):
+        return {key: plain(part) for key, part in value.items()}
+    if isinstance(value, bytes):
+        return value.decode()
+    return value.tolist()
+
+
+def pipeline(text):
+    space = {"tf": tf, "np": np, "D": tf.data.Dataset, "x": np.arange(12)}
+    dataset = eval(text, space)
+    return {
+        "elements": [plain(element) for element in dataset.as_numpy_iterator()],
+        "spec": repr(dataset.element_spec),
+        "cardinality": int(dataset.cardinality()),
+    }
+
+
+golden["pipelines"] = {text: pipeline(text) for text in expressions.PIPELINES}
 golden["errors"] = {text: message(text) for text in expressions.ERRORS}
 (HERE / "tf2.json").write_text(json.dumps(golden, indent=0) + "\n")
 print(len(golden["values"]), "values,", len(golden["errors"]), "errors")
