@@ -33,7 +33,7 @@ class Body:
         self.outputs: list[Any] = []
         self.structure = flatten(_tensors(result), self.outputs)
         self.arguments = list(arguments)
-        every = ancestors(self.outputs, arguments)
+        every: list[Any] = ancestors(self.outputs, arguments)
         self.nodes = [node for node in every if id(node) in self.inside]
         given = {id(value) for value in self.arguments}
         wanted = [*(x for node in self.nodes for x in node.inputs), *self.outputs]
@@ -64,12 +64,17 @@ def _tensors(result: Any) -> Any:
     return as_graph_tensor(result)
 
 
+def _spec(sizes: Any, dtype: Any) -> Spec:
+    """What is known of a result; the sizes are None if not even the rank is known."""
+    return Spec(sizes, dtype)
+
+
 def _common(first: GraphTensor, second: GraphTensor) -> Spec:
     """What is known of a result that may come from either."""
     a, b = first.static_shape.sizes, second.static_shape.sizes
     if a is None or b is None or len(a) != len(b):
-        return Spec(None, first.dtype)
-    return Spec(tuple(m if m == n else None for m, n in zip(a, b, strict=True)), first.dtype)
+        return _spec(None, first.dtype)
+    return _spec(tuple(m if m == n else None for m, n in zip(a, b, strict=True)), first.dtype)
 
 
 def _made(graph: Graph, call: Any, args: Any, name: str, kind: str, specs: Any, bodies: Any) -> Any:
@@ -222,7 +227,7 @@ def while_loop(
                     f"{before.dtype.name}, the body returns {after.dtype.name} for it"
                 )
         specs = [
-            Spec(GraphTensor(graph, shape, v.dtype).static_shape.sizes, v.dtype)
+            _spec(GraphTensor(graph, shape, v.dtype).static_shape.sizes, v.dtype)
             for shape, v in zip(invariants, start, strict=True)
         ]
         args = (start, test.captured, step.captured)
@@ -327,5 +332,5 @@ def _row_shape(value: GraphTensor) -> Any:
 def _stacked(output: GraphTensor, front: tuple[int | None, ...] | None) -> Spec:
     sizes = output.static_shape.sizes
     if sizes is None:
-        return Spec(None, output.dtype)
-    return Spec((*(front or ()), *sizes), output.dtype)
+        return _spec(None, output.dtype)
+    return _spec((*(front or ()), *sizes), output.dtype)

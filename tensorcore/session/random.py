@@ -172,4 +172,4 @@ def _shuffled(draw: Generator, value: Any) -> Any:
 
 # A plan would give the numbers of its first run for ever.
 for _function in (_truncated_normal, _integers, _shuffled):
-    _function.draws_on_host = True  # type: ignore[attr-defined]
+    _function.draws_on_host = True  # type: ignore

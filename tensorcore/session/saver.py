@@ -85,7 +85,8 @@ class Saver:
         if latest_filename and os.path.split(latest_filename)[0]:
             raise InvalidArgumentError("'latest_filename' must not contain path components")
         if global_step is not None:
-            step = int(global_step) if np.isscalar(global_step) else int(sess.run(global_step))
+            is_number = np.isscalar(global_step)
+            step = int(global_step if is_number else sess.run(global_step))
             prefix = f"{prefix}-{step:08d}" if self._pad else f"{prefix}-{step}"
         symbols = list(self._variables.values())
         sess.check_initialized(symbols)

@@ -269,7 +269,7 @@ class _Run:
         sources = dict.fromkeys(
             x for x in (*targets, *inputs) if isinstance(x, GraphTensor) and x.node is None
         )
-        self._variables = [x for x in sources if x.is_variable and x not in fed]
+        self._variables: list[Any] = [x for x in sources if x.is_variable and x not in fed]
         for symbol in sources:
             if symbol not in fed and not symbol.is_variable:
                 raise _missing_feed(symbol)

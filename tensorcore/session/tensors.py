@@ -92,6 +92,8 @@ class GraphTensor(OpenSymbol):
 
     __slots__ = ("graph", "made_by", "static_shape")
     is_variable = False
+    graph: Any
+    name: str
 
     def __init__(
         self,
@@ -161,10 +163,10 @@ class GraphTensor(OpenSymbol):
     def __getitem__(self, index: Any) -> Any:
         return self.graph.index(self, index)
 
-    def __eq__(self, other: Any) -> bool:
+    def __eq__(self, other: Any) -> bool:  # type: ignore[override]
         return self is other  # as TensorFlow 1 has it; tf.equal compares values
 
-    def __ne__(self, other: Any) -> bool:
+    def __ne__(self, other: Any) -> bool:  # type: ignore[override]
         return self is not other
 
     def __hash__(self) -> int:
