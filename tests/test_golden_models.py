@@ -88,9 +88,33 @@ def test_what_is_written_has_the_structure_of_keras(name, tmp_path):
     for path, array in theirs.items():
         assert ours[path].shape == array.shape
         np.testing.assert_allclose(ours[path], array, rtol=1e-6)
+    assert_fits(config_of(tmp_path / "m.keras"), config_of(FOLDER / "models" / f"{name}.keras"))
     again = keras.models.load_model(tmp_path / "m.keras")
     assert json.loads(again.to_json())["config"] == json.loads(model.to_json())["config"]
     assert_outputs(again.predict(stored(name, "x"), verbose=0), stored(name, "out"))
+
+
+def config_of(path):
+    with zipfile.ZipFile(path) as archive:
+        return json.loads(archive.read("config.json"))
+
+
+def assert_fits(ours, theirs, place=""):
+    """Whether each thing that we describe is described equally by Keras, which may say more."""
+    if isinstance(ours, dict):
+        for key, value in ours.items():
+            # Keras takes the axis of a loss, and does not write it.
+            if key not in ("shared_object_id", "jit_compile", "build_config", "axis"):
+                assert key in theirs, f"{place}.{key} is unknown to Keras"
+                assert_fits(value, theirs[key], f"{place}.{key}")
+    elif isinstance(ours, list):
+        assert len(ours) == len(theirs), place
+        for number, (one, other) in enumerate(zip(ours, theirs, strict=True)):
+            assert_fits(one, other, f"{place}[{number}]")
+    elif isinstance(ours, float):
+        assert ours == pytest.approx(theirs), place
+    else:
+        assert ours == theirs, place
 
 
 def arrays_in(archive):

@@ -22,6 +22,7 @@ from tensorcore.ops.transfer import astype
 from tensorcore.optimizers import clipping
 from tensorcore.optimizers.flat import FlatGroup
 from tensorcore.optimizers.schedules import LearningRateSchedule
+from tensorcore.saving.objects import serialize_keras_object
 from tensorcore.saving.registry import Configurable
 from tensorcore.variable import Variable
 
@@ -146,7 +147,7 @@ class Optimizer(Configurable, keras_module="keras.optimizers"):
         """The arguments that make an equal optimizer (without its state)."""
         rate = self._schedule
         if isinstance(rate, LearningRateSchedule):
-            rate = {"class_name": type(rate).__name__, "config": rate.get_config()}
+            rate = serialize_keras_object(rate)
         return {
             "name": self.name,
             "learning_rate": float(self._learning_rate) if rate is None else rate,
