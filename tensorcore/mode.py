@@ -27,6 +27,7 @@ class _Mode(threading.local):
     graph: Any = None  # the graph that is being traced, or None
     autocast: Any = None  # the dtype in which layers read their weights, or None: their own
     profile: Any = None  # what is told how long operations take, or None
+    created: Any = None  # a list of the variables that are made while a function is traced, or None
     sees_all: bool = False  # whether a graph or a profile has to see every operation
 
     def __setattr__(self, name: str, value: Any) -> None:

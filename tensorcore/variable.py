@@ -95,6 +95,8 @@ class Variable(Operators):
         self.serial = next_serial()
         self._storage = value.device.lasting_copy(value.data)
         self._tensor = wrap(self._storage, value.device, self, self.serial)
+        if mode.created is not None:
+            mode.created.append(self)
 
     def __tensor__(self) -> Tensor:
         return self.value  # in a trace a symbol, so that no old value is kept as a constant

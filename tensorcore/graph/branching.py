@@ -171,19 +171,26 @@ def truth_of(symbol: Any) -> Any:
     return not_equal(symbol, 0)
 
 
-def choose(index: Any, functions: Sequence[Callable[[], Any]], naming: Naming) -> Any:
+def choose(
+    index: Any,
+    functions: Sequence[Callable[[], Any]],
+    naming: Naming,
+    even_out: Callable[[Sequence[Any]], Sequence[Any]] | None = None,
+) -> Any:
     """The result of one of several functions, as a node of the graph that is being traced.
 
     Args:
         index: a boolean (True is the first) or an integer symbol.
         functions: without arguments.
         naming: the words for results that differ.
+        even_out: changes what the functions returned, before it is compared.
     """
     graph = mode.graph
     traced = [trace_inside(function, (), "a branch") for function in functions]
     graphs = [sub for sub, _ in traced]
+    values = [value for _, value in traced]
     results = []
-    for sub, value in traced:
+    for sub, value in zip(graphs, values if even_out is None else even_out(values), strict=True):
         with sub:
             results.append(take_apart(value))
     for side, other in enumerate(results[1:], 1):

@@ -21,6 +21,7 @@ from tensorcore.errors import (
     ShapeError,
     TrainingError,
 )
+from tensorcore.graph.autograph import converted
 from tensorcore.graph.deferred import is_open
 from tensorcore.layers.context import changes, context
 from tensorcore.layers.masks import mask_of, masks_of, set_mask, set_masks
@@ -29,7 +30,7 @@ from tensorcore.layers.options import described
 from tensorcore.layers.policy import as_policy, config_of
 from tensorcore.layers.structure import leaves, map_structure
 from tensorcore.layers.texts import is_text, numbers_of_texts
-from tensorcore.mode import autocast, listeners, outside, place
+from tensorcore.mode import autocast, listeners, mode, outside, place
 from tensorcore.ops.transfer import astype
 from tensorcore.saving.arguments import Arguments
 from tensorcore.saving.registry import Configurable, is_built_in
@@ -494,6 +495,8 @@ class Layer(Configurable, keras_module="keras.layers"):
             kwargs["training"] = context.training
         careful = self._careful or context.masked or "mask" in kwargs
         call = self._call_carefully if careful else self.call
+        if mode.graph is not None:
+            call = converted(call)
         if listeners.threads:
             call = functools.partial(self._call_in_place, call)
         if self.compute_dtype is not self.dtype or listeners.autocasts:
@@ -536,7 +539,8 @@ class Layer(Configurable, keras_module="keras.layers"):
         before = kwargs.get("mask")
         if before is None:
             before = masks_of(inputs)
-        outputs = self.call(inputs, *args, **kwargs)
+        call = self.call if mode.graph is None else converted(self.call)
+        outputs = call(inputs, *args, **kwargs)
         if self.activity_regularizer is not None:
             for output in leaves(outputs):
                 self.add_loss(self.activity_regularizer(output) / output.shape[0])

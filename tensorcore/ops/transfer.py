@@ -6,10 +6,11 @@ from typing import Any
 
 from tensorcore import dtypes
 from tensorcore.device import Device, to_numpy
+from tensorcore.errors import TracingError
 from tensorcore.mode import mode
 from tensorcore.ops.composing import composed
 from tensorcore.ops.record import Op, Spec, op
-from tensorcore.tensor import wrap
+from tensorcore.tensor import StandIn, wrap
 from tensorcore.variable import Variable
 
 
@@ -66,6 +67,11 @@ class _ToDevice(Op):
     """The one operation whose output lives elsewhere than its input."""
 
     def __call__(self, x: Any, *, device: Device) -> Any:
+        if isinstance(x, StandIn):
+            raise TracingError(
+                f'.to("{device}"): a tensor that is being traced stays on its device {x.device}; '
+                "move tensors before the function is called, or after it returned"
+            )
         array = x.data if device.kind == "gpu" else to_numpy(x.data)
         moved = wrap(device.asarray(array), device)
         for tape in mode.tapes:
