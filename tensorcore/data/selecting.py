@@ -148,10 +148,10 @@ class Part(Dataset):
         self, source: Dataset, start: int, stop: int | None, step: int = 1, shown: str = "_Part"
     ) -> None:
         self.sources = [source]
-        self.window = slice(start, stop, step)
+        self.part = slice(start, stop, step)
         self.shown = shown
         if source.rows is not None:
-            self._places = range(source.rows)[self.window]
+            self._places = range(source.rows)[self.part]
             self.rows = len(self._places)
 
     def gather(self, index: Any) -> Any:
@@ -166,16 +166,16 @@ class Part(Dataset):
     def steps(self, run: Run) -> Steps:
         if self.rows is not None:
             return RowSteps(self.gather, self.rows)
-        return _PartSteps(self.sources[0].steps(run), self.window)
+        return _PartSteps(self.sources[0].steps(run), self.part)
 
     def count(self) -> int:
         count = self.sources[0].count()
         if count == UNKNOWN:
             return UNKNOWN
         if count == INFINITE:
-            stop = self.window.stop
-            return INFINITE if stop is None else len(range(stop)[self.window])
-        return len(range(count)[self.window])
+            stop = self.part.stop
+            return INFINITE if stop is None else len(range(stop)[self.part])
+        return len(range(count)[self.part])
 
 
 class _PartSteps(Steps):
@@ -247,7 +247,7 @@ class Enumerate(Dataset):
         self.rows = source.rows
 
     def gather(self, index: Any) -> Any:
-        places = np.arange(self.rows)[index] if isinstance(index, slice) else np.asarray(index)
+        places = np.arange(self.count())[index] if isinstance(index, slice) else np.asarray(index)
         return (self.start + places.astype(np.int64)), self.sources[0].gather(index)
 
     def steps(self, run: Run) -> Steps:
