@@ -30,9 +30,9 @@ def operations(plan):
 
 
 def test_names_of_passes():
-    assert tc.config.passes == ("share", "prune", "lookups", "fuse", "updates")
+    assert tc.config.passes == ("share", "prune", "lookups", "fuse", "updates", "native")
     tc.config.passes = "-fuse"
-    assert tc.config.passes == ("share", "prune", "lookups", "updates")
+    assert tc.config.passes == ("share", "prune", "lookups", "updates", "native")
     tc.config.passes = ["prune"]
     assert tc.config.passes == ("prune",)
     tc.config.passes = "none"
@@ -43,7 +43,7 @@ def test_names_of_passes():
 
 def test_the_environment_chooses_passes(monkeypatch):
     monkeypatch.setenv("TENSORCORE_PASSES", "-fuse,-share")
-    assert tc.config.passes == ("prune", "lookups", "updates")
+    assert tc.config.passes == ("prune", "lookups", "updates", "native")
 
 
 def gelu_like(x, b):
@@ -270,3 +270,75 @@ def test_products_that_are_left_to_blas():
     a, out = np.ones((4, 4), np.float32), np.ones((4, 4), np.float32)
     assert product(a[:, ::2], a[:2], out, False, False) is None
     assert product(a.astype(np.float16), a.astype(np.float16), out, False, False) is None
+
+
+def test_calls_of_a_plan_run_without_python(device):
+    step, _ = network_step(device, lambda: tc.keras.optimizers.Adam(0.01))
+    traced_step = tc.function(step)
+    traced_step()
+    plan = next(iter(traced_step._traces.values())).plan
+    plan.compile()
+    traced_step()
+    if device.kind != "cpu":
+        return
+    from tensorcore.kernels.cpu.native import Run
+
+    _, calls = plan.run_steps.args[0]  # the labels are looked at before anything is written
+    assert isinstance(calls, Run)
+    assert len(calls.pieces) + 1 == len(plan.steps) > 10
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_pieces_that_threads_share(threads):
+    from tensorcore.kernels.cpu.native import Run, sequence
+    from tensorcore.kernels.cpu.products import product
+
+    rng = np.random.default_rng(0)
+    a, b = (rng.normal(size=s).astype(np.float32) for s in ((40, 60), (60, 300)))
+    c, d = np.empty((40, 300), np.float32), np.empty((60, 300), np.float32)
+    pieces = [product(a, b, c, False, False), product(a, c, d, True, False)]
+    for piece in pieces:
+        piece.grain = 1
+    tc.config.threads = threads
+    try:
+        run = sequence(pieces)
+        assert isinstance(run, Run)
+        for _ in range(50):
+            c[...] = d[...] = np.nan
+            run()
+            np.testing.assert_allclose(c, a @ b, rtol=1e-4, atol=1e-4)
+            np.testing.assert_allclose(d, a.T @ (a @ b), rtol=1e-3, atol=1e-3)
+    finally:
+        tc.config.threads = None
+
+
+def test_lists_of_two_threads_do_not_meet():
+    """One list has the helpers; another one that runs meanwhile does without."""
+    import threading
+
+    from tensorcore.kernels.cpu.native import sequence
+    from tensorcore.kernels.cpu.products import product
+
+    tc.config.threads = 2
+    wrong = []
+
+    def work(seed):
+        rng = np.random.default_rng(seed)
+        a, b = (rng.normal(size=s).astype(np.float32) for s in ((30, 50), (50, 200)))
+        c = np.empty((30, 200), np.float32)
+        piece = product(a, b, c, False, False)
+        piece.grain = 1
+        run = sequence([piece] * 3)
+        for _ in range(200):
+            c[...] = np.nan
+            run()
+            if not np.allclose(c, a @ b, rtol=1e-4, atol=1e-4):
+                wrong.append(seed)
+
+    workers = [threading.Thread(target=work, args=(seed,)) for seed in range(3)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    tc.config.threads = None
+    assert wrong == []

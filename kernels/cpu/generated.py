@@ -129,7 +129,7 @@ class _Compiled:
             return None
         if layout.size == 0:
             return _nothing
-        from tensorcore.kernels.cpu.piece import Number, Piece
+        from tensorcore.kernels.cpu.piece import POOL, Number, Piece
 
         flat = [
             array.reshape(-1)
@@ -140,7 +140,7 @@ class _Compiled:
             for position, array in enumerate(given)
         ]
         loop = self.loop(layout.letters, aliases)
-        return Piece(loop, layout.steps, layout.grain, [layout.inner, *flat])
+        return Piece(loop, layout.steps, max(1, layout.grain // POOL), [layout.inner, *flat])
 
     def loop(self, letters: str, aliases: str) -> Callable[..., None]:
         """The loop for inputs laid out like this, of which some are outputs."""

@@ -102,10 +102,12 @@ def _add_rows(start, stop, indices, updates, result):
 
 @kernel
 def _add_lines(start, stop, indices, lines, result):
-    """result[indices[n, l]] += lines[n] for all l, in the columns from start to stop."""
+    """result[indices[n, l]] += lines[n] for all l, in the rows of the result from start to stop.
+
+    Threads divide the rows of the result: the order of the additions to one never changes.
+    """
     rows, length = indices.shape
-    width = np.uintp(stop - start)
-    first = np.uintp(start)
+    width = lines.shape[1]
     for n in range(np.uintp(rows)):
         line = lines[n]
         chosen = indices[n]
@@ -115,14 +117,15 @@ def _add_lines(start, stop, indices, lines, result):
             end = position + np.uintp(1)
             while end < length and chosen[end] == index:
                 end += np.uintp(1)
-            target = result[np.uintp(index)]
-            if end == position + np.uintp(1):
-                for i in range(width):
-                    target[first + i] += line[first + i]
-            else:
-                times = result.dtype.type(end - position)
-                for i in range(width):
-                    target[first + i] += times * line[first + i]
+            if start <= index < stop:
+                target = result[np.uintp(index)]
+                if end == position + np.uintp(1):
+                    for i in range(width):
+                        target[i] += line[i]
+                else:
+                    times = result.dtype.type(end - position)
+                    for i in range(width):
+                        target[i] += times * line[i]
             position = end
 
 
@@ -144,19 +147,20 @@ def scatter_add(x: Any, indices: Any, updates: Any, *, axis: int, out: Any = Non
     if updates.size:
         target = result.reshape(x.shape[0], -1)
         width = target.shape[1]
-        threads_from = BYTES_FOR_THREADS
         if _is_one_line_a_row(indices, updates):
             lines = updates[:, 0].reshape(len(indices), width)
-            loop: Any = _add_lines
-            arrays = (indices, lines, target)
+            _add_lines(0, len(target), indices, lines, target)
+            return _stored(result, out)
+        numbers = indices.ravel()
+        arrays = (numbers, updates.ravel().reshape(numbers.size, -1), target)
+        if updates.nbytes < BYTES_FOR_THREADS:
+            _add_rows(0, width, *arrays)
         else:
-            numbers = indices.ravel()
-            loop = _add_rows
-            arrays = (numbers, updates.ravel().reshape(numbers.size, -1), target)
-        if updates.nbytes < threads_from:
-            loop(0, width, *arrays)
-        else:
-            split(loop, width, 16, *arrays)
+            split(_add_rows, width, 16, *arrays)
+    return _stored(result, out)
+
+
+def _stored(result: Any, out: Any) -> Any:
     if out is None or result is out:
         return result
     out[...] = result

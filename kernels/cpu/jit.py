@@ -128,6 +128,20 @@ def inline(
     )
 
 
+def entry(function: Callable[..., Any]) -> Any:
+    """Compile a C function of three 64-bit words, whose machine code is kept on disk."""
+    words = numba.types.void(*(numba.types.int64,) * 3)
+    options: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+    folder = cache_folder()
+    if folder is not None:
+        try:
+            with _numba_cache_in(folder / digest(function.__code__.co_filename)):
+                return numba.cfunc(words, cache=True, **options)(function)
+        except (RuntimeError, OSError):  # numba found no place to write
+            pass
+    return numba.cfunc(words, **options)(function)
+
+
 # The notice ---------------------------------------------------------------------------------------
 
 

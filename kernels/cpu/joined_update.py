@@ -17,7 +17,7 @@ from tensorcore.kernels.cpu import generated
 from tensorcore.kernels.program import Program
 
 BLOCK_BYTES = 24 * 1024  # of the gradient
-OPERATIONS_A_THREAD = 1 << 23
+OPERATIONS_A_THREAD = 1 << 20
 OPERATIONS_OF_UPDATE = 40  # for an element of the gradient, memory counted in
 
 
@@ -55,7 +55,7 @@ class JoinedUpdate:
 
     def bind(self, *arrays: Any, out: Any) -> list[Any] | None:
         """The pieces of work for arrays that stay where they are."""
-        from tensorcore.kernels.cpu.piece import Number, Piece
+        from tensorcore.kernels.cpu.piece import POOL, Number, Piece
 
         flats = [out] if self.results == 1 else list(out)
         if not all(flat.flags.c_contiguous for flat in flats):
@@ -78,7 +78,7 @@ class JoinedUpdate:
                 # The outputs are named again after the inputs; they are the same arrays.
                 loop = self._plain_loop
                 pieces.append(
-                    Piece(loop, stop - start, generated.THREADS_FROM_SIZE, [*args, *parts])
+                    Piece(loop, stop - start, generated.THREADS_FROM_SIZE // POOL, [*args, *parts])
                 )
                 continue
             x, g = mine

@@ -38,24 +38,6 @@ def _as_one(x1: Any, x2: Any, transpose_b: bool, out: Any) -> Any:
     return out
 
 
-def bind(
-    x1: Any, x2: Any, *, transpose_a: bool = False, transpose_b: bool = False, out: Any
-) -> Any:
-    """The same for arrays that stay where they are, by kernels that suit small sizes, or None."""
-    from tensorcore.kernels.cpu.products import product
-
-    if x1.size == 0 or x2.size == 0:
-        return None
-    if x1.ndim > 2 and x2.ndim == 2 and not transpose_a:  # as one large product
-        if not (x1.flags.c_contiguous and out.flags.c_contiguous):
-            return None
-        x1, out = x1.reshape(-1, x1.shape[-1]), out.reshape(-1, out.shape[-1])
-    return product(x1, x2, out, transpose_a, transpose_b)
-
-
-matmul.bind_compiled = bind  # type: ignore[attr-defined]
-
-
 def _stored(result: Any, out: Any) -> Any:
     if out is None:
         return result

@@ -216,13 +216,18 @@ def dropout_mask(
 ) -> np.ndarray:
     """0 where the uniform float32 of that place is below `rate`, else 1 / (1 - rate)."""
     dtype = np.dtype(dtype)
+    limit, kept = dropout_numbers(rate, dtype)
+    if dtype == np.float32 or dtype == np.float64:
+        return _fill(_dropout, key, counter, shape, dtype, out, args=(limit, kept))
+    mask = _fill(_dropout, key, counter, shape, np.float32, None, args=(limit, np.float32(1)))
+    return _stored(mask.astype(dtype) * kept, out)
+
+
+def dropout_numbers(rate: float, dtype: np.dtype) -> tuple[Any, Any]:
+    """Which words, shifted right by 8, are below the rate, and the value of what is kept."""
     # float32(rate) <= k 2^-24 is the same as rate 2^24 <= k, rounded up.
     limit = U(int(np.ceil(np.float64(np.float32(rate)) * 2.0**24)))
-    kept = 1.0 / (1.0 - rate) if rate < 1 else 0.0
-    if dtype == np.float32 or dtype == np.float64:
-        return _fill(_dropout, key, counter, shape, dtype, out, args=(limit, dtype.type(kept)))
-    mask = _fill(_dropout, key, counter, shape, np.float32, None, args=(limit, np.float32(1)))
-    return _stored(mask.astype(dtype) * dtype.type(kept), out)
+    return limit, dtype.type(1.0 / (1.0 - rate) if rate < 1 else 0.0)
 
 
 def _stored(values: np.ndarray, out: Any) -> np.ndarray:

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from tensorcore.kernels.cpu.jit import split
 
+POOL = 8  # times the grain: what makes handing work over to a Python thread worth its while
+
 
 class Number:
     """An argument that is read from an array of one element whenever the loop is called."""
@@ -24,7 +26,7 @@ class Piece:
     Args:
         loop: a compiled function.
         count: steps of the loop; threads may share them.
-        grain: steps that one thread should have at least.
+        grain: steps that are worth giving to a thread that waits for work: some 10 us.
         args: contiguous arrays, whole numbers, and `Number`s.
     """
 
@@ -44,7 +46,7 @@ class Piece:
         values = self._values
         for position, array in self._numbers:
             values[position] = array[0]
-        if self.count < 2 * self.grain:
+        if self.count < 2 * POOL * self.grain:
             self.loop(0, self.count, *values)
         else:
-            split(self.loop, self.count, self.grain, *values)
+            split(self.loop, self.count, POOL * self.grain, *values)

@@ -18,7 +18,7 @@ from tensorcore.kernels.cpu.vectors import VECTOR_BYTES, VECTORS, product_tile
 
 ROWS = 6
 DEPTH = 256  # of a block: its part of B stays in the fastest caches while all rows use it
-OPERATIONS_A_THREAD = 1 << 23
+OPERATIONS_A_THREAD = 1 << 20
 PANEL = 64  # columns of C that one piece of work computes, or rows of C^T
 FEW_ROWS = 96  # up to here a block of C^T is turned rather than a panel of B
 

@@ -81,7 +81,7 @@ class Fused(Made):
         )
 
     def generated(self, kind: str, arrays: Sequence[Any]) -> Any:
-        return _compiled(kind, self.program)
+        return compiled(kind, self.program)
 
     def _evaluate(self, xp: Any, *arrays: Any) -> Any:
         values = dict(zip(self.input_names, arrays, strict=True))
@@ -93,7 +93,7 @@ class Fused(Made):
 
 
 @functools.lru_cache(maxsize=1024)
-def _compiled(kind: str, program: Program) -> Any:
+def compiled(kind: str, program: Program) -> Any:
     """The kernel of a program; programs that are equal share it."""
     if kind == "cpu":
         from tensorcore.kernels.cpu import generated

@@ -16,9 +16,10 @@ import numpy as np
 from tensorcore.device import CPU, Device, address, check_range, to_numpy
 from tensorcore.errors import TracingError
 from tensorcore.graph.graph import Graph, Node, base_of
-from tensorcore.graph.made import Fused, JoinedUpdate
+from tensorcore.graph.made import Fused, JoinedUpdate, compiled
 from tensorcore.graph.memory import Buffers, owner
 from tensorcore.graph.passes import is_waiting, optimise
+from tensorcore.graph.passes.fuse import kind_of
 from tensorcore.graph.passes.relations import producers
 from tensorcore.graph.symbol import Symbol
 from tensorcore.mode import listeners, mode
@@ -111,9 +112,17 @@ class Plan:
         self.steps = self._checks + self.steps
         self.labels = ["check"] * len(self._checks) + self.labels
         self.places = [("forward", ())] * len(self._checks) + self.places
-        self.run_steps = self.device.recorded(self.steps)
+        self.run_steps = self.device.recorded(self._joined())
         self.results = [self._array(symbol) for symbol in self.outputs]
         self._arguments = [self._array(symbol) for symbol in self.graph.arguments]
+
+    def _joined(self) -> list[Step]:
+        """The steps, those that need no Python joined into one call each."""
+        if "native" not in self.passes or not self._compiling:
+            return self.steps
+        from tensorcore.kernels.cpu.native import joined
+
+        return joined(self.steps)
 
     def _find_last_uses(self) -> dict[int, float]:
         last: dict[int, float] = {}
@@ -209,7 +218,7 @@ class Plan:
             return
         if node.op is None:
             target = self._storage_of(node.writes[0])
-            self.steps.append(partial(self.device.xp.copyto, target, arrays[0]))
+            self.steps += self._copy(target, arrays[0])
             return
         if node.op.is_view and self._is_view(node, arrays):
             return
@@ -225,7 +234,7 @@ class Plan:
         if node.op.pieces is not None:
             for view, array in zip(node.op.pieces(outs[0], arrays, **node.attrs), arrays):
                 if not _is_same(view, array):
-                    self.steps.append(partial(self.device.xp.copyto, view, array))
+                    self.steps += self._copy(view, array)
             return
         if node.op.is_control:
             compiling = self._runs_to_compiling == 0
@@ -235,7 +244,7 @@ class Plan:
         self.steps += self._steps_of(node, arrays, outs if len(outs) > 1 else outs[0])
 
     def _add_check(self, symbol: Any, array: Any, limits: tuple[int, int, str]) -> None:
-        """Let a range be checked: that of an argument first of all, and once."""
+        """Let a range be checked: that of an argument or a constant first of all, and once."""
         check = partial(check_range, self.device, array, *limits)
         while (node := self._produced_by.get(id(symbol))) is not None and node.op is not None:
             if not node.op.is_view:
@@ -243,7 +252,7 @@ class Plan:
                 return
             symbol = node.inputs[0]
         source = symbol.source if isinstance(symbol, Symbol) else None
-        if source is None or source.kind != "argument":
+        if source is None or source.kind not in ("argument", "constant"):
             self.steps.append(check)
         elif (id(symbol), *limits[:2]) not in self._checked:
             self._checked.add((id(symbol), *limits[:2]))
@@ -270,13 +279,17 @@ class Plan:
             array = self._arrays[id(symbol)]
             if id(owner(array)) in written and self._last_use.get(id(symbol), -1) > position:
                 saved = self._buffers.take(symbol.data)
-                self.steps.append(partial(self.device.xp.copyto, saved, array))
+                self.steps += self._copy(saved, array)
                 self._arrays[id(symbol)] = saved
 
     def _steps_of(self, node: Node, arrays: list[Any], out: Any) -> list[Step]:
         """The calls that compute a node: the door's fallback chain, gone through once."""
         op, attrs = node.op, node.attrs
         grouped = op.grouped(arrays)
+        if self._compiling and self.device is CPU:
+            pieces = self._pieces_of(node, arrays, out)
+            if pieces is not None:
+                return pieces
         for function in kernel_for(op, self.device, arrays, attrs):
             if node.writes or self._works(function, grouped, attrs, out):
                 if isinstance(op, (Fused, JoinedUpdate)):
@@ -293,11 +306,27 @@ class Plan:
             return [partial(op.into, self.device.xp, out, *grouped, **attrs)]
         return [partial(_run_reference, op, self.device.xp, grouped, attrs, out)]
 
+    def _pieces_of(self, node: Node, arrays: list[Any], out: Any) -> list[Step] | None:
+        """The node as pieces of work that need no Python, if there are kernels for that."""
+        from tensorcore.kernels.cpu.bound import bound
+
+        if type(node.op) is Elementwise and kind_of(node) is not None:
+            return self._bound(compiled("cpu", node.op.program(_dtypes(arrays))), arrays, {}, out)
+        return bound(node.op.name, arrays, node.attrs, out)
+
+    def _copy(self, target: Any, array: Any) -> list[Step]:
+        """The calls that copy an array into another one."""
+        if self._compiling and self.device is CPU:
+            from tensorcore.kernels.cpu.bound import copy
+
+            pieces = copy(target, array)
+            if pieces is not None:
+                return pieces
+        return [partial(self.device.xp.copyto, target, array)]
+
     def _bound(self, function: Any, grouped: Sequence[Any], attrs: dict[str, Any], out: Any) -> Any:
         """The calls that a kernel makes for arrays that stay where they are, if it knows them."""
         bind = getattr(function, "bind", None)
-        if bind is None and self._compiling:
-            bind = getattr(function, "bind_compiled", None)
         bound = bind(*grouped, out=out, **attrs) if bind is not None else None
         return bound if bound is None or isinstance(bound, list) else [bound]
 
@@ -382,6 +411,10 @@ class Plan:
         counters = self.results[-len(self.graph.moved) :]
         for generator, counter in zip(self.graph.moved, counters, strict=True):
             generator.take_blocks(int(to_numpy(counter)) - ends[generator])
+
+
+def _dtypes(arrays: Sequence[Any]) -> tuple[np.dtype, ...]:
+    return tuple(array.dtype for array in arrays)
 
 
 def _label(node: Node) -> str:

@@ -26,7 +26,7 @@ def fuse(nodes: Sequence[Node], outputs: Sequence[Symbol]) -> tuple[list[Node], 
     """
     units = Units(nodes)
     position_of = {id(s): place for place, node in enumerate(nodes) for s in node.outputs}
-    kinds = [_kind(node) for node in nodes]
+    kinds = [kind_of(node) for node in nodes]
     for position, node in enumerate(nodes):
         if kinds[position] is None:
             continue
@@ -48,7 +48,7 @@ def fuse(nodes: Sequence[Node], outputs: Sequence[Symbol]) -> tuple[list[Node], 
     return fused, list(outputs)
 
 
-def _kind(node: Node) -> Any:
+def kind_of(node: Node) -> Any:
     """What fused nodes have in common: shape and dtype; None for what is not fused."""
     if not isinstance(node.op, Elementwise) or node.writes or len(node.outputs) != 1:
         return None

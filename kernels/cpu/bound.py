@@ -1,0 +1,233 @@
+"""Operations of a plan as pieces of work on arrays that stay where they are.
+
+`bound` knows an operation by its name.  A piece can be shared by threads and run without Python
+(`native.py`), which pays for the many small operations of a training step; so even those are here
+that NumPy does well.  They are compiled when a graph has run some times.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from tensorcore.kernels.cpu import cross_entropy, indexing, philox, products, reductions
+from tensorcore.kernels.cpu.jit import REORDER, kernel
+from tensorcore.kernels.cpu.piece import Number, Piece
+
+ELEMENTS_A_THREAD = 1 << 15
+LINE = 16  # columns whose sums one step computes
+
+
+def bound(name: str, arrays: Sequence[Any], attrs: dict[str, Any], out: Any) -> list[Piece] | None:
+    """The pieces that compute an operation into `out`; None where another way has to be taken."""
+    binder = BINDERS.get(name)
+    if binder is None or type(out) is not np.ndarray or not out.size:
+        return None
+    if not all(type(a) is np.ndarray and a.size for a in arrays) or not out.flags.c_contiguous:
+        return None
+    found = binder(*arrays, out=out, **attrs)
+    return [found] if isinstance(found, Piece) else found
+
+
+def _are_flat(*arrays: Any) -> bool:
+    return all(array.flags.c_contiguous for array in arrays)
+
+
+# Copies -------------------------------------------------------------------------------------------
+
+
+@kernel
+def _copy(start, stop, x, y):
+    for i in range(np.uintp(start), np.uintp(stop)):
+        y[i] = x[i]
+
+
+@kernel
+def _spread(start, stop, x, y):
+    for i in range(y.size):
+        y[i] = x[0]
+
+
+def copy(target: Any, x: Any) -> list[Piece] | None:
+    """`x` into `target`, of one shape and dtype."""
+    same = type(x) is np.ndarray and x.shape == target.shape and x.dtype == target.dtype
+    if not same or not x.size or not _are_flat(x, target) or x.dtype.char not in "?bhilqBHILQfd":
+        return None
+    return [Piece(_copy, x.size, ELEMENTS_A_THREAD, (x.reshape(-1), target.reshape(-1)))]
+
+
+# Products -----------------------------------------------------------------------------------------
+
+
+def _matmul(x1: Any, x2: Any, *, transpose_a: bool, transpose_b: bool, out: Any) -> Piece | None:
+    if x1.ndim > 2 and x2.ndim == 2 and not transpose_a and _are_flat(x1):  # as one large product
+        x1, out = x1.reshape(-1, x1.shape[-1]), out.reshape(-1, out.shape[-1])
+    return products.product(x1, x2, out, transpose_a, transpose_b)
+
+
+# Sums and means -----------------------------------------------------------------------------------
+
+
+@kernel(fastmath=REORDER)
+def _mean_of_rows(start, stop, x, result, divisor):
+    """result[a] = sum of the row x[a] / divisor."""
+    for a in range(np.uintp(start), np.uintp(stop)):
+        row = x[a]
+        total = row.dtype.type(0)
+        for b in range(row.size):
+            total += row[b]
+        result[a] = total / row.dtype.type(divisor)
+
+
+@kernel
+def _mean_of_lines(start, stop, x, result, divisor):
+    """result[c] = sum of the column x[:, c] / divisor, for LINE columns a step.
+
+    Sums of 64 lines are added up, so that rounding errors grow as slowly as in NumPy.
+    """
+    lines, width = x.shape
+    block = np.empty(LINE, x.dtype)
+    for step in range(start, stop):
+        begin = step * LINE
+        end = min(begin + LINE, width)
+        total = result[begin:end]
+        for c in range(end - begin):
+            total[c] = 0
+        for first in range(0, lines, 64):
+            last = min(first + 64, lines)
+            for c in range(end - begin):
+                block[c] = 0
+            b = first
+            while b + 4 <= last:
+                one, two = x[np.uintp(b), begin:end], x[np.uintp(b + 1), begin:end]
+                three, four = x[np.uintp(b + 2), begin:end], x[np.uintp(b + 3), begin:end]
+                for c in range(end - begin):
+                    block[c] += (one[c] + two[c]) + (three[c] + four[c])
+                b += 4
+            while b < last:
+                one = x[np.uintp(b), begin:end]
+                for c in range(end - begin):
+                    block[c] += one[c]
+                b += 1
+            for c in range(end - begin):
+                total[c] += block[c]
+        for c in range(end - begin):
+            total[c] /= x.dtype.type(divisor)
+
+
+def _reduction(x: Any, axes: Sequence[int], out: Any, divisor: int) -> Piece | None:
+    """The sum over the axes, divided: of rows where they come last, of lines where first."""
+    if x.dtype.char not in "fd" or out.dtype != x.dtype or not _are_flat(x):
+        return None
+    axes = [axis for axis in axes if x.shape[axis] != 1] or list(axes[:1])
+    if not axes:
+        return copy(out.reshape(-1), x.reshape(-1))[0] if divisor == 1 else None  # type: ignore[index]
+    if axes[-1] - axes[0] + 1 != len(axes):
+        return None
+    before = math.prod(x.shape[: axes[0]])
+    after = math.prod(x.shape[axes[-1] + 1 :])
+    count = x.size // (before * after)
+    if after == 1:
+        grain = max(1, ELEMENTS_A_THREAD // count)
+        args = (x.reshape(before, count), out.reshape(-1), divisor)
+        return Piece(_mean_of_rows, before, grain, args)
+    if before == 1:
+        grain = max(1, ELEMENTS_A_THREAD // (LINE * count))
+        args = (x.reshape(count, after), out.reshape(-1), divisor)
+        return Piece(_mean_of_lines, -(-after // LINE), grain, args)
+    return None
+
+
+def _all_axes(x: Any, axis: Any) -> list[int]:
+    return list(range(x.ndim)) if axis is None else reductions._axes(axis, x.ndim)
+
+
+def _sum(x: Any, *, axis: Any, keepdims: bool, dtype: Any = None, out: Any) -> Piece | None:
+    axes = _all_axes(x, axis)
+    return _reduction(x, axes, out, 1) if axes and dtype in (None, x.dtype) else None
+
+
+def _mean(x: Any, *, axis: Any, keepdims: bool, out: Any) -> Piece | None:
+    axes = _all_axes(x, axis)
+    return _reduction(x, axes, out, x.size // out.size) if axes else None
+
+
+def _sum_to(x: Any, *, shape: Sequence[int], out: Any) -> Piece | None:
+    lead = x.ndim - len(shape)
+    stretched = (i + lead for i, n in enumerate(shape) if n == 1 and x.shape[i + lead] != 1)
+    return _reduction(x, [*range(lead), *stretched], out, 1)
+
+
+# The others ---------------------------------------------------------------------------------------
+
+
+def _cross_entropy(loop: Any) -> Callable[..., Piece | None]:
+    """Binder of a loop over rows of logits; the gradient gets one number a row first."""
+
+    def bind(*arrays: Any, out: Any) -> Any:
+        logits = arrays[-2]
+        first: list[Piece] = []
+        if len(arrays) == 3 and arrays[0].ndim == 1 and arrays[0].strides == (0,):
+            numbers = np.empty(arrays[0].shape, arrays[0].dtype)  # one number for all rows
+            first = [Piece(_spread, 1, 1, (arrays[0][:1], numbers))]
+            arrays = (numbers, *arrays[1:])
+        if logits.dtype.char not in "fd" or not _are_flat(*arrays) or logits.ndim < 1:
+            return None
+        classes = logits.shape[-1]
+        count = logits.size // classes
+        flat = [
+            array.reshape(count, classes) if array.ndim == logits.ndim else array.reshape(-1)
+            for array in (*arrays, out)
+        ]
+        grain = max(1, cross_entropy.ELEMENTS_A_THREAD // 8 // classes)
+        return [*first, Piece(loop, count, grain, flat)]
+
+    return bind
+
+
+def _dropout_mask(
+    key: Any, counter: Any, *, shape: Sequence[int], rate: float, dtype: Any, out: Any
+) -> Piece | None:
+    if out.dtype.char not in "fd" or out.size % 4 or key.dtype != np.uint64:
+        return None
+    limit, kept = philox.dropout_numbers(rate, out.dtype)
+    args = (Number(key), Number(counter), out.reshape(-1), limit, kept)
+    return Piece(philox._dropout, out.size // 4, philox.BLOCKS_A_THREAD // 8, args)
+
+
+def _take_mean(x: Any, indices: Any, *, keepdims: bool, out: Any) -> Piece | None:
+    width = x.shape[1]
+    if x.dtype.char not in "fd" or width > indexing.WIDEST or not _are_flat(x, indices):
+        return None
+    rows, length = indices.shape
+    grain = max(1, indexing.LOOKUPS_A_THREAD // 4 // length)
+    return Piece(indexing._take_mean, rows, grain, (x, indices, out.reshape(rows, width)))
+
+
+def _scatter_add(x: Any, indices: Any, updates: Any, *, axis: int, out: Any) -> Any:
+    if x.ndim != 2 or axis != 0 or not indexing._is_one_line_a_row(indices, updates):
+        return None
+    start = copy(out, x)
+    lines = updates[:, 0].reshape(len(indices), x.shape[1])
+    if start is None or x.dtype.char not in "fd" or not _are_flat(indices, lines):
+        return None
+    rows = len(x)
+    grain = max(1, rows // 4) if indices.size > indexing.LOOKUPS_A_THREAD else rows
+    return [*start, Piece(indexing._add_lines, rows, grain, (indices, lines, out))]
+
+
+BINDERS: dict[str, Callable[..., Any]] = {
+    "matmul": _matmul,
+    "sum": _sum,
+    "mean": _mean,
+    "sum_to": _sum_to,
+    "sparse_softmax_cross_entropy": _cross_entropy(cross_entropy._sparse_loss),
+    "sparse_softmax_cross_entropy_gradient": _cross_entropy(cross_entropy._sparse_gradient),
+    "softmax_cross_entropy": _cross_entropy(cross_entropy._loss),
+    "softmax_cross_entropy_gradient": _cross_entropy(cross_entropy._gradient),
+    "dropout_mask": _dropout_mask,
+    "take_mean": _take_mean,
+    "scatter_add": _scatter_add,
+}

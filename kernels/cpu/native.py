@@ -1,0 +1,423 @@
+"""Pieces of work run one after the other without Python in between, by several threads at once.
+
+Each `Piece` gets an entry: a C function (words, start, stop) that takes its arguments out of a row
+of 64-bit words.  A list of them is a table of numbers that one compiled function walks through.
+
+Threads help at a piece by claiming some of its steps at a time.  The claim is one word, changed
+atomically, that also holds the number of the job: who comes late finds nothing to claim, and
+nobody is waited for who has claimed nothing.  Helpers look for work for a while (`LOOKS`), then
+sleep until the next list is run.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+from tensorcore.kernels.cpu import generated, jit, threads
+from tensorcore.kernels.cpu.piece import Number, Piece
+
+# Places in the control block, each in a cache line of its own.
+CLAIM, DONE, JOB, STOP, WAITED = 0, 8, 16, 24, 32
+CONTROL_WORDS = 40
+STEP_BITS = 32  # of the claim: the next step; the bits above are the number of the job
+MASK = (1 << STEP_BITS) - 1
+
+LOOKS = 20_000  # of a helper without work before it sleeps: some 0.5 ms
+TOO_LONG = 10_000  # looks of the caller at a helper that does not finish: it lost its CPU
+BUSY_S = 0.5  # for how long one thread works alone after that
+COLUMNS = 4  # of the table: entry, words, steps, steps that are claimed at once
+
+WORD = ir.IntType(64)
+
+
+# Machine operations -------------------------------------------------------------------------------
+
+
+@intrinsic
+def _call(typing: Any, entry: Any, words: Any, start: Any, stop: Any) -> Any:
+    """Call the C function at an address."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        kind = ir.FunctionType(ir.VoidType(), [WORD, WORD, WORD])
+        builder.call(builder.inttoptr(args[0], kind.as_pointer()), args[1:])
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64, types.int64, types.int64), generate
+
+
+def _place(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+    data = context.make_array(signature.args[0])(context, builder, args[0]).data
+    return builder.gep(data, [args[1]])
+
+
+@intrinsic
+def _load(typing: Any, array: Any, index: Any) -> Any:
+    """A word that other threads write."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.load_atomic(_place(context, builder, signature, args), "acquire", 8)
+
+    return types.int64(array, types.int64), generate
+
+
+@intrinsic
+def _store(typing: Any, array: Any, index: Any, value: Any) -> Any:
+    """Write a word that other threads read, after all that was written before."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        place = _place(context, builder, signature, args)
+        builder.store_atomic(args[2], place, "release", 8)
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64, types.int64), generate
+
+
+@intrinsic
+def _add(typing: Any, array: Any, index: Any, value: Any) -> Any:
+    """Add to a word that other threads add to."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        place = _place(context, builder, signature, args)
+        builder.atomic_rmw("add", place, args[2], "acq_rel")
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64, types.int64), generate
+
+
+@intrinsic
+def _exchange(typing: Any, array: Any, index: Any, old: Any, new: Any) -> Any:
+    """Replace a word if it is still `old`; whether it was."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        place = _place(context, builder, signature, args)
+        pair = builder.cmpxchg(place, args[2], args[3], "acq_rel", "acquire")
+        return builder.extract_value(pair, 1)
+
+    return types.boolean(array, types.int64, types.int64, types.int64), generate
+
+
+@intrinsic
+def _pause(typing: Any) -> Any:
+    """Tell the CPU that this is a loop that waits."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        import platform
+
+        if platform.machine().lower() in ("x86_64", "amd64"):
+            kind = ir.FunctionType(ir.VoidType(), [])
+            name = "llvm.x86.sse2.pause"
+            builder.call(cgutils.get_or_insert_function(builder.module, kind, name), [])
+        return context.get_dummy_value()
+
+    return types.void(), generate
+
+
+@intrinsic
+def array_at(typing: Any, address: Any, shape: Any, like: Any) -> Any:
+    """The C-contiguous array of this shape at an address; `like` is a value of its dtype."""
+    dtype = like.dtype if isinstance(like, types.Array) else like
+    result = types.Array(dtype, len(shape), "C")
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        array = context.make_array(result)(context, builder)
+        element = context.get_data_type(dtype)
+        size = context.get_constant(types.intp, context.get_abi_sizeof(element))
+        lengths = cgutils.unpack_tuple(builder, args[1], len(shape))
+        strides = []
+        step = size
+        for length in reversed(lengths):
+            strides.insert(0, step)
+            step = builder.mul(step, length)
+        context.populate_array(
+            array,
+            data=builder.inttoptr(args[0], element.as_pointer()),
+            shape=cgutils.pack_array(builder, lengths),
+            strides=cgutils.pack_array(builder, strides),
+            itemsize=size,
+            meminfo=None,
+        )
+        return array._getvalue()
+
+    return result(types.int64, shape, like), generate
+
+
+# Running ------------------------------------------------------------------------------------------
+
+
+@jit.inline
+def _claim(control, job):
+    """The first of the steps that this thread works on next; -1 if there are none."""
+    while True:
+        word = _load(control, CLAIM)
+        if word >> STEP_BITS != job:
+            return -1
+        steps = control[JOB + 2]
+        chunk = control[JOB + 3]
+        first = word & MASK
+        if first >= steps:
+            return -1
+        if _exchange(control, CLAIM, word, word + chunk):
+            return first
+
+
+@jit.inline
+def _help(control, job):
+    """Work on a job until nothing is left to claim; whether there was anything."""
+    found = False
+    while True:
+        # Read before the claim: the fields of this job stay until all that is claimed is done.
+        entry = control[JOB]
+        words = control[JOB + 1]
+        steps = control[JOB + 2]
+        chunk = control[JOB + 3]
+        first = _claim(control, job)
+        if first < 0:
+            return found
+        stop = min(first + chunk, steps)
+        _call(entry, words, first, stop)
+        _add(control, DONE, stop - first)
+        found = True
+
+
+@jit.kernel
+def run_table(table, control, job, alone):
+    """Run the rows of a table in their order; returns the number of the last job."""
+    for row in range(table.shape[0]):
+        steps, chunk = table[row, 2], table[row, 3]
+        if alone or steps <= chunk:
+            _call(table[row, 0], table[row, 1], 0, steps)
+            continue
+        job += 1
+        for field in range(COLUMNS):
+            _store(control, JOB + field, table[row, field])
+        _store(control, DONE, 0)
+        _store(control, CLAIM, job << STEP_BITS)
+        _help(control, job)
+        looks = 0
+        while _load(control, DONE) < steps:
+            looks += 1
+            _pause()
+        if looks > TOO_LONG:
+            _store(control, WAITED, 1)
+    return job
+
+
+@jit.kernel
+def serve(control):
+    """Help at every job, until there was none for a while."""
+    looks = 0
+    while looks < LOOKS and _load(control, STOP) == 0:
+        word = _load(control, CLAIM)
+        if word & MASK < _load(control, JOB + 2) and _help(control, word >> STEP_BITS):
+            looks = 0
+        else:
+            looks += 1
+            _pause()
+
+
+class Team:
+    """The helpers of this process.  One list runs at a time; another caller works alone."""
+
+    def __init__(self) -> None:
+        raw = np.zeros(CONTROL_WORDS + 8, np.int64)
+        start = -(raw.ctypes.data // 8) % 8
+        self._control = raw[start : start + CONTROL_WORDS]
+        self._lock = threading.Lock()
+        self._wake: list[threading.Event] = []
+        self._awake: list[bool] = []
+        self._job = 1
+        self._alone_until = 0.0
+        self._pid = os.getpid()
+
+    def run(self, table: np.ndarray) -> None:
+        """Run a table, with as many threads as may be used now."""
+        helpers = threads.usable() - 1
+        if helpers < 1 or not self._lock.acquire(blocking=False):
+            run_table(table, self._control, 0, True)
+            return
+        try:
+            if self._control[WAITED]:
+                self._control[WAITED] = 0
+                self._alone_until = time.perf_counter() + BUSY_S
+            if self._alone_until and time.perf_counter() < self._alone_until:
+                run_table(table, self._control, 0, True)
+                return
+            self._call_helpers(helpers)
+            self._job = run_table(table, self._control, self._job, False)
+        finally:
+            self._lock.release()
+
+    def _call_helpers(self, count: int) -> None:
+        while len(self._wake) < count:
+            event = threading.Event()
+            self._wake.append(event)
+            self._awake.append(False)
+            number = len(self._wake) - 1
+            name = f"tensorcore helper {number}"
+            threading.Thread(target=self._stand_by, args=(number,), daemon=True, name=name).start()
+        for number in range(count):
+            if not self._awake[number]:
+                self._awake[number] = True
+                self._wake[number].set()
+
+    def _stand_by(self, number: int) -> None:
+        while True:
+            self._wake[number].wait()
+            self._wake[number].clear()
+            serve(self._control)
+            self._awake[number] = False
+
+
+_team: Team | None = None
+
+
+def team() -> Team:
+    """The helpers of this process; threads do not survive a fork."""
+    global _team
+    if _team is None or _team._pid != os.getpid():
+        _team = Team()
+    return _team
+
+
+# Entries ------------------------------------------------------------------------------------------
+
+
+def sequence(pieces: Sequence[Piece]) -> Callable[[], None]:
+    """One call that runs all pieces, which must have an entry."""
+    rows = []
+    kept = []
+    for piece in pieces:
+        entry, words, constants = _packed(piece)  # type: ignore[misc]
+        kept += [words, *constants]
+        chunk = piece.count if piece.count < 2 * piece.grain else _chunk(piece)
+        rows.append((entry, words.ctypes.data, piece.count, chunk))
+    return Run(np.array(rows, np.int64), kept, list(pieces))
+
+
+def joined(steps: Sequence[Callable[[], Any]]) -> list[Callable[[], Any]]:
+    """The steps of a plan with neighbouring pieces joined into sequences."""
+    result: list[Callable[[], Any]] = []
+    pieces: list[Piece] = []
+
+    def close() -> None:
+        if pieces:
+            result.append(sequence(pieces))
+            pieces.clear()
+
+    for step in steps:
+        if isinstance(step, Piece) and _packed(step) is not None:
+            pieces.append(step)
+        else:
+            close()
+            result.append(step)
+    close()
+    return result
+
+
+def _chunk(piece: Piece) -> int:
+    """Steps that are claimed at once: a share that leaves something to divide at the end."""
+    return max(piece.grain, -(-piece.count // (4 * threads.usable())))
+
+
+class Run:
+    """Several pieces as one call."""
+
+    def __init__(self, table: np.ndarray, words: list[np.ndarray], pieces: list[Piece]) -> None:
+        self.table = table
+        self.pieces = pieces  # keeps the arrays alive
+        self._words = words
+
+    def __call__(self) -> None:
+        team().run(self.table)
+
+
+def _packed(piece: Piece) -> tuple[int, np.ndarray, list[np.ndarray]] | None:
+    """The entry of a piece's loop, its arguments as words, and the numbers that some point to."""
+    kinds: list[str] = []
+    words: list[int] = []
+    constants: list[np.ndarray] = []
+    for value in piece.args:
+        if isinstance(value, Number):
+            kinds.append(f"number {value.array.dtype.name}")
+            words.append(value.array.ctypes.data)
+        elif isinstance(value, np.ndarray):
+            if not value.flags.c_contiguous or value.ndim == 0:
+                return None
+            kinds.append(f"array {value.dtype.name} {value.ndim}")
+            words += [value.ctypes.data, *value.shape]
+        elif type(value) is int:
+            kinds.append("word")
+            words.append(int(value))
+        elif isinstance(value, np.generic):
+            constant = np.array([value])
+            constants.append(constant)
+            kinds.append(f"number {value.dtype.name}")
+            words.append(constant.ctypes.data)
+        else:
+            return None
+    entry = _entry(piece.loop, tuple(kinds))
+    return None if entry is None else (entry, np.array(words or [0], np.int64), constants)
+
+
+@functools.cache
+def _entry(loop: Any, kinds: tuple[str, ...]) -> int | None:
+    """The address of the C function that calls `loop` with arguments of these kinds."""
+    function = loop.py_func
+    if jit.cache_folder() is None and function.__module__.rpartition(".")[2].startswith(
+        "generated_"
+    ):
+        return None  # it lives in no module that could be imported
+    text = entry_source(
+        function.__module__, function.__name__, kinds, function.__code__.co_filename
+    )
+    name = f"{function.__name__}_entry"
+    return generated.load(name, text).address
+
+
+def entry_source(module: str, name: str, kinds: Sequence[str], filename: str) -> str:
+    """The module that makes the entry of a loop."""
+    arguments = []
+    place = 0
+    for kind in kinds:
+        what, *rest = kind.split()
+        if what == "word":
+            arguments.append(f"_words[{place}]")
+            place += 1
+        elif what == "number":
+            arguments.append(f"array_at(_words[{place}], (1,), {_example(rest[0])})[0]")
+            place += 1
+        else:
+            ndim = int(rest[1])
+            shape = ", ".join(f"_words[{place + 1 + axis}]" for axis in range(ndim))
+            arguments.append(f"array_at(_words[{place}], ({shape},), {_example(rest[0])})")
+            place += 1 + ndim
+    digest = jit.digest(filename)
+    lines = [
+        f'"""The entry of {name}: made by tensorcore.kernels.cpu.native for {digest}."""',
+        "",
+        "import numpy as np",
+        f"from {module} import {name} as loop",
+        "from tensorcore.kernels.cpu.jit import entry",
+        "from tensorcore.kernels.cpu.native import array_at",
+        "",
+        "",
+        "@entry",
+        f"def {name}_entry(_address, _start, _stop):",
+        f"    _words = array_at(_address, ({max(place, 1)},), np.int64(0))",
+        f"    loop(_start, _stop, {', '.join(arguments)})",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _example(dtype: str) -> str:
+    return "np.bool_(False)" if dtype == "bool" else f"np.{dtype}(0)"
