@@ -874,3 +874,22 @@ def test_branches_and_loops_are_part_of_the_plan(device):
             assert y.tolist() == ([2.0, 2.0] if sign > 0 else [1.0, 1.0]) and p == 8.0
             assert dw == (14.0 if sign > 0 else 12.0)
             assert dx.tolist() == ([2.0, 2.0] if sign > 0 else [-1.0, -1.0])
+
+
+def test_files_and_modules_of_the_era(tmp_path, device):
+    folder, path = tmp_path / "a" / "b", tmp_path / "a" / "b" / "x.txt"
+    tf.gfile.MakeDirs(folder)
+    with tf.gfile.GFile(path, "w") as file:
+        file.write("안녕")
+    tf.gfile.Copy(path, tmp_path / "y.txt")
+    with pytest.raises(FileExistsError, match="overwrite=True replaces it"):
+        tf.gfile.Copy(path, tmp_path / "y.txt")
+    with tf.gfile.GFile(tmp_path / "y.txt", "rb") as file:
+        assert file.read().decode() == "안녕"
+    assert tf.gfile.Glob(folder / "*.txt") == [str(path)] and tf.gfile.ListDirectory(folder)
+    tf.gfile.DeleteRecursively(tmp_path / "a")
+    assert not tf.gfile.Exists(path)
+    tf.random.set_random_seed(1)
+    assert run(tf.random.normal([2, 3])).shape == (2, 3)
+    assert tf.errors.FailedPreconditionError in FailedPreconditionError.__mro__
+    assert "everything is eager" in words(MissingNameError, lambda: tf.enable_eager_execution)

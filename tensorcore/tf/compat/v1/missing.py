@@ -13,9 +13,7 @@ _LAZY = {
     "compat": "tensorcore.tf.compat",
     "errors": "tensorcore.tf.errors",
     "data": "tensorcore.tf.data",
-    "test": "tensorcore.tf.test",
     "io": "tensorcore.tf.io",
-    "gfile": "tensorcore.tf.compat.v1.gfile",
 }
 _QUEUES = "input queues are not there: feed NumPy arrays through feed_dict, batch by batch"
 _REMEDIES = {
@@ -29,6 +27,8 @@ _REMEDIES = {
     "sparse_placeholder": "sparse tensors are not there; use dense ones",
     "SparseTensor": "sparse tensors are not there; use dense ones",
     "saved_model": "use tf.train.Saver",
+    "enable_eager_execution": "leave it out: in `from tensorcore import tf` everything is eager",
+    "test": "use Python's unittest or pytest",
     "import_graph_def": "graphs are programs here; run the program that made it",
     "GradientTape": "in this world use tf.gradients; for tapes say `from tensorcore import tf`",
 }
