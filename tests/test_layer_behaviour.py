@@ -189,6 +189,28 @@ def test_orthogonal_and_identity():
     assert initializers.Identity(2.0)((2, 3)).tolist() == [[2, 0, 0], [0, 2, 0]]
 
 
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_layers_compute_in_16_bits_and_keep_their_weights_in_32(policy):
+    vectors = np.random.default_rng(0).normal(size=(2, 4, 4)).astype("float32")
+    for layer in (
+        layers.LSTM(4, dtype=policy),
+        layers.GRU(4, dtype=policy),
+        layers.Conv1D(4, 2, dtype=policy),
+        layers.BatchNormalization(dtype=policy),
+        layers.LayerNormalization(dtype=policy),
+        layers.GroupNormalization(2, dtype=policy),
+        layers.EinsumDense("abc,cd->abd", (None, 4), dtype=policy),
+        layers.Rescaling(2.0, dtype=policy),
+        layers.PReLU(dtype=policy),
+    ):
+        y = layer(vectors, training=True)
+        assert y.dtype.name == policy.removeprefix("mixed_"), layer
+        assert {w.dtype.name for w in layer.weights} <= {"float32"}
+    attend = layers.MultiHeadAttention(2, 2, dtype=policy)
+    y = attend(tc.asarray(vectors), tc.asarray(vectors), use_causal_mask=True)
+    assert y.dtype.name == policy.removeprefix("mixed_")
+
+
 # Words for mistakes -------------------------------------------------------------------------------
 
 

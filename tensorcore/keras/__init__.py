@@ -63,4 +63,6 @@ __all__ = [
     "utils",
 ]
 
+__version__ = "3.15.0"  # the Keras whose names these are
+
 __getattr__ = refusal(__name__, __all__)

@@ -57,7 +57,7 @@ class Attention(Layer):
                 f"{score_mode!r}"
             )
         keep(self, use_scale=use_scale, score_mode=score_mode, dropout=dropout, seed=seed)
-        self._dropout_layer = Dropout(dropout, seed=seed)
+        self._dropout_layer = Dropout(dropout, seed=seed, dtype=self.dtype_policy)
 
     def _check_list(self, inputs: Any) -> None:
         if not isinstance(inputs, (list, tuple)) or len(inputs) not in (2, 3):

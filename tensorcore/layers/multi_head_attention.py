@@ -133,7 +133,8 @@ class MultiHeadAttention(Layer):
         self._output_dense.build((*query_shape[:-1], self.num_heads, self.value_dim))
         self._dropout_layer = Dropout(self.dropout, seed=self.seed, dtype=self.dtype_policy)
         self._softmax = Softmax(
-            axis=tuple(range(-len(self._axes), 0)) if len(self._axes) > 1 else -1
+            axis=tuple(range(-len(self._axes), 0)) if len(self._axes) > 1 else -1,
+            dtype=self.dtype_policy,
         )
         self._equations(rank)
 
@@ -151,7 +152,7 @@ class MultiHeadAttention(Layer):
     def _weight_options(self) -> dict[str, Any]:
         told = described(self)
         names = [name for name in told if name.startswith(("kernel_", "bias_"))]
-        return {"dtype": self.dtype, **{name: told[name] for name in names}}
+        return {"dtype": self.dtype_policy, **{name: told[name] for name in names}}
 
     def _equations(self, rank: int) -> None:
         """The products over heads: letters of the query, with others for the keys' places."""

@@ -44,8 +44,9 @@ class Scaled(ElementwiseLayer):
 
     def add_scaling(self, shape: tuple[int, ...]) -> None:
         """Make gamma and beta where they are wanted."""
-        self.gamma = add_kernel(self, shape, "gamma") if self.scale else None
-        self.beta = add_kernel(self, shape, "beta") if self.center else None
+        # They are read as they are kept: what is scaled is computed in 32 bits at least.
+        self.gamma = add_kernel(self, shape, "gamma", autocast=False) if self.scale else None
+        self.beta = add_kernel(self, shape, "beta", autocast=False) if self.center else None
 
     def scaled(self, inputs: Any, center: Any, variance: Any, shape: Any) -> Any:
         """gamma (inputs - center) / sqrt(variance + epsilon) + beta, weights seen in `shape`."""
@@ -312,7 +313,7 @@ class RMSNormalization(ElementwiseLayer):
         shape = tuple(n if i in axes else 1 for i, n in enumerate(input_shape))
         if isinstance(self.axis, int):
             shape = (input_shape[self.axis],)
-        self.scale = self.add_weight(shape, "ones", name="scale")
+        self.scale = self.add_weight(shape, "ones", name="scale", autocast=False)
 
     def call(self, inputs: Any) -> Any:
         x = wide(inputs)

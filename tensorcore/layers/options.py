@@ -45,13 +45,14 @@ def _described(name: str, value: Any) -> Any:
     return value if serialize is None else serialize(value)
 
 
-def add_kernel(layer: Any, shape: Any, name: str = "kernel") -> Any:
+def add_kernel(layer: Any, shape: Any, name: str = "kernel", autocast: bool = True) -> Any:
     """The weight `name`, with the layer's options for it: `<name>_initializer` and so on."""
     return layer.add_weight(
         shape,
         getattr(layer, f"{name}_initializer"),
         regularizer=getattr(layer, f"{name}_regularizer", None),
         constraint=getattr(layer, f"{name}_constraint", None),
+        autocast=autocast,
         name=name,
     )
 

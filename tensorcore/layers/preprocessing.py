@@ -36,7 +36,7 @@ class Rescaling(ElementwiseLayer):
 
     def call(self, inputs: Any) -> Any:
         if not dtypes.is_inexact(inputs.dtype):
-            inputs = astype(inputs, self.dtype)
+            inputs = astype(inputs, self.compute_dtype)
         return add(multiply(inputs, _factor(self.scale, inputs)), _factor(self.offset, inputs))
 
 
@@ -107,7 +107,8 @@ class Normalization(ElementwiseLayer):
             self.count = self.add_weight((), "zeros", "int32", trainable=False, name="count")
             return
         mean, variance = (
-            np.asarray(value, self.dtype) for value in (self.input_mean, self.input_variance)
+            np.asarray(value, self.compute_dtype)
+            for value in (self.input_mean, self.input_variance)
         )
         self._found = (
             np.broadcast_to(mean, kept).reshape(self._broadcast),
@@ -142,12 +143,12 @@ class Normalization(ElementwiseLayer):
 
     def call(self, inputs: Any) -> Any:
         if not dtypes.is_inexact(inputs.dtype):
-            inputs = astype(inputs, self.dtype)
+            inputs = astype(inputs, self.compute_dtype)
         if self._found is not None:
             mean, variance = (as_tensor(value, device=inputs.device) for value in self._found)
         else:
-            mean = reshape(self.adapt_mean, self._broadcast)
-            variance = reshape(self.adapt_variance, self._broadcast)
+            mean = astype(reshape(self.adapt_mean, self._broadcast), inputs.dtype)
+            variance = astype(reshape(self.adapt_variance, self._broadcast), inputs.dtype)
         deviation = maximum(sqrt(variance), EPSILON)
         if self.invert:
             return add(mean, multiply(inputs, deviation))
@@ -214,7 +215,7 @@ class CategoryEncoding(Layer):
         numbers = inputs
         if not dtypes.is_integer(numbers.dtype):
             numbers = astype(numbers, dtypes.int32)
-        hot = astype(nn.one_hot(numbers, self.num_tokens), self.dtype)
+        hot = astype(nn.one_hot(numbers, self.num_tokens), self.compute_dtype)
         if self.output_mode == "one_hot":
             several = len(inputs.shape) > 1 and inputs.shape[-1] == 1
             return squeeze(hot, -2) if several else hot
