@@ -282,6 +282,31 @@ def test_what_a_generator_yields_is_checked(value, message):
         list(dataset)
 
 
+@pytest.mark.parametrize(
+    "made",
+    [
+        Dataset.range(4),
+        Dataset.range(4).take(3),
+        Dataset.range(4).repeat(2),
+        Dataset.range(4).shuffle(2),
+        Dataset.range(4).batch(2),
+        Dataset.range(4).enumerate(),
+        Dataset.range(4).map(lambda v: v),
+        Dataset.range(4).cache(),
+        Dataset.range(4).prefetch(1),
+        Dataset.range(4).window(2),
+        Dataset.range(4).concatenate(Dataset.range(1)),
+        Dataset.zip((Dataset.range(4),)),
+        Dataset.from_tensors(1),
+    ],
+    ids=lambda made: type(made).__name__,
+)
+def test_every_step_has_every_method(made):
+    for name, method in vars(Dataset).items():
+        if callable(method) and not name.startswith("_"):
+            assert callable(getattr(made, name)), name
+
+
 def test_mistakes_are_named():
     with pytest.raises(ShapeError, match="Dimensions 2 and 3 are not compatible"):
         Dataset.from_tensor_slices((np.zeros(2), np.zeros(3)))

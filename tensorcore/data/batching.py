@@ -159,7 +159,8 @@ def _pad_column(arrays: Any, shape: Any, value: Any) -> np.ndarray:
         value = b"" if arrays[0].dtype.kind == "O" else 0
     result = np.full((len(arrays), *largest), host(value) if value != b"" else b"", arrays[0].dtype)
     for row, array in enumerate(arrays):
-        result[(row, *(slice(0, n) for n in array.shape))] = array
+        place: Any = (row, *(slice(0, n) for n in array.shape))
+        result[place] = array
     return result
 
 

@@ -83,11 +83,10 @@ def _example(unknown: int) -> Callable[[TensorSpec], np.ndarray]:
     """A function that makes an array that fits a spec."""
 
     def make(spec: TensorSpec) -> np.ndarray:
-        shape = tuple(unknown if n is None else n for n in spec.shape or ())
+        shape: Any = tuple(unknown if n is None else n for n in spec.shape or ())
+        dtype: Any = spec.dtype
         return (
-            np.full(shape, b"", object)
-            if spec.dtype is string
-            else np.full(shape, unknown - 2, spec.dtype)
+            np.full(shape, b"", object) if dtype is string else np.full(shape, unknown - 2, dtype)
         )
 
     return make
@@ -219,7 +218,7 @@ class Interleave(Dataset):
                             is_over = True
                             break
                         places[place] = self._made(element).steps(run)
-                    found = next(places[place], _END)  # type: ignore[call-overload]
+                    found = next(places[place], _END)  # type: ignore
                     if found is _END:
                         places[place] = None  # filled again when its turn comes
                         break

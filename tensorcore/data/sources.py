@@ -140,7 +140,8 @@ def _fit(spec: TensorSpec, value: Any) -> Any:
         array = as_bytes(value)
     else:
         values = host(value)
-        array = np.asarray(values, spec.dtype)
+        kind: Any = spec.dtype
+        array = np.asarray(values, kind)
         if array.dtype.kind in "iub" and values.dtype.kind == "f" and (array != values).any():
             raise DTypeError(
                 f"from_generator: the generator yielded {value!r:.80} where the signature says "
