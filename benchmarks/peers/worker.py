@@ -35,7 +35,8 @@ class Data(dict[str, Any]):
     def __init__(self, folder: str) -> None:
         super().__init__()
         for path in sorted(Path(folder).glob("*.npy")):
-            self[path.stem] = np.load(path, mmap_mode="r" if path.stem in "xy" else None)
+            mapped = np.load(path, mmap_mode="r" if path.stem in "xy" else None)
+            self[path.stem] = np.asarray(mapped)  # a plain array, as programs have it
 
 
 def answer(module: Any, request: dict[str, Any], state: dict[str, Any]) -> dict[str, Any]:
