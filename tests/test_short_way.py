@@ -143,3 +143,30 @@ def test_masks_are_not_lost():
     for _ in range(CALLS):
         mask = mask_of(model(words))
         np.testing.assert_array_equal(mask, [[True, True, False, False]])
+
+
+def test_predict_takes_it_too(x, device):
+    model = small_model()
+    results = [model.predict(x, verbose=0) for _ in range(CALLS)]
+    assert is_planned(model) is (device.kind == "cpu")
+    for result in results:
+        assert type(result) is np.ndarray
+        np.testing.assert_allclose(result, eager(model, tc.asarray(x)), rtol=1e-5)
+    results[-1][...] = 0.0
+    np.testing.assert_array_equal(model.predict(x, verbose=0), results[0])
+
+
+def test_predict_keeps_its_hooks_and_checks(x):
+    seen = []
+
+    class Noted(keras.callbacks.Callback):
+        def on_predict_batch_end(self, batch, logs=None):
+            seen.append(batch)
+
+    model = small_model()
+    for _ in range(CALLS):
+        model.predict(x, verbose=0)
+    model.predict(np.repeat(x, 4, axis=0), batch_size=2, verbose=0, callbacks=[Noted()])
+    assert seen == [0, 1]
+    with pytest.raises(tc.errors.InvalidArgumentError, match="there are no samples"):
+        model.predict(x[:0], verbose=0)

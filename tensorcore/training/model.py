@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from tensorcore.autodiff import GradientTape
 from tensorcore.device import device as device_named
 from tensorcore.errors import (
@@ -84,12 +86,16 @@ class Model(Layer, keras_module="keras"):
     def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         """The outputs for a batch; see `Layer.__call__`."""
         if not args and (not kwargs or kwargs == _INFERENCE) and accepts(inputs):
-            if self._short_way is None:
-                self._short_way = ShortWay(self)
-            outputs = self._short_way(inputs)
+            outputs = self._outputs_for_few(inputs)
             if outputs is not None:
                 return outputs
         return super().__call__(inputs, *args, **kwargs)
+
+    def _outputs_for_few(self, inputs: Any) -> Any:
+        """The outputs where the short way can be taken, else None."""
+        if self._short_way is None:
+            self._short_way = ShortWay(self)
+        return self._short_way(inputs)
 
     def __getstate__(self) -> dict[str, Any]:
         # Traced steps belong to this very model; a copy makes its own.
@@ -548,6 +554,10 @@ class Model(Layer, keras_module="keras"):
             steps: batches; None means all.
             callbacks: list of callbacks.
         """
+        if callbacks is None and steps is None and batch_size is None and verbose in (0, "auto"):
+            outputs = self._prediction_for_few(x)
+            if outputs is not None:
+                return outputs
         return loop.predict(
             self, x, batch_size=batch_size, verbose=verbose, steps=steps, callbacks=callbacks
         )
@@ -565,6 +575,16 @@ class Model(Layer, keras_module="keras"):
         """Trace the steps anew when they are needed."""
         self._steps_are_for = None
         self._steps = {}
+
+    def _prediction_for_few(self, x: Any) -> Any:
+        if type(x) is not np.ndarray or not x.size or self.run_eagerly:
+            return None
+        if type(self).predict_step is not Model.predict_step:
+            return None
+        outputs = self._outputs_for_few(x)
+        if outputs is None:
+            return None
+        return map_structure(lambda output: np.asarray(output, copy=False), outputs)
 
     def step(self, name: str) -> Step:
         """`train_step`, `test_step` or `predict_step`, traced where that is possible."""

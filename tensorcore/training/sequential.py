@@ -11,6 +11,7 @@ from tensorcore.layers.context import changes, context
 from tensorcore.layers.inputs import InputLayer, input_layer_of
 from tensorcore.layers.structure import map_structure
 from tensorcore.ops.shaping import expand_dims, squeeze
+from tensorcore.saving.arguments import Arguments
 from tensorcore.saving.objects import deserialize_keras_object, serialize_keras_object
 from tensorcore.saving.registry import CustomObjectScope
 from tensorcore.training.model import Model
@@ -41,6 +42,8 @@ class Sequential(Model, keras_module="keras"):
                 "layers as one list: Sequential([a, b])"
             )
         super().__init__(name=name, trainable=trainable)
+        if type(self) is Sequential:  # it describes itself; a copy must not meet symbols in there
+            self._made_with = Arguments(Sequential, (), {})
         self._stack: list[Layer] = []
         self._input_layer: InputLayer | None = None
         self._declared_shape: Any = None  # of the input, where the program stated it
