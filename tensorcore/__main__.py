@@ -72,6 +72,9 @@ def main(arguments: list[str] | None = None) -> int:
     commands.add_parser("ops", help="every operation, and how each device runs it")
     doctor = commands.add_parser("doctor", help="what works here, and what mends the rest")
     doctor.add_argument("--json", action="store_true", help="for programs")
+    doctor.add_argument(
+        "--numerics", action="store_true", help="measure every operation against float64 too"
+    )
     benchmark = commands.add_parser("benchmark", help="how fast each device is")
     profile = commands.add_parser("profile", help="where the time of a program goes")
     if "profile" in (sys.argv[1:] if arguments is None else arguments):
@@ -93,7 +96,7 @@ def main(arguments: list[str] | None = None) -> int:
     if chosen.command == "doctor":
         from tensorcore.doctor import report
 
-        return report.run(chosen.json)
+        return report.run(chosen.json, chosen.numerics)
     if chosen.command == "profile":
         return profile_command.main(chosen)
     if chosen.command == "benchmark":

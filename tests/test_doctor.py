@@ -9,8 +9,9 @@ import types
 import pytest
 from tensorcore.kernels.cpu import jit, threads
 
+import tensorcore as tc
 from tensorcore.__main__ import main
-from tensorcore.doctor import diagnose, finding, folders, gpu, packages, processor, report
+from tensorcore.doctor import diagnose, finding, folders, gpu, numerics, packages, processor, report
 
 TOO_OLD = "the CUDA driver does not answer (CUDA driver version is insufficient)"
 
@@ -185,6 +186,43 @@ def test_a_check_that_fails_is_a_finding(monkeypatch):
 
     monkeypatch.setattr(report, "CHECKS", (check,))
     assert the_problem(diagnose()).status == "broken"
+
+
+def test_the_published_accuracy_is_kept_and_less_is_told():
+    rows = [
+        {
+            "what": "exp",
+            "dtype": "float32",
+            "max_ulp": 0.9,
+            "worst_at": ["1"],
+            "way": "reference",
+            "special_wrong": 0,
+        },
+        {"what": "matmul 512 x 512", "dtype": "float32", "relative": 1e-6},
+    ]
+    known = {"exp, float32": 0.8, "matmul 512 x 512, float32": 9e-7}
+    assert numerics.judged("cpu", rows, known).status == "good"
+    rows[0]["max_ulp"] = 40.0
+    told = numerics.judged("cpu", rows, known)
+    assert told.status == "degraded"
+    assert "1 of 2 rows are less exact than published: exp float32 40.000 ULP" in told.text
+
+
+def test_every_row_that_is_measured_is_published():
+    from tensorcore.accuracy import elementwise, less_exact
+    from tensorcore.accuracy.measure import key_of, published
+
+    names = set(published())
+    assert {key_of(row) for row in elementwise.elementwise_rows("sigmoid")} <= names
+    assert less_exact(list(elementwise.elementwise_rows("tanh")), published()) == []
+
+
+def test_trainings_on_two_devices_are_compared(device):
+    losses = numerics.losses_on(device, steps=6)
+    assert (
+        numerics.compared("gpu:0", numerics.losses_on(tc.device("cpu"), 6), losses).status == "good"
+    )
+    assert numerics.compared("gpu:0", losses, losses + 0.01).status == "broken"
 
 
 @pytest.mark.parametrize(("status", "code"), [("good", 0), ("degraded", 1), ("broken", 2)])

@@ -7,22 +7,25 @@ import sys
 from typing import Any
 
 import tensorcore as tc
-from tensorcore.doctor import folders, gpu, packages, processor
+from tensorcore.doctor import folders, gpu, numerics, packages, processor
 from tensorcore.doctor.finding import BROKEN, EXIT_STATUS, GOOD, Finding, verdict, worst
 
 CHECKS = (packages.check, processor.check, folders.check, gpu.check)
 _MARKS = {GOOD: "ok", "degraded": "!", "broken": "X"}
 
 
-def diagnose() -> list[Finding]:
+def diagnose(with_numerics: bool = False) -> list[Finding]:
     """Run all checks; one that fails itself is a finding too.
+
+    Args:
+        with_numerics: measure the accuracy of every operation too, which takes half a minute.
 
     >>> from tensorcore import doctor
     >>> {finding.status for finding in doctor.diagnose()} <= {"good", "degraded", "broken"}
     True
     """
     findings: list[Finding] = []
-    for check in CHECKS:
+    for check in (*CHECKS, *([numerics.check] if with_numerics else [])):
         try:
             findings += check()
         except Exception as error:  # a doctor that dies of the illness is of no use
@@ -54,9 +57,9 @@ def as_dict(findings: list[Finding]) -> dict[str, Any]:
     }
 
 
-def run(as_json: bool = False) -> int:
+def run(as_json: bool = False, with_numerics: bool = False) -> int:
     """Print the report; 0 good, 1 degraded, 2 broken."""
-    findings = diagnose()
+    findings = diagnose(with_numerics)
     text = json.dumps(as_dict(findings), indent=2) if as_json else as_text(findings)
     sys.stdout.write(text + "\n")
     return EXIT_STATUS[worst(findings)]

@@ -1,0 +1,122 @@
+"""Products, convolutions, norms, reductions and linear algebra at usual sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+import tensorcore as tc
+from tensorcore.accuracy.errors import chosen, relative
+
+
+def composed_rows(only: str | None) -> Iterator[dict[str, Any]]:
+    """Matmul, convolution, softmax, norms, reductions, linear algebra at usual sizes."""
+    for name, (function, *arrays) in practice().items():
+        if not chosen(name, only):
+            continue
+        given = [tc.asarray(v.astype(np.float32)) for v in arrays]
+        actual = function(tc, *given).numpy()
+        with tc.device("cpu"):
+            wide = [tc.asarray(v.astype(np.float32).astype(np.float64)) for v in arrays]
+            exact = function(tc, *wide).numpy()
+        error = relative(actual, exact)
+        yield {"what": name, "kind": "practice", "dtype": "float32", "relative": error}
+
+
+def practice() -> dict[str, tuple[Any, ...]]:
+    """name: (function of tc and tensors, arrays).
+
+    Decompositions are judged by the product of their parts, whose signs are free.
+    """
+    rng = np.random.default_rng(5)
+
+    def normal(*shape: int) -> np.ndarray:
+        return rng.normal(size=shape)
+
+    square = normal(128, 128)
+    positive = square @ square.T / 128 + np.eye(128)
+    images, filters = normal(8, 32, 32, 16), normal(3, 3, 16, 32)
+    million = rng.uniform(size=1_000_000)
+
+    def symmetric(tc: Any, x: Any) -> Any:
+        values, vectors = tc.linalg.eigh(x)
+        return (vectors * values) @ vectors.mT
+
+    def singular(tc: Any, x: Any) -> Any:
+        u, s, vh = tc.linalg.svd(x, full_matrices=False)
+        return (u * s) @ vh
+
+    def triangular(tc: Any, x: Any) -> Any:
+        q, r = tc.linalg.qr(x)
+        return q @ r
+
+    return {
+        "matmul 512 x 512": (lambda tc, a, b: a @ b, normal(512, 512), normal(512, 512)),
+        "matmul 64 x 8192 x 64": (lambda tc, a, b: a @ b, normal(64, 8192), normal(8192, 64)),
+        "einsum bqhd,bkhd->bhqk": (
+            lambda tc, a, b: tc.einsum("bqhd,bkhd->bhqk", a, b),
+            normal(2, 32, 4, 32),
+            normal(2, 32, 4, 32),
+        ),
+        "conv2d 8 x 32 x 32 x 16": (lambda tc, x, w: tc.nn.conv2d(x, w), images, filters),
+        "conv2d, gradient of the images": (
+            lambda tc, x, w: tc.grad(lambda v: tc.sum(tc.nn.conv2d(v, w) ** 2))(x),
+            images,
+            filters,
+        ),
+        "conv2d, gradient of the filters": (
+            lambda tc, x, w: tc.grad(lambda v: tc.sum(tc.nn.conv2d(x, v) ** 2))(w),
+            images,
+            filters,
+        ),
+        "avg_pool2d": (
+            lambda tc, x: tc.nn.avg_pool2d(x, window=(3, 3), strides=(2, 2), padding="SAME"),
+            images,
+        ),
+        "softmax of 1000": (lambda tc, x: tc.nn.softmax(x), 10 * normal(64, 1000)),
+        "log_softmax of 1000": (lambda tc, x: tc.nn.log_softmax(x), 10 * normal(64, 1000)),
+        "logsumexp of 1000": (lambda tc, x: tc.logsumexp(x, axis=1), 10 * normal(64, 1000)),
+        "softmax_cross_entropy of 1000": (
+            lambda tc, x, t: tc.nn.softmax_cross_entropy(x, t),
+            10 * normal(64, 1000),
+            rng.dirichlet(np.ones(1000), 64),
+        ),
+        "sum of 10^6": (lambda tc, x: tc.sum(x), million),
+        "sum of 10^6 of both signs": (lambda tc, x: tc.sum(x), million - 0.4),
+        "sum over the first axis": (lambda tc, x: tc.sum(x, axis=0), million.reshape(100_000, 10)),
+        "mean of 10^6": (lambda tc, x: tc.mean(x), million),
+        "var of 10^6": (lambda tc, x: tc.var(x), million + 10),
+        "std of 10^6": (lambda tc, x: tc.std(x), million),
+        "prod of 1000": (lambda tc, x: tc.prod(x), rng.uniform(0.9, 1.1, 1000)),
+        "cumulative_sum of 10^5": (lambda tc, x: tc.cumulative_sum(x), million[:100_000]),
+        "cumulative_prod of 1000": (
+            lambda tc, x: tc.cumulative_prod(x),
+            rng.uniform(0.9, 1.1, 1000),
+        ),
+        "vector_norm of 10^6": (lambda tc, x: tc.linalg.vector_norm(x), million),
+        "matrix_norm": (lambda tc, x: tc.linalg.matrix_norm(x), square),
+        "quantile": (lambda tc, x: tc.quantile(x, [0.1, 0.5, 0.9]), million[:10_001]),
+        "convolve": (lambda tc, x, y: tc.convolve(x, y), normal(2000), normal(200)),
+        "interp": (
+            lambda tc, x, xp, fp: tc.interp(x, xp, fp),
+            normal(1000),
+            np.sort(normal(100)),
+            normal(100),
+        ),
+        "fft of 4096": (lambda tc, x: tc.fft.fft(x), normal(16, 4096)),
+        "irfft of rfft of 1000": (lambda tc, x: tc.fft.irfft(tc.fft.rfft(x), n=1000), normal(1000)),
+        "cholesky": (lambda tc, x: tc.linalg.cholesky(x), positive),
+        "solve": (lambda tc, a, b: tc.linalg.solve(a, b), positive, normal(128, 4)),
+        "inv": (lambda tc, x: tc.linalg.inv(x), positive),
+        "pinv": (lambda tc, x: tc.linalg.pinv(x), normal(96, 32)),
+        "lstsq": (lambda tc, a, b: tc.linalg.lstsq(a, b), normal(96, 32), normal(96)),
+        "det": (lambda tc, x: tc.linalg.det(x), positive[:32, :32]),
+        "slogdet": (lambda tc, x: tc.linalg.slogdet(x).logabsdet, positive),
+        "eigh, put together": (symmetric, positive),
+        "svd, put together": (singular, square),
+        "qr, put together": (triangular, square),
+        "expm": (lambda tc, x: tc.linalg.expm(x), square / 16),
+        "matrix_power 5": (lambda tc, x: tc.linalg.matrix_power(x, 5), square / 16),
+    }
