@@ -115,6 +115,7 @@ class OpenSymbol(Symbol):
     """A tensor of an open graph (see `deferred.py`): no trace, and dimensions may be unknown."""
 
     __slots__ = ("name",)
+    node: Any  # a `deferred.Node`; None for a placeholder
 
     def __init__(self, *args: Any, name: str | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -348,6 +348,7 @@ def built_in_named(name: str, module: Any = None) -> Any:
     if parts[0] not in ("keras", "tf_keras", "tensorflow", "keras_core", "tensorcore"):
         return None
     for cls in fitting:
-        if cls.keras_module.split(".")[-1] in (*parts, "keras") or cls.keras_module == "keras":
+        home = getattr(cls, "keras_module", "")
+        if home.split(".")[-1] in (*parts, "keras"):
             return cls
     return None

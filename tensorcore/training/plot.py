@@ -86,9 +86,9 @@ def layout(
         lines = _words(operation, calls[-1], shapes, dtypes, names, activations, trainable)
         boxes[id(operation)] = box = Box(operation, row, lines)
         rows.setdefault(row, []).append(box)
-    for row in rows.values():
-        for number, box in enumerate(row):
-            box.x = number - (len(row) - 1) / 2
+    for members in rows.values():
+        for number, box in enumerate(members):
+            box.x = number - (len(members) - 1) / 2
     arrows = [
         (boxes[id(operation_of(symbol.node))], boxes[id(operation_of(node))])
         for node in network.nodes

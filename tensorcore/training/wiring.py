@@ -62,7 +62,10 @@ def _operation(network: Network, operation: Any, keep: bool) -> tuple[dict[str, 
     entry = {"operation": operation} if keep else serialize_keras_object(operation)
     if isinstance(operation, InputLayer):
         return entry, []
-    calls = [_call(network, *node.arguments(), keep) for node in network.calls_of(operation)]
+    calls = []
+    for node in network.calls_of(operation):
+        args, kwargs = node.arguments()
+        calls.append(_call(network, args, kwargs, keep))
     return entry, calls
 
 
