@@ -268,3 +268,10 @@ def test_labels_out_of_range_name_the_labels():
         model.fit(np.zeros((4, 2)), np.array([0, 1, 2, 3]), verbose=0)
     with pytest.raises((ValueError, TrainingError, TypeError)):
         model.fit(np.zeros((4, 2)), np.array([0, 0.5, 1, 2]), verbose=0)
+
+
+def test_a_forgotten_flatten_is_named():
+    model = keras.Sequential([keras.Input((4, 4)), layers.Dense(3)])
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    with pytest.raises(ShapeError, match=r"put keras\.layers\.Flatten\(\)"):
+        model.fit(np.zeros((2, 4, 4)), np.array([0, 1]), verbose=0)

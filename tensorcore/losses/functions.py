@@ -189,6 +189,11 @@ def sparse_categorical_crossentropy(
                 ' These look like one-hot labels: use loss="categorical_crossentropy", or labels = '
                 "np.argmax(labels, axis=-1)."
             )
+        elif 0 < len(y_true.shape) < len(y_pred.shape) - 1:
+            hint = (
+                " The model keeps dimensions of each sample that the labels do not have: put "
+                "keras.layers.Flatten() (or pooling) before its last Dense layer."
+            )
         raise ShapeError(
             f"{name}: for predictions of shape {tuple(y_pred.shape)} expected integer labels of "
             f"shape {tuple(y_pred.shape[:-1])}, received labels of shape "
