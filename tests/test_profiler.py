@@ -35,7 +35,7 @@ def test_operations_are_counted_with_their_bytes(device):
         tc.sum(x * 2.0)
     found = {one.name: one for one in seen.by_operation()}
     assert {"exp", "add", "multiply", "sum", "getitem"} <= set(found)
-    assert found["exp"].count == 1
+    assert found["exp"].calls == 1
     assert found["exp"].nbytes == 80
     assert all(event.total_s >= event.host_s >= 0 for event in seen.events)
     assert listeners.profiles == 0

@@ -53,6 +53,8 @@ def float32_inputs(op: Any) -> tuple[np.ndarray, ...]:
     crossed = np.meshgrid(*[edges] * min(count, 2))
     parts = []
     for index, dense in enumerate(domain_inputs(op)):
+        wide: Any
+        corner: Any
         if dense.dtype == np.bool_:
             wide = rng.random(DENSE) < 0.5
             corner = rng.random(crossed[0].size) < 0.5

@@ -66,7 +66,7 @@ def _images() -> Any:
 
 def _reviews() -> Any:
     (x, y), (x_test, y_test) = keras.datasets.imdb.load_data(num_words=10_000)
-    fill = keras.preprocessing.sequence.pad_sequences
+    fill: Any = keras.preprocessing.sequence.pad_sequences
     return tuple(
         (fill(rows, maxlen=256, padding="post"), np.asarray(labels))
         for rows, labels in ((x, y), (x_test, y_test))

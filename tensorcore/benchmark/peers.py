@@ -58,7 +58,7 @@ def measure(
     said: Callable[[str], Any] = lambda words: None,
 ) -> Beside:
     """Seconds of the peers: peer -> (name, size, dtype, device) -> what it needed, if it can."""
-    wanted = [
+    wanted: list[dict[str, Any]] = [
         {"name": row.name, "size": row.size, "dtype": row.dtype, "device": row.device}
         for row in rows
         if row.group == "operation"

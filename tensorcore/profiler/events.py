@@ -39,7 +39,7 @@ class Sum(NamedTuple):
     """What some events took together."""
 
     name: str
-    count: int
+    calls: int
     host_s: float
     total_s: float
     forward_s: float

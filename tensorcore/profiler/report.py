@@ -35,7 +35,7 @@ def _block(what: str, found: Sequence[Sum], total: float, rows: int) -> str:
         lines.append(
             [
                 name,
-                str(one.count),
+                str(one.calls),
                 _ms(one.total_s),
                 _share(one.total_s, total),
                 *map(_ms, times),
