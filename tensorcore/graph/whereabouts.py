@@ -26,7 +26,8 @@ def note_place(error: BaseException) -> None:
         if not code.co_filename.startswith(_NOT_THE_USERS) and code.co_filename[0] != "<":
             place = code.co_filename, step.tb_lineno
         itself: Any = step.tb_frame.f_locals.get("self")
-        if code.co_name == "__call__" and hasattr(itself, "_flatten_layers"):
+        is_call = code.co_name == "__call__" and hasattr(itself, "_flatten_layers")
+        if is_call and itself not in layers[-1:]:  # a class and its base both have a __call__
             layers.append(itself)
         step = step.tb_next
     if place is not None:
