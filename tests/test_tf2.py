@@ -335,3 +335,53 @@ def test_padded_sequences():
         pad(rows, padding="both")
     with pytest.raises(ArgumentTypeError, match="expected a list of lists"):
         pad([1, 2])
+
+
+def losses_of_the_advanced_quickstart(tf, where):
+    """The loop of examples/seeds/tf2_advanced.py on a few drawn images."""
+    from tensorcore.datasets import generated
+
+    with tc.device(where):
+        tf.keras.utils.set_random_seed(0)
+        (x, y), _ = generated.load_data(n_train=48, n_test=1)
+        images = (x[..., tf.newaxis] / 255.0).astype("float32")[:, ::2, ::2]
+        data = tf.data.Dataset.from_tensor_slices((images, y)).shuffle(48).batch(16)
+        model = tf.keras.Sequential(
+            [
+                tf.keras.layers.Conv2D(4, 3, activation="relu"),
+                tf.keras.layers.Flatten(),
+                tf.keras.layers.Dense(10),
+            ]
+        )
+        loss_object = tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        optimizer = tf.keras.optimizers.Adam(0.01)
+        mean = tf.keras.metrics.Mean(name="train_loss")
+        accuracy = tf.keras.metrics.SparseCategoricalAccuracy(name="train_accuracy")
+
+        @tf.function
+        def train_step(images, labels):
+            with tf.GradientTape() as tape:
+                predictions = model(images, training=True)
+                loss = loss_object(labels, predictions)
+            gradients = tape.gradient(loss, model.trainable_variables)
+            optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
+            mean(loss)
+            accuracy(labels, predictions)
+
+        found = []
+        for _ in range(3):
+            mean.reset_state()
+            accuracy.reset_state()
+            for batch, labels in data:
+                train_step(batch, labels)
+            found.append(float(mean.result()))
+        assert train_step.experimental_get_tracing_count() == 1
+        return found
+
+
+def test_the_advanced_quickstart_learns_the_same_on_both_devices(tf, device):
+    expected = losses_of_the_advanced_quickstart(tf, "cpu")
+    assert expected[-1] < 0.8 * expected[0]
+    if device.kind == "gpu":
+        found = losses_of_the_advanced_quickstart(tf, "gpu")
+        np.testing.assert_allclose(found, expected, rtol=1e-4)
