@@ -146,15 +146,41 @@ def test_function_is_traced_and_falls_back_to_eager_once(tf, device):
     assert [float(double(tf.constant(n))) for n in (1.0, 2.0, 3.0)] == [2.0, 4.0, 6.0]
     assert len(calls) == 1
 
-    @tf.function(reduce_retracing=True)
+    @tf.function
     def clipped(x):
-        if tf.reduce_sum(x) > 1.0:
+        if tf.reduce_sum(x) > 1.0:  # converted
             return x * 0.0
         return x
 
-    with pytest.warns(UserWarning, match="clipped runs eagerly"):
-        assert float(clipped(tf.constant(2.0))) == 0.0
-    assert float(clipped(tf.constant(0.5))) == 0.5
+    assert [float(clipped(tf.constant(n))) for n in (2.0, 0.5)] == [0.0, 0.5]
+
+    @tf.function
+    def asks_for_values(x):
+        return x * float(x)
+
+    with pytest.warns(UserWarning, match="asks_for_values cannot be traced and runs eagerly"):
+        assert float(asks_for_values(tf.constant(2.0))) == 4.0
+    assert float(asks_for_values(tf.constant(3.0))) == 9.0
+
+
+def test_functions_can_be_made_eager(tf, device):
+    seen = []
+
+    class Model(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.float32)])
+        def double(self, x):
+            seen.append(type(x))
+            return x * 2.0
+
+    model = Model()
+    assert model.double(tf.constant([1.0])).tolist() == [2.0]
+    assert seen[-1] is not tf.Tensor
+    tf.config.run_functions_eagerly(True)
+    try:
+        model.double(tf.constant([1.0]))
+        assert seen[-1] is tf.Tensor
+    finally:
+        tf.config.run_functions_eagerly(False)
 
 
 def test_methods_are_functions_too(tf, device):

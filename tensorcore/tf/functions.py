@@ -1,71 +1,46 @@
-"""`tf.function`: traced where it can be, eager where the Python in it needs values."""
+"""`tf.function`: `tc.function` under TensorFlow's signature."""
 
 from __future__ import annotations
 
 import functools
-import warnings
-import weakref
+import types
 from collections.abc import Callable
 from typing import Any
 
-from tensorcore.errors import TracingError
 from tensorcore.graph.function import TracedFunction
 
 
-class Function:
+class Function(TracedFunction):
     """What `tf.function` returns.
 
-    TensorFlow rewrites `if` and `while` on tensors (AutoGraph).  Here such a function runs
-    eagerly from its first call on, which gives the same values; a warning says so once.
+    Python's `if`, `for` and `while` on tensors are converted.  A function that cannot be traced
+    all the same, since it asks for values, runs eagerly, after one warning.
     """
 
-    def __init__(self, python_function: Callable[..., Any]) -> None:
-        self.python_function = python_function
-        self._traced = TracedFunction(python_function)
-        self._is_eager = False
-        self._bound: weakref.WeakKeyDictionary[Any, Function] = weakref.WeakKeyDictionary()
-        functools.update_wrapper(self, python_function)
+    @property
+    def python_function(self) -> Callable[..., Any]:
+        """The function as it was written."""
+        return self._function
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        from tensorcore.tf import config
-
-        if self._is_eager or config.functions_run_eagerly():
-            return self.python_function(*args, **kwargs)
-        try:
-            return self._traced(*args, **kwargs)
-        except TracingError as error:
-            if not _can_run_eagerly():
-                raise
-            self._is_eager = True
-            name = getattr(self.python_function, "__name__", "the function")
-            warnings.warn(
-                f"tf.function: {name} runs eagerly, since it cannot be traced: {error}",
-                stacklevel=2,
-            )
-        return self.python_function(*args, **kwargs)
+        if _runs_eagerly():
+            return self._function(*args, **kwargs)
+        return super().__call__(*args, **kwargs)
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
-        if instance is None:
-            return self
-        if instance not in self._bound:
-            itself, function = weakref.ref(instance), self.python_function
-            bound = functools.wraps(function)(lambda *args, **kw: function(itself(), *args, **kw))
-            self._bound[instance] = Function(bound)
-        return self._bound[instance]
-
-    def get_concrete_function(self, *args: Any, **kwargs: Any) -> Any:
-        """The function itself; it is traced at its first call with these kinds of arguments."""
-        return self
+        if instance is not None and _runs_eagerly():
+            return types.MethodType(self._function, instance)
+        return super().__get__(instance, owner)
 
     def experimental_get_tracing_count(self) -> int:
         """How many kinds of arguments were traced."""
-        return self._traced.trace_count
+        return self.trace_count
 
 
-def _can_run_eagerly() -> bool:
-    from tensorcore.mode import mode
+def _runs_eagerly() -> bool:
+    from tensorcore.tf import config
 
-    return mode.graph is None
+    return config.functions_run_eagerly()
 
 
 def function(
@@ -83,8 +58,8 @@ def function(
 ) -> Any:
     """Trace a function of tensors into one graph for each kind of arguments, and run that.
 
-    The other arguments are TensorFlow's and are not used: every function is compiled, and traces
-    are made for each shape that comes.
+    The arguments that begin with experimental, and `jit_compile`, are taken and not used: every
+    function is compiled.
 
     >>> @function
     ... def double(x):
@@ -92,9 +67,12 @@ def function(
     >>> double(tc.arange(3)).tolist()
     [0, 2, 4]
     """
-    return function_of if func is None else function_of(func)
-
-
-def function_of(func: Callable[..., Any]) -> Function:
-    """`func` as a `Function`."""
-    return Function(func)
+    made = functools.partial(
+        Function,
+        input_signature=input_signature,
+        autograph=autograph,
+        reduce_retracing=reduce_retracing or bool(experimental_relax_shapes),
+        fallback="eager",
+        makes_variables_once=True,
+    )
+    return made if func is None else made(func)
