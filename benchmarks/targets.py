@@ -24,20 +24,30 @@ class Target(NamedTuple):
 
 
 FIT = "tensorcore fit"
+CALLS = "a step is a list of calls of NumPy and numba, 1 to 5 us each beside their arithmetic"
+PRODUCTS = "matrix products are most of the step, and BLAS is at the peak of the machine for all"
+EMBEDDING = (
+    "gather, mean and scatter-add pass over (512, 256, 16) values that one loop need not store"
+)
+CONVOLUTION = "convolutions and their two gradients are most of the step"
+COMPILER = (
+    "numba loads LLVM, some 70 MiB of file pages that processes share, and SciPy if it is there"
+)
+KERNELS = "a dozen kernels are compiled before the first step; the second start loads them"
 TARGETS = (
-    Target("W1 b32", FIT, "ratio", 1.0, 0.5),
-    Target("W1 b128", FIT, "ratio", 1.0, 0.65),
-    Target("W1 b512", FIT, "ratio", 1.0, 0.7),
-    Target("W2", FIT, "ratio", 1.0, 0.55),
-    Target("W3", FIT, "ratio", 0.6, 0.35),
-    Target("W4", FIT, "ratio", 1.0, 0.85),
-    Target("W5", FIT, "ratio", 1.1, 1.0),
-    Target("W7 one", "tensorcore model(x)", "ratio", 1.0, 0.36, ("torch eager",)),
+    Target("W1 b32", FIT, "ratio", 1.0, 0.5, why=CALLS),
+    Target("W1 b128", FIT, "ratio", 1.0, 0.65, why=PRODUCTS),
+    Target("W1 b512", FIT, "ratio", 1.0, 0.7, why=PRODUCTS),
+    Target("W2", FIT, "ratio", 1.0, 0.55, why=CONVOLUTION),
+    Target("W3", FIT, "ratio", 0.6, 0.35, why=EMBEDDING),
+    Target("W4", FIT, "ratio", 1.0, 0.85, why=CONVOLUTION),
+    Target("W5", FIT, "ratio", 1.1, 1.0, why=PRODUCTS),
+    Target("W7 one", "tensorcore model(x)", "ratio", 1.0, 0.36, ("torch eager",), why=CALLS),
     Target("W7 one", FIT, "us", 300.0, 100.0),
-    Target("W7 10000", FIT, "ratio", 1.0, 0.85, ("torch eager",)),
-    Target("first step, empty cache", "tensorcore", "s", 4.0, 2.0),
+    Target("W7 10000", FIT, "ratio", 1.0, 0.85, ("torch eager",), why=PRODUCTS),
+    Target("first step, empty cache", "tensorcore", "s", 4.0, 2.0, why=KERNELS),
     Target("first step, warm cache", "tensorcore", "s", 0.6, 0.3),
-    Target("memory", "tensorcore", "bytes", 120 * MIB, 60 * MIB),
+    Target("memory", "tensorcore", "bytes", 120 * MIB, 60 * MIB, why=COMPILER),
 )
 
 
