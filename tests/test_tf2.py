@@ -411,3 +411,15 @@ def test_the_advanced_quickstart_learns_the_same_on_both_devices(tf, device):
     if device.kind == "gpu":
         found = losses_of_the_advanced_quickstart(tf, "gpu")
         np.testing.assert_allclose(found, expected, rtol=1e-4)
+
+
+def test_pictures_for_keras(tf, tmp_path):
+    pytest.importorskip("PIL")
+    values = np.arange(96, dtype=np.uint8).reshape(4, 8, 3)
+    tf.io.write_file(str(tmp_path / "p.png"), tf.io.encode_png(values))
+    picture = keras.utils.load_img(tmp_path / "p.png")
+    np.testing.assert_array_equal(keras.utils.img_to_array(picture), values)
+    small = keras.utils.load_img(tmp_path / "p.png", "grayscale", target_size=(2, 4))
+    assert keras.utils.img_to_array(small).shape == (2, 4, 1)
+    with pytest.raises(InvalidArgumentError, match="color_mode must be one of"):
+        keras.utils.load_img(tmp_path / "p.png", "bgr")

@@ -9,6 +9,7 @@ from tensorcore.saving.registry import (
     get_custom_objects,
     register_keras_serializable,
 )
+from tensorcore.training.pictures import img_to_array, load_img
 from tensorcore.training.plot import model_to_dot, plot_model
 from tensorcore.training.sequences import pad_sequences
 from tensorcore.training.splitting import split_dataset, timeseries_dataset_from_array
@@ -20,6 +21,8 @@ __all__ = [
     "deserialize_keras_object",
     "get_custom_objects",
     "get_file",
+    "img_to_array",
+    "load_img",
     "model_to_dot",
     "normalize",
     "pad_sequences",
