@@ -323,3 +323,35 @@ def test_tracebacks_show_the_users_lines(device):
     assert caught.value.__notes__ == [
         f"in test_autograph.py, line {line}: y = y @ tc.zeros((3, 3))"
     ]
+
+
+def test_steps_that_cannot_be_traced_run_eagerly(device):
+    """A layer whose branches differ in shape is no graph, but trains."""
+
+    class Cut(keras.layers.Layer):
+        def call(self, x):
+            if tc.sum(x) > 1e9:
+                x = x[:1]
+            return x
+
+    model = keras.Sequential([Cut(), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.SGD(0.01), "mse")
+    x = np.ones((8, 2), np.float32)
+    with pytest.warns(UserWarning, match="runs eagerly"):
+        model.fit(x, x[:, :1], epochs=3, batch_size=4, verbose=0)
+    with pytest.raises(TracingError, match="has shape"):
+        tc.function(lambda x: Cut()(x))(tc.ones((2, 2)))
+
+
+def test_methods_of_tensorflow(device):
+    from tensorcore import tf
+
+    class Model:
+        @tf.function
+        def run(self, x):
+            if x > 0:
+                return x * 2.0
+            return x
+
+    with tf.device("/CPU:0" if device.kind == "cpu" else "/GPU:0"):
+        assert float(Model().run(tf.constant(3.0))) == 6.0

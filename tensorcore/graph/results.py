@@ -17,6 +17,14 @@ from tensorcore.tensor import Tensor, as_tensor
 from tensorcore.variable import Variable
 
 
+class _ShapesDiffer(TracingError, ShapeError):
+    """Traced parts give different shapes; an eager run, which takes one of them, may go on."""
+
+
+class _DTypesDiffer(TracingError, DTypeError):
+    """The same with dtypes."""
+
+
 class Results(NamedTuple):
     """A structure with its tensors taken out.
 
@@ -119,7 +127,7 @@ def _words(structure: Any) -> str:
 
 def check_kind(path: str, first: Any, other: Any, side: int, naming: Naming) -> None:
     """Refuse two tensors of different shape or dtype."""
-    for kind, error in (("shape", ShapeError), ("dtype", DTypeError)):
+    for kind, error in (("shape", _ShapesDiffer), ("dtype", _DTypesDiffer)):
         mine, yours = getattr(first, kind), getattr(other, kind)
         if mine != yours:
             raise error(
