@@ -45,7 +45,7 @@ NOT_THERE_YET: dict[str, str] = {
         "audio_dataset_from_directory bounding_boxes clear_session "
         "disable_interactive_logging enable_interactive_logging get_registered_name "
         "get_registered_object get_source_inputs image_dataset_from_directory "
-        "img_to_array is_interactive_logging_enabled is_keras_tensor load_img "
+        "is_interactive_logging_enabled is_keras_tensor "
         "pack_x_y_sample_weight save_img standardize_dtype text_dataset_from_directory "
         "unpack_x_y_sample_weight"
     ),
