@@ -32,7 +32,7 @@ Step = Callable[[], Any]
 Filler = Callable[[Sequence[Any]], None]
 
 # A graph runs on ready kernels at first.  At this run those that are made for it are compiled.
-COMPILES_AT_RUN = 12
+COMPILES_AT_RUN = 32
 
 
 class Plan:
