@@ -544,6 +544,8 @@ def __getattr__(name: str) -> Any:
     # The rooms above the operations are imported when first used.
     if name in _LATE:
         return importlib.import_module(f"tensorcore.{name}")
+    if name == "TensorSpec":
+        return importlib.import_module("tensorcore.data.spec").TensorSpec
     if name == "profile":
         return importlib.import_module("tensorcore.profiler").profile
     instead = dict(_NAMES_OF_NUMPY)
@@ -554,7 +556,7 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     own = [name for name in globals() if name.startswith("__")]
-    return sorted([*own, *__all__, *_LATE, "profile"])
+    return sorted([*own, *__all__, *_LATE, "TensorSpec", "profile"])
 
 
 def _numbers_that_overflow_are_no_news() -> None:

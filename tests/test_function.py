@@ -12,7 +12,6 @@ import pytest
 
 import tensorcore as tc
 from tensorcore import keras
-from tensorcore.data.spec import TensorSpec
 from tensorcore.errors import TracingError
 from tensorcore.graph.function import TracedFunction
 
@@ -20,7 +19,7 @@ from tensorcore.graph.function import TracedFunction
 def test_a_signature_makes_tensors(device):
     calls = []
 
-    @tc.function(input_signature=[TensorSpec((None, 2), "float32"), TensorSpec((), "int32")])
+    @tc.function(input_signature=[tc.TensorSpec((None, 2), "float32"), tc.TensorSpec((), "int32")])
     def f(x, n):
         calls.append(x.shape)
         return tc.sum(x) * tc.astype(n, tc.float32)
@@ -33,7 +32,7 @@ def test_a_signature_makes_tensors(device):
 
 def test_a_concrete_function(device):
     f = tc.function(lambda x: x * 2.0)
-    concrete = f.get_concrete_function(TensorSpec((2,), "float32"))
+    concrete = f.get_concrete_function(tc.TensorSpec((2,), "float32"))
     assert concrete(tc.ones(2)).tolist() == [2.0, 2.0]
     with pytest.raises(ValueError, match="this concrete function takes arguments of one kind"):
         concrete(tc.ones(3))
