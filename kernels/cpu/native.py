@@ -33,7 +33,7 @@ STEP_BITS = 32  # of the claim: the next step; the bits above are the number of 
 MASK = (1 << STEP_BITS) - 1
 
 LOOKS = 20_000  # of a helper without work before it sleeps: some 0.5 ms
-TOO_LONG = 10_000  # looks of the caller at a helper that does not finish: it lost its CPU
+TOO_LONG = 60_000  # looks of the caller at a helper that does not finish, 1.5 ms: it lost its CPU
 BUSY_S = 0.5  # for how long one thread works alone after that
 COLUMNS = 4  # of the table: entry, words, steps, steps that are claimed at once
 
