@@ -154,14 +154,18 @@ def test_generated_program_compiles_without_spills(program, arch):
     _check(compile_gate.compile_to_cubin(source, (), arch), program.name)
 
 
-def test_programs_of_all_operations_compile():
+PARTS = 8  # so that several workers can share them
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_programs_of_all_operations_compile(part):
     """What the expressions of the operations are made into, in float32 or int32."""
     from tensorcore.ops import OPS
     from tensorcore.ops.elementwise import Elementwise
 
     operations = [op for op in OPS.values() if isinstance(op, Elementwise)]
     assert len(operations) > 50
-    for operation in operations:
+    for operation in operations[part::PARTS]:
         dtype = I32 if operation.takes in ("bits", "integer") else F32
         first = BOOL if operation.takes == "select" else dtype
         program = operation.program((first, *[dtype] * (len(operation.inputs) - 1)))
