@@ -23,6 +23,7 @@ from tensorcore.ops.activations import (
 from tensorcore.ops.convolution import conv2d, conv2d_filter_gradient, conv2d_input_gradient
 from tensorcore.ops.indexing import one_hot
 from tensorcore.ops.indexing import take as embedding_lookup
+from tensorcore.ops.normalization import layer_norm
 from tensorcore.ops.pooling import avg_pool2d, max_pool2d
 from tensorcore.ops.softmax import (
     log_softmax,
@@ -44,6 +45,7 @@ __all__ = [
     "gelu",
     "hard_sigmoid",
     "hard_silu",
+    "layer_norm",
     "leaky_relu",
     "log_sigmoid",
     "log_softmax",

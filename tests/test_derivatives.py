@@ -257,6 +257,10 @@ FUNCTIONS = [
         tc.grad(lambda x: tc.sum(tc.nn.avg_pool2d(x, window=(2, 2), strides=(2, 2)) ** 2)),
         (1, 4, 4, 1),
     ),
+    (lambda x, w: tc.nn.layer_norm(x, w, w * 2), (2, 5), (5,)),
+    (lambda x, w: tc.nn.layer_norm(x, w, tc.zeros(5), centered=False), (5,), (5,)),
+    (tc.grad(lambda x, w: tc.sum(tc.nn.layer_norm(x, w, w) ** 2)), (2, 5), (5,)),
+    (tc.grad(lambda w, x: tc.sum(tc.nn.layer_norm(x, w, w) ** 2)), (5,), (2, 5)),
 ]
 
 

@@ -894,6 +894,66 @@ def test_indexing_outside_is_harmless(gpu):
     np.testing.assert_array_equal(y.get(), np.array([[1.0], [2.0], [1.0]]) * np.ones(4))
 
 
+# Normalization ---------------------------------------------------------------------------------
+
+
+def normalization_reference(g, x, gamma, beta, epsilon, centered):
+    """y, and the gradients for x and gamma."""
+    center = x.mean(-1, keepdims=True) if centered else 0.0
+    r = 1 / np.sqrt(((x - center) ** 2).mean(-1, keepdims=True) + epsilon)
+    n, h = (x - center) * r, g * gamma
+    total = h.mean(-1, keepdims=True) if centered else 0.0
+    dx = r * (h - total - n * (h * n).mean(-1, keepdims=True))
+    return n * gamma + beta, dx, (g * n).reshape(-1, x.shape[-1]).sum(0)
+
+
+# Held by a warp, by a block, read again (odd, or too long), and the edges.
+NORMALIZATIONS = [(3, 5), (2, 9, 96), (70, 8), (2, 2048), (3, 1025), (2, 16392), (130, 1), (0, 4)]
+
+
+@every_float
+@pytest.mark.parametrize("shape", NORMALIZATIONS, ids=str)
+def test_layer_norm(gpu, rng, dtype, shape):
+    _check_normalization(gpu, rng, dtype, shape, centered=True)
+
+
+@pytest.mark.parametrize("shape", [(3, 5), (9, 96), (2, 2048), (2, 1025)], ids=str)
+@pytest.mark.parametrize("centered", [True, False])
+def test_layer_norm_on_schedules(gpu, rng, schedule, shape, centered):
+    _check_normalization(gpu, rng, F32, shape, centered)
+
+
+def _check_normalization(gpu, rng, dtype, shape, centered):
+    from tensorcore.kernels.cuda import normalization
+
+    compute = F64 if dtype == F64 else F32
+    g, x = normal(rng, shape, dtype), (rng.standard_normal(shape) + 3).astype(dtype)
+    gamma, beta = (normal(rng, shape[-1:], compute) for _ in range(2))
+    options = {"epsilon": 1e-3, "centered": centered}
+    expected = normalization_reference(*map(wide, (g, x, gamma, beta)), **options)
+    g, x, gamma, beta = map(gpu.asarray, (g, x, gamma, beta))
+    check(normalization.layer_norm(x, gamma, beta, **options), expected[0], dtype)
+    check(normalization.layer_norm_gradient(g, x, gamma, **options), expected[1], dtype, scale=4)
+    dgamma = normalization.layer_norm_scale_gradient(g, x, **options)
+    check(dgamma, expected[2], compute, scale=4)
+
+
+def test_layer_norm_of_views_in_place_and_unaligned(gpu, rng):
+    from tensorcore.kernels.cuda import normalization
+
+    gamma = beta = gpu.ones(8, F32)
+    memory = gpu.asarray(normal(rng, 3 * 8 + 1, F32))
+    unaligned = memory[1:].reshape(3, 8)
+    expected = normalization_reference(
+        np.ones((3, 8)), wide(unaligned), np.ones(8), np.ones(8), 1e-3, True
+    )[0]
+    check(normalization.layer_norm(unaligned, gamma, beta, epsilon=1e-3), expected)
+    turned = gpu.ascontiguousarray(unaligned.T).T
+    check(normalization.layer_norm(turned, gamma, beta, epsilon=1e-3), expected)
+    assert normalization.layer_norm(turned, gamma, beta, epsilon=1e-3, out=turned) is turned
+    check(turned, expected)
+
+
 # Convolution and pooling -----------------------------------------------------------------------
 
 

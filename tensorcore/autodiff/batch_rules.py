@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tensorcore.autodiff.batch_rules_of_images import IMAGE_RULES
+from tensorcore.autodiff.batch_rules_of_norms import NORM_RULES
 from tensorcore.errors import TracingError
 from tensorcore.ops.creation import arange
 from tensorcore.ops.indexing import Place, add_along_axis, getitem, take_along_axis
@@ -356,6 +357,7 @@ RULES: dict[str, Callable[..., Any]] = {
     "solve": _solved,
     **dict.fromkeys(("searchsorted", "isin"), _searched),
     **IMAGE_RULES,
+    **NORM_RULES,
     "one_hot": _one_hot,
     "tile_": _tiled,
     "scatter_add": _scattered,

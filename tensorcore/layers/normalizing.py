@@ -10,7 +10,9 @@ from tensorcore.layers.activation import ElementwiseLayer
 from tensorcore.layers.base import InputSpec
 from tensorcore.layers.options import add_kernel, keep
 from tensorcore.ops.arithmetic import add, divide, maximum, multiply, square, subtract
+from tensorcore.ops.creation import ones, zeros
 from tensorcore.ops.exponential import rsqrt, sqrt
+from tensorcore.ops.normalization import layer_norm
 from tensorcore.ops.reductions import mean, sum
 from tensorcore.ops.shaping import expand_dims, reshape
 from tensorcore.ops.transfer import astype
@@ -60,6 +62,14 @@ class Scaled(ElementwiseLayer):
 def wide(inputs: Any) -> Any:
     """Inputs of 16 bits as float32, in which means and variances are computed."""
     return astype(inputs, dtypes.float32) if inputs.dtype.itemsize == 2 else inputs
+
+
+def of_row(weights: Any, inputs: Any, otherwise: Any) -> Any:
+    """The weights of the features; where there are none, ones or zeros."""
+    if weights is not None:
+        return weights
+    dtype = dtypes.accumulator(inputs.dtype)
+    return otherwise((inputs.shape[-1],), dtype=dtype, device=inputs.device)
 
 
 def moments(x: Any, axes: tuple[int, ...]) -> tuple[Any, Any]:
@@ -225,6 +235,9 @@ class LayerNormalization(Scaled):
 
     def call(self, inputs: Any) -> Any:
         axes = self._axes(len(inputs.shape))
+        if axes == (len(inputs.shape) - 1,):
+            weights = of_row(self.gamma, inputs, ones), of_row(self.beta, inputs, zeros)
+            return layer_norm(inputs, *weights, epsilon=self.epsilon)
         shape = [n if i in axes else 1 for i, n in enumerate(inputs.shape)]
         x = wide(inputs)
         y = self.scaled(x, *moments(x, axes), shape)
@@ -316,6 +329,9 @@ class RMSNormalization(ElementwiseLayer):
         self.scale = self.add_weight(shape, "ones", name="scale", autocast=False)
 
     def call(self, inputs: Any) -> Any:
+        if self._axes() in ((-1,), (len(inputs.shape) - 1,)) and len(self.scale.shape) == 1:
+            weights = self.scale, of_row(None, inputs, zeros)
+            return layer_norm(inputs, *weights, epsilon=self.epsilon, centered=False)
         x = wide(inputs)
         size = mean(square(x), axis=self._axes(), keepdims=True)
         y = multiply(multiply(x, rsqrt(add(size, self.epsilon))), self.scale)
