@@ -11,7 +11,7 @@ NOT_THERE_YET: dict[str, str] = {
     "tensorcore.keras": (
         "FloatDTypePolicy Function KerasTensor Operation Quantizer RematScope "
         "StatelessScope SymbolicScope applications config device distillation "
-        "distribution dtype_policies export name_scope ops quantizers random remat "
+        "distribution dtype_policies export name_scope quantizers remat "
         "visualization wrappers"
     ),
     "tensorcore.keras.callbacks": ("OrbaxCheckpoint RemoteMonitor SwapEMAWeights"),
@@ -49,6 +49,22 @@ NOT_THERE_YET: dict[str, str] = {
         "pack_x_y_sample_weight save_img standardize_dtype text_dataset_from_directory "
         "unpack_x_y_sample_weight"
     ),
+    "tensorcore.keras.ops": (
+        "adaptive_average_pool adaptive_max_pool argpartition associative_scan average_pool "
+        "batch_normalization binary_crossentropy blackman categorical_crossentropy celu conv "
+        "conv_transpose correlate ctc_decode ctc_loss depthwise_conv digitize "
+        "dot_product_attention erfinv fft fft2 glu hard_shrink hard_tanh histogram ifft2 "
+        "in_top_k irfft istft jvp layer_normalization linalg lu_factor max_pool "
+        "moments nan_to_num normalize polar psnr rearrange rfft rms_normalization saturate_cast "
+        "segment_max select separable_conv soft_shrink sparse_categorical_crossentropy "
+        "sparse_plus sparsemax squareplus stft switch tanh_shrink threshold unfold vdot vectorize "
+        "view_as_complex view_as_real"
+    ),
+    "tensorcore.keras.ops.image": (
+        "affine_transform elastic_transform extract_patches_3d gaussian_blur hsv_to_rgb "
+        "map_coordinates perspective_transform rgb_to_hsv scale_and_translate"
+    ),
+    "tensorcore.keras.random": ("beta binomial gamma"),
     "tensorcore.keras.preprocessing": (
         "image image_dataset_from_directory text_dataset_from_directory"
     ),

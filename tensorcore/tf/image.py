@@ -8,7 +8,8 @@ import numpy as np
 
 from tensorcore import dtypes, missing, random
 from tensorcore.errors import InvalidArgumentError, ShapeError
-from tensorcore.ops import arithmetic, indexing, linear, order, reductions, shaping
+from tensorcore.layers.resizing import resized
+from tensorcore.ops import arithmetic, order, reductions, shaping
 from tensorcore.ops.joining import pad
 from tensorcore.tensor import Tensor, as_tensor
 from tensorcore.tf.arrays import _sizes
@@ -86,35 +87,11 @@ def resize(
         height, width = (max(1, round(n * scale)) for n in old)
     if antialias:
         raise InvalidArgumentError("image.resize: antialias=True is not there yet; leave it out")
-    if method in ("nearest", "NEAREST_NEIGHBOR"):
-        rows, columns = _nearest(old[0], height), _nearest(old[1], width)
-        picked = indexing.take(image, as_tensor(rows, device=image.device), axis=image.ndim - 3)
-        return indexing.take(picked, as_tensor(columns, device=image.device), axis=image.ndim - 2)
-    if method != "bilinear":
-        raise InvalidArgumentError(
-            f"image.resize: method {method!r} is not there yet; there are 'bilinear' and 'nearest'"
-        )
-    image = cast(image, dtypes.float32)
-    with image.device:
-        by_rows = as_tensor(_bilinear(old[0], height))
-        by_columns = as_tensor(_bilinear(old[1], width))
-    tall = linear.einsum("ih,...hwc->...iwc", by_rows, image)
-    return linear.einsum("jw,...iwc->...ijc", by_columns, tall)
-
-
-def _nearest(old: int, new: int) -> np.ndarray:
-    return np.minimum(((np.arange(new) + 0.5) * (old / new)).astype(np.int64), old - 1)
-
-
-def _bilinear(old: int, new: int) -> np.ndarray:
-    """The weights (new, old) of old pixels in new ones."""
-    centres = np.maximum((np.arange(new) + 0.5) * (old / new) - 0.5, 0.0)
-    low = np.minimum(centres.astype(np.int64), old - 1)
-    share = (centres - low).astype(np.float32)
-    weights = np.zeros((new, old), np.float32)
-    np.add.at(weights, (np.arange(new), low), 1 - share)
-    np.add.at(weights, (np.arange(new), np.minimum(low + 1, old - 1)), share)
-    return weights
+    if method == "NEAREST_NEIGHBOR":
+        method = ResizeMethod.NEAREST_NEIGHBOR
+    if method != ResizeMethod.NEAREST_NEIGHBOR:
+        image = cast(image, dtypes.float32)
+    return resized(image, height, width, method)
 
 
 def crop_to_bounding_box(

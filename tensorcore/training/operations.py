@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from tensorcore import dtypes
 from tensorcore.errors import ArgumentTypeError, FileFormatError
 from tensorcore.graph.deferred import Node
 from tensorcore.ops.record import OPS, Op
@@ -18,6 +19,27 @@ NUMPY, NN, MATH = "keras.src.ops.numpy", "keras.src.ops.nn", "keras.src.ops.math
 # our name -> (Keras's module, class); both take the same positional inputs.
 _NAMES = {
     "abs": (NUMPY, "Absolute"),
+    "acos": (NUMPY, "Arccos"),
+    "asin": (NUMPY, "Arcsin"),
+    "atan": (NUMPY, "Arctan"),
+    "atan2": (NUMPY, "Arctan2"),
+    "ceil": (NUMPY, "Ceil"),
+    "cosh": (NUMPY, "Cosh"),
+    "expm1": (NUMPY, "Expm1"),
+    "floor_divide": (NUMPY, "FloorDivide"),
+    "isnan": (NUMPY, "Isnan"),
+    "log10": (NUMPY, "Log10"),
+    "log2": (NUMPY, "Log2"),
+    "logaddexp": (NUMPY, "Logaddexp"),
+    "logical_and": (NUMPY, "LogicalAnd"),
+    "logical_not": (NUMPY, "LogicalNot"),
+    "logical_or": (NUMPY, "LogicalOr"),
+    "reciprocal": (NUMPY, "Reciprocal"),
+    "remainder": (NUMPY, "Mod"),
+    "sinh": (NUMPY, "Sinh"),
+    "tan": (NUMPY, "Tan"),
+    "erf": (MATH, "Erf"),
+    "rsqrt": (MATH, "Rsqrt"),
     "add": (NUMPY, "Add"),
     "cos": (NUMPY, "Cos"),
     "divide": (NUMPY, "TrueDivide"),
@@ -56,11 +78,19 @@ _WITH_CONFIG = {
     "sum": (NUMPY, "Sum", ("axis", "keepdims")),
     "max": (NUMPY, "Max", ("axis", "keepdims")),
     "min": (NUMPY, "Min", ("axis", "keepdims")),
+    "prod": (NUMPY, "Prod", ("axis", "keepdims")),
+    "all": (NUMPY, "All", ("axis", "keepdims")),
+    "any": (NUMPY, "Any", ("axis", "keepdims")),
+    "logsumexp": (MATH, "Logsumexp", ("axis", "keepdims")),
+    "flip": (NUMPY, "Flip", ("axis",)),
+    "transpose": (NUMPY, "Transpose", ("axes",)),
+    "convert": ("keras.src.ops.core", "Cast", ("dtype",)),
     "softmax": (NN, "Softmax", ("axis",)),
+    "log_softmax": (NN, "LogSoftmax", ("axis",)),
     "expand_dims": (NUMPY, "ExpandDims", ("axis",)),
     "squeeze": (NUMPY, "Squeeze", ("axis",)),
 }
-_OPTIONS = ("axis", "keepdims", "shape")
+_OPTIONS = ("axes", "axis", "dtype", "keepdims", "shape")
 OWN = "tensorcore.ops"  # the module under which an operation that Keras does not have is described
 
 _BY_CLASS = {described: name for name, described in _NAMES.items()}
@@ -88,8 +118,11 @@ def _described(node: Node) -> tuple[str, str, dict[str, Any], tuple[Any, ...], d
         return (*_NAMES[name], {}, args, {})
     if name in _WITH_CONFIG:
         module, cls, options = _WITH_CONFIG[name]
-        if set(kwargs) <= {*options, "dtype"} and kwargs.get("dtype") is None:
+        given = {option: value for option, value in kwargs.items() if value is not None}
+        if set(given) <= set(options):
             config = {option: kwargs[option] for option in options if option in kwargs}
+            if "dtype" in config:
+                config["dtype"] = dtypes.as_dtype(config["dtype"]).name
             return module, cls, config, args, {}
     own = name or getattr(function, "__name__", type(function).__name__)
     return OWN, own, {}, args, kwargs
