@@ -32,6 +32,10 @@ KERNELS: dict[str, Kernel] = {
     "sparse_softmax_cross_entropy_gradient": _kernel(
         "cross_entropy:sparse_softmax_cross_entropy_gradient"
     ),
+    "lstm_sequence": _kernel("recurrent:lstm_sequence"),
+    "lstm_sequence_gradient": _kernel("recurrent:lstm_sequence_gradient"),
+    "gru_sequence": _kernel("recurrent:gru_sequence"),
+    "gru_sequence_gradient": _kernel("recurrent:gru_sequence_gradient"),
     "scatter_add": _kernel("indexing:scatter_add"),
     "take_mean": _kernel("indexing:take_mean"),
     "conv2d": _kernel("convolution:conv2d", FLOATS),

@@ -336,6 +336,7 @@ def _walk(nodes: list[Node], gradients: dict[int, Any], keep: set[int]) -> None:
         arriving = _arriving(node, gradients, keep)
         if arriving is None:
             continue
+        shared: dict[str, Any] = {}
         for index, serial in enumerate(node.serials):
             if not serial:
                 continue
@@ -343,7 +344,7 @@ def _walk(nodes: list[Node], gradients: dict[int, Any], keep: set[int]) -> None:
             if type(rule) is not Gradient:
                 continue
             shape, dtype = node.inputs[index]
-            gradient = rule.function(arriving, **_needed(node, rule, index))
+            gradient = rule.function(arriving, **_needed(node, rule, index, shared))
             if gradient is None:
                 continue
             gradient = fit(gradient, shape, dtype)
@@ -373,13 +374,15 @@ def zeros_like_spec(shape: tuple[int, ...], dtype: Any, device: Any) -> Tensor:
     return zeros(shape, dtype=dtype, device=device)
 
 
-def _needed(node: Node, rule: Gradient, index: int) -> dict[str, Any]:
+def _needed(node: Node, rule: Gradient, index: int, shared: dict[str, Any]) -> dict[str, Any]:
     values = {}
     for name in rule.names:
         if name == "y":
             values[name] = _recall(node.kept["y"])
         elif name == "i":
             values[name] = index
+        elif name == "shared":
+            values[name] = shared
         elif name == "shapes":
             values[name] = [shape for shape, _ in node.inputs]
         elif name == "inputs":

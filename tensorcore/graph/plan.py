@@ -437,5 +437,7 @@ def _run_reference(
     op: Any, xp: Any, grouped: Sequence[Any], attrs: dict[str, Any], out: Any
 ) -> None:
     result = op.reference(xp, *grouped, **attrs)
-    for target, values in zip(out, result, strict=True) if type(out) is tuple else ((out, result),):
+    if type(out) is not tuple:
+        out, result = (out,), result if type(result) is tuple else (result,)
+    for target, values in zip(out, result, strict=True):
         target[...] = values

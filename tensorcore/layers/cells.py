@@ -13,11 +13,14 @@ from tensorcore.errors import InvalidArgumentError
 from tensorcore.layers.base import Layer
 from tensorcore.layers.dense import known_last
 from tensorcore.layers.options import add_kernel, keep
+from tensorcore.ops.activations import sigmoid
 from tensorcore.ops.arithmetic import add, multiply, subtract
 from tensorcore.ops.creation import zeros
 from tensorcore.ops.joining import concatenate, unstack
 from tensorcore.ops.linear import matmul
+from tensorcore.ops.recurrent import gru_sequence, lstm_sequence
 from tensorcore.ops.shaping import reshape
+from tensorcore.ops.trigonometric import tanh
 from tensorcore.random import Generator, default_generator
 
 
@@ -96,6 +99,30 @@ class RecurrentCell(Layer):
     def advance(self, x: Any, states: Any, mask: Any = None) -> tuple[Any, list[Any]]:
         """Output and new states of a step, from the projected input and the old states."""
         raise NotImplementedError
+
+    def sequence(self, x: Any, states: Any, mask: Any) -> tuple[Any, list[Any]] | None:
+        """All steps in one operation: their outputs (steps, batch, units), and the last states.
+
+        Args:
+            x: the projected inputs, shape (steps, batch, gates * units).
+            states: as `advance` takes them.
+            mask: bool, shape (steps, batch); the states stay where it is False.
+
+        Returns:
+            None where no operation does what these options ask for.
+        """
+        return None
+
+    def _is_usual(self, owner: Any, x: Any, states: Any) -> bool:
+        """Whether x and states are what the operation for all steps of `owner` takes."""
+        return (
+            type(self).advance is owner.advance
+            and self.activation is tanh
+            and self.recurrent_activation is sigmoid
+            and None not in x.shape
+            and x.shape[0] > 0
+            and all(tuple(state.shape) == (x.shape[1], self.units) for state in states)
+        )
 
     def call(self, inputs: Any, states: Any, training: bool | None = None) -> Any:
         states = list(states) if isinstance(states, (list, tuple)) else [states]
@@ -240,6 +267,14 @@ class GRUCell(RecurrentCell):
         h = add(multiply(z, h), multiply(subtract(1.0, z), new))
         return h, [h]
 
+    def sequence(self, x: Any, states: Any, mask: Any) -> tuple[Any, list[Any]] | None:
+        if not self.reset_after or not self._is_usual(GRUCell, x, states):
+            return None
+        none = self.bias is None
+        bias = zeros((3 * self.units,), dtype=x.dtype, device=x.device) if none else self.bias[1]
+        hs = gru_sequence(x, self.recurrent_kernel, bias, states[0], mask)
+        return hs, [hs[-1]]
+
 
 class LSTMCell(RecurrentCell):
     """i, f, o = gate(x + h U); c' = f c + i activation(x_c + h U_c); h' = o activation(c').
@@ -319,6 +354,12 @@ class LSTMCell(RecurrentCell):
         c = add(multiply(gate(z_f), c), multiply(gate(z_i), self.activation(z_c)))
         h = multiply(gate(z_o), self.activation(c))
         return h, [h, c]
+
+    def sequence(self, x: Any, states: Any, mask: Any) -> tuple[Any, list[Any]] | None:
+        if not self._is_usual(LSTMCell, x, states):
+            return None
+        hs, cs = lstm_sequence(x, self.recurrent_kernel, *states, mask)
+        return hs, [hs[-1], cs[-1]]
 
 
 class StackedRNNCells(Layer):

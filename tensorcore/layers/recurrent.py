@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tensorcore import dtypes
 from tensorcore.errors import ArgumentTypeError, InvalidArgumentError
 from tensorcore.layers.base import InputSpec, Layer
 from tensorcore.layers.cells import (
@@ -18,10 +19,13 @@ from tensorcore.layers.cells import (
 )
 from tensorcore.layers.options import described, keep
 from tensorcore.layers.structure import leaves, map_structure
-from tensorcore.ops.creation import zeros_like
+from tensorcore.ops.creation import ones, zeros_like
 from tensorcore.ops.joining import stack, unstack
-from tensorcore.ops.logical import where
+from tensorcore.ops.logical import greater, where
+from tensorcore.ops.order import flip
+from tensorcore.ops.reductions import cumulative_sum
 from tensorcore.ops.shaping import expand_dims, moveaxis
+from tensorcore.ops.transfer import astype
 from tensorcore.saving.objects import deserialize_keras_object, serialize_keras_object
 from tensorcore.tensor import as_tensor
 from tensorcore.variable import Variable
@@ -150,41 +154,51 @@ class RNN(Layer):
         training: bool | None = None,
     ) -> Any:
         states = self._start(sequences, initial_state)
-        masks = None
-        if mask is not None:
-            if isinstance(mask, (list, tuple)):
-                mask = mask[0]
-            masks = [expand_dims(part, -1) for part in unstack(mask, axis=1)]
-            masks = masks[::-1] if self.go_backwards else masks
+        if isinstance(mask, (list, tuple)):
+            mask = mask[0]
+        # From here on the steps come first, in the order in which they are taken.
         steps = moveaxis(sequences, 1, 0)
+        mask = None if mask is None else moveaxis(as_tensor(mask), 1, 0)
+        if self.go_backwards:
+            steps = flip(steps, axis=0)
+            mask = None if mask is None else flip(mask, axis=0)
         if isinstance(self.cell, StackedRNNCells):
             ends = []
             for cell, state in zip(self.cell.cells, states, strict=True):
-                steps, end = self._over(cell, steps, state, masks, training)
+                steps, end = self._over(cell, steps, state, mask, training)
                 ends.append(end)
             outputs, states = steps, ends
         else:
-            outputs, states = self._over(self.cell, steps, states, masks, training)
+            outputs, states = self._over(self.cell, steps, states, mask, training)
         if self.stateful:
             self._keep_states(states)
-        output = stack(outputs, axis=1) if self.return_sequences else outputs[-1]
+        if not self.return_sequences:
+            output = outputs[-1]
+        elif isinstance(outputs, list):
+            output = stack(outputs, axis=1)
+        else:
+            output = moveaxis(outputs, 0, 1)
         return (output, *states) if self.return_state else output
 
     def _over(
-        self, cell: Any, steps: Any, states: list[Any], masks: Any, training: Any
-    ) -> tuple[list[Any], list[Any]]:
-        """The outputs of one cell in the order of its steps, and its last states."""
-        # The outputs of a cell below come as a list, in the order in which they were made.
-        from_below = isinstance(steps, list)
-        backwards = self.go_backwards and not from_below
+        self, cell: Any, steps: Any, states: list[Any], mask: Any, training: Any
+    ) -> tuple[Any, list[Any]]:
+        """The outputs of one cell, joined or as a list, and its last states."""
         quick = isinstance(cell, RecurrentCell)
         if quick:
-            joined = stack(steps, axis=0) if from_below else steps
-            steps = unstack(cell.project(joined, training), axis=0)
+            joined = stack(steps, axis=0) if isinstance(steps, list) else steps
+            projected = cell.project(joined, training)
             factor = cell.recurrent_mask(states[0], training)
-        elif not from_below:
+            if factor is None:
+                found = self._at_once(cell, projected, states, mask)
+                if found is not None:
+                    return found
+            steps = projected
+        if not isinstance(steps, list):
             steps = unstack(steps, axis=0)
-        steps = steps[::-1] if backwards else steps
+        masks = None
+        if mask is not None:
+            masks = [expand_dims(part, -1) for part in unstack(mask, axis=0)]
         outputs: list[Any] = []
         for number, x in enumerate(steps):
             if quick:
@@ -199,6 +213,26 @@ class RNN(Layer):
             states = new
             outputs.append(output)
         return outputs, states
+
+    def _at_once(
+        self, cell: RecurrentCell, x: Any, states: list[Any], mask: Any
+    ) -> tuple[Any, list[Any]] | None:
+        """All steps in one operation, where the cell has one for its options; else None."""
+        if None in x.shape:
+            return None
+        if mask is None:
+            return cell.sequence(x, states, ones(x.shape[:2], dtype=dtypes.bool, device=x.device))
+        mask = astype(mask, dtypes.bool)
+        found = cell.sequence(x, states, mask)
+        if found is None:
+            return None
+        outputs, ends = found
+        # The states stay where a step does not count.  Outputs do so, too, from the first step that
+        # counts; before it they are zeros, whatever state the sequence started with.
+        counts = mask
+        if not self.zero_output_for_mask:
+            counts = greater(cumulative_sum(astype(mask, dtypes.int32), axis=0), 0)
+        return where(expand_dims(counts, -1), outputs, zeros_like(outputs)), ends
 
     def _keep_states(self, states: list[Any]) -> None:
         for variable, state in zip(leaves(self.states), leaves(states), strict=True):

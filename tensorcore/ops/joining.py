@@ -184,9 +184,10 @@ def split(x: Any, /, indices_or_sections: Any, *, axis: int = 0) -> list[Any]:
 
 @op(
     reference=lambda xp, x, axis: tuple(part.copy() for part in xp.moveaxis(x, axis, 0)),
-    gradient=(lambda g, axis: stack(list(g), axis=axis),),
+    gradient=(lambda g, axis: stack(list(g) if type(g) is tuple else [g], axis=axis),),
     samples=lambda rng: [
         ((rng.normal(size=(2, 3)),), {}),
+        ((rng.normal(size=(1, 3)),), {}),
         ((rng.normal(size=(2, 3)),), {"axis": -1}),
     ],
 )

@@ -49,7 +49,8 @@ class Gradient:
     """The gradient rule for one input, and what it asks to be kept from the forward run.
 
     The first parameter of the function is the arriving gradient; the others name what it needs: an
-    input, the output `y`, an attribute, or `<input>_shape` and `<input>_dtype`.
+    input, the output `y`, an attribute, or `<input>_shape` and `<input>_dtype`; `shared` is a dict
+    for what the rules of several inputs have in common.
     """
 
     __slots__ = ("function", "names", "inputs", "needs_output")
@@ -59,7 +60,7 @@ class Gradient:
         self.names = (
             list(names) if names is not None else list(inspect.signature(function).parameters)[1:]
         )
-        known = {"y", "i", "shapes", "inputs", *op.inputs, *op.attributes}
+        known = {"y", "i", "shapes", "inputs", "shared", *op.inputs, *op.attributes}
         known |= {f"{name}_{what}" for name in op.inputs for what in ("shape", "dtype")}
         unknown = set(self.names) - known
         if unknown:
