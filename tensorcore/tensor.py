@@ -322,7 +322,7 @@ def _remedy_for(array: np.ndarray) -> str:
     return ""
 
 
-def _ragged(value: Any, place: str = "") -> str | None:
+def uneven_rows(value: Any, place: str = "") -> str | None:
     """What is wrong with nested lists that are no array: where lengths differ."""
     lengths = [len(part) if isinstance(part, (list, tuple)) else None for part in value]
     for number, length in enumerate(lengths):
@@ -333,7 +333,7 @@ def _ragged(value: Any, place: str = "") -> str | None:
             return f"{place}[0] has {first}, {place}[{number}] has {other}"
     if not lengths or lengths[0] is None:
         return None
-    found = (_ragged(part, f"{place}[{number}]") for number, part in enumerate(value))
+    found = (uneven_rows(part, f"{place}[{number}]") for number, part in enumerate(value))
     return next((words for words in found if words), None)
 
 
@@ -348,7 +348,7 @@ def _from_python(value: Any, dtype: Any) -> np.ndarray:
     try:
         array = np.asarray(value)
     except (ValueError, TypeError) as error:
-        words = _ragged(value) if isinstance(value, (list, tuple)) else None
+        words = uneven_rows(value) if isinstance(value, (list, tuple)) else None
         if words is not None:
             raise ShapeError(
                 f"cannot make a tensor of rows of different lengths: {words}. Pad the short ones, "

@@ -391,3 +391,12 @@ def test_frozen_layers_stay_frozen_in_copies_and_files():
         twin = type(model).from_config(model.get_config())
         assert [w.shape for w in twin.trainable_weights] == [(2, 1), (1,)]
         assert len(twin.non_trainable_weights) == 2
+
+
+def test_the_base_class_makes_functional_models(rng, device):
+    model = two_towers()
+    again = keras.Model.from_config(model.get_config())
+    again.set_weights(model.get_weights())
+    inputs = [values(rng, 2, 4), values(rng, 2, 4)]
+    for made, expected in zip(again.predict(inputs), model.predict(inputs), strict=True):
+        np.testing.assert_array_equal(made, expected)

@@ -177,6 +177,9 @@ def test_normalization_adapts_to_arrays_and_batches(rng):
     layer.adapt(iter([x[:20], x[20:50], x[50:]]))
     np.testing.assert_allclose(layer(x).numpy().mean(0), 0, atol=1e-5)
     np.testing.assert_allclose(layer(x).numpy().std(0), 1, rtol=1e-4)
+    assert layers.Normalization().mean is None
+    np.testing.assert_allclose(layer.mean.numpy(), x.mean(0)[None], rtol=1e-6)
+    np.testing.assert_allclose(layer.variance.numpy(), x.var(0)[None], rtol=1e-6)
     back = layers.Normalization(mean=x.mean(0), variance=x.var(0), invert=True)
     np.testing.assert_allclose(back(layer(x)).numpy(), x, rtol=1e-3)
 

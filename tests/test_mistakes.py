@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import tensorcore as tc
-from tensorcore import keras
+from tensorcore import keras, tf
 
 
 def test_gradients_sent_to_targets(device):
@@ -127,3 +127,49 @@ def test_texts_are_no_tensors(labels):
 def test_ragged_lists(rows, words):
     with pytest.raises(ValueError, match=words):
         tc.asarray(rows)
+
+
+def classifier():
+    model = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(3)])
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    return model
+
+
+def objects(*parts):
+    array = np.empty(len(parts), object)
+    array[:] = parts
+    return array
+
+
+@pytest.mark.parametrize(
+    ("rows", "error", "words"),
+    [
+        ([[1, 2], [3]], ValueError, r"\[0\] has 2 elements, \[1\] has 1 elements.*pad_sequences"),
+        (objects([1], [2, 3]), ValueError, r"an array of lists, one of \d .*pad_sequences"),
+        (objects(1.5, 2), TypeError, r'Python objects, one of them \S+; .* x.astype\("float32"\)'),
+        (np.array(["a", "b"]), TypeError, "received texts, and none of its layers reads texts"),
+    ],
+)
+def test_fit_says_what_rows_are_not(rows, error, words, device):
+    with pytest.raises(error, match=words):
+        classifier().fit(rows, [0, 1], verbose=0)
+
+
+def test_fit_asks_for_batches(device):
+    rows = tf.data.Dataset.from_tensor_slices((np.ones((4, 6, 6), np.float32), np.arange(4) % 3))
+    with pytest.raises(ValueError, match=r"yields single samples: dataset.batch\(32\)"):
+        classifier().fit(rows, verbose=0)
+
+
+def test_a_model_file_that_is_not_there(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r'no file ".*none.keras" to load; the current'):
+        keras.models.load_model(tmp_path / "none.keras")
+
+
+def test_several_misspelt_arguments():
+    with pytest.raises(TypeError) as caught:
+        keras.layers.Dense(3, activaton="relu", use_bais=False)
+    assert str(caught.value) == (
+        "Dense: unknown arguments ['activaton', 'use_bais']. Did you mean \"activation\" instead "
+        'of "activaton"? Did you mean "use_bias" instead of "use_bais"?'
+    )

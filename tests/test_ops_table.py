@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -260,3 +263,11 @@ def test_every_record_decides_on_gradients(name):
 def test_every_record_is_documented(name):
     assert RECORDS[name].__doc__
     assert len(RECORDS[name].__doc__.strip()) > 10
+
+
+def test_the_table_can_be_cut_short():
+    command = [sys.executable, "-m", "tensorcore", "ops"]
+    pipe = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, **pipe) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b""

@@ -116,3 +116,13 @@ def test_the_command_runs_a_program(tmp_path, capsys):
 def test_bad_input_is_one_line(tmp_path, capsys):
     assert main(["profile", "/nowhere/program.py"]) == 2
     assert capsys.readouterr().err == ("tensorcore profile: there is no file /nowhere/program.py\n")
+
+
+def test_the_command_runs_a_program_that_says_tensorflow(tmp_path, capsys):
+    program = tmp_path / "program.py"
+    program.write_text("import tensorflow as tf\nprint(float(tf.reduce_sum(tf.ones(3))))\n1 / 0\n")
+    assert main(["profile", str(program)]) == 1
+    said = capsys.readouterr()
+    assert said.out == "3.0\n"
+    assert "ZeroDivisionError" in said.err and "sum" in said.err
+    assert "tensorcore/profiler" not in said.err

@@ -648,11 +648,11 @@ def _unknown_arguments(cls: type, unknown: dict[str, Any]) -> str:
         for parameter in inspect.signature(base.__init__).parameters.values()
         if parameter.kind is not parameter.VAR_KEYWORD and parameter.name != "self"
     }
-    message = f"{cls.__name__}: unknown arguments {sorted(unknown)}"
+    message = f"{cls.__name__}: unknown arguments {sorted(unknown)}."
     for name in sorted(unknown):
         close = difflib.get_close_matches(name, known, n=1)
         if close:
-            message += f'. Did you mean "{close[0]}" instead of "{name}"?'
+            message += f' Did you mean "{close[0]}" instead of "{name}"?'
     return message
 
 

@@ -115,6 +115,23 @@ class Normalization(ElementwiseLayer):
             np.broadcast_to(variance, kept).reshape(self._broadcast),
         )
 
+    @property
+    def mean(self) -> Any:
+        """What is subtracted, in a shape that fits the inputs; None before `build`."""
+        return self._statistic(0)
+
+    @property
+    def variance(self) -> Any:
+        """The square of the divisor, in a shape that fits the inputs; None before `build`."""
+        return self._statistic(1)
+
+    def _statistic(self, which: int) -> Any:
+        if not self.built:
+            return None
+        if self._found is not None:
+            return as_tensor(self._found[which])
+        return reshape((self.adapt_mean, self.adapt_variance)[which], self._broadcast)
+
     def adapt(self, data: Any, batch_size: int | None = None, steps: int | None = None) -> None:
         """Take mean and variance from data.
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tensorcore.errors import DTypeError
+from tensorcore.errors import DTypeError, ShapeError
 
 
 def is_text(value: Any) -> bool:
@@ -34,8 +34,28 @@ def numbers_of_texts(layer: Any, texts: Any) -> Any:
         None,
     )
     if read is None:
+        _refuse_objects(layer, texts)
         raise DTypeError(
             f"{type(layer).__name__} {layer.name!r} received texts, and none of its layers reads "
             "texts; turn them into numbers first, or begin with hub.KerasLayer(folder)"
         )
     return read(texts)
+
+
+def _refuse_objects(layer: Any, values: Any) -> None:
+    """Arrays of Python objects that are no texts: say what the objects are, and the remedy."""
+    if getattr(values, "dtype", None) != np.dtype(object) or not values.size:
+        return
+    first = values.flat[0]
+    if isinstance(first, (str, bytes)):
+        return
+    if isinstance(first, (list, tuple, np.ndarray)):
+        raise ShapeError(
+            f"{type(layer).__name__} {layer.name!r} received an array of lists, one of "
+            f"{len(first)} elements; expected rows of one length: x = "
+            "keras.utils.pad_sequences(x, maxlen=...)"
+        )
+    raise DTypeError(
+        f"{type(layer).__name__} {layer.name!r} received an array of Python objects, one of them "
+        f'{first!r}; expected numbers: x = x.astype("float32")'
+    )

@@ -189,7 +189,9 @@ def sparse_categorical_crossentropy(
                 ' These look like one-hot labels: use loss="categorical_crossentropy", or labels = '
                 "np.argmax(labels, axis=-1)."
             )
-        elif 0 < len(y_true.shape) < len(y_pred.shape) - 1:
+        elif not y_true.shape:
+            hint = " The label is one number, so the data yields single samples: dataset.batch(32)."
+        elif len(y_true.shape) < len(y_pred.shape) - 1:
             hint = (
                 " The model keeps dimensions of each sample that the labels do not have: put "
                 "keras.layers.Flatten() (or pooling) before its last Dense layer."

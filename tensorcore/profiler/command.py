@@ -1,14 +1,16 @@
-"""The command `tensorcore profile program.py`."""
+"""The command `tensorcore profile program.py`; the program may say `import tensorflow`."""
 
 from __future__ import annotations
 
 import argparse
-import runpy
 import sys
 from pathlib import Path
 
 from tensorcore.errors import InvalidArgumentError, TensorcoreError
 from tensorcore.profiler.profile import Profile
+from tensorcore.run.aliases import installed
+from tensorcore.run.command import execute
+from tensorcore.run.program import Program
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,18 +33,14 @@ def main(options: argparse.Namespace) -> int:
     except TensorcoreError as error:
         print(f"tensorcore profile: {error}", file=sys.stderr)
         return 2
-    before = sys.argv, sys.path
-    sys.argv = [str(options.program), *options.arguments]
-    sys.path = [str(options.program.resolve().parent), *sys.path]
-    profile = Profile()
+    profile, style = Profile(), Program(str(options.program)).style
     try:
-        with profile:
-            runpy.run_path(str(options.program), run_name="__main__")
+        with installed(style), profile:
+            status = execute(str(options.program), options.arguments)
     finally:
-        sys.argv, sys.path = before
         print(profile.table(options.rows), file=sys.stderr)
         if options.trace is not None:
             profile.save_trace(options.trace)
         if options.flame is not None and profile.events:
             profile.save_flame(options.flame)
-    return 0
+    return status

@@ -227,6 +227,10 @@ def _opened(filepath: Any) -> Any:
             f"{filepath} is a folder. A model is one file, .keras; a SavedModel of TensorFlow "
             "cannot be read: write it anew with model.save('model.keras') where it was made"
         )
+    if not os.path.exists(filepath):
+        raise FileNotFoundError(
+            f'there is no file "{filepath}" to load; the current folder is {os.getcwd()}'
+        )
     return open(filepath, "rb")
 
 

@@ -12,7 +12,7 @@ from tensorcore.device import CPU, Device, is_array
 from tensorcore.errors import ArgumentTypeError, InvalidArgumentError, ShapeError
 from tensorcore.layers.structure import leaves, map_structure
 from tensorcore.layers.texts import is_text, numbers_of_texts
-from tensorcore.tensor import as_tensor
+from tensorcore.tensor import as_tensor, uneven_rows
 
 
 def host(structure: Any) -> Any:
@@ -25,7 +25,16 @@ def host(structure: Any) -> Any:
         if all(np.ndim(part) == 0 for part in structure):
             return np.asarray(structure)
         return type(structure)([host(part) for part in structure])
-    return np.asarray(structure)
+    try:
+        return np.asarray(structure)
+    except ValueError:
+        words = uneven_rows(structure)
+        if words is None:
+            raise
+        raise ShapeError(
+            f"the rows of the data have different lengths: {words}. Give all the same length, for "
+            "example keras.utils.pad_sequences(rows)"
+        ) from None
 
 
 def unpack(data: Any) -> tuple[Any, Any, Any]:

@@ -64,6 +64,15 @@ class Model(Layer, keras_module="keras"):
             return super().__new__(Functional, *args, **kwargs)
         return super().__new__(cls, *args, **kwargs)
 
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
+        """The model that `get_config` described, with new weights; functional if that is."""
+        if cls is Model and {"layers", "input_layers", "output_layers"} <= config.keys():
+            from tensorcore.training.functional import Functional
+
+            return Functional.from_config(config, custom_objects)
+        return super().from_config(config)
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if args or "inputs" in kwargs or "outputs" in kwargs:
             from tensorcore.training.functional import Functional, become_functional
