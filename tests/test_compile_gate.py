@@ -148,6 +148,23 @@ def test_text_compiles_without_spills(file, arch):
     _check(cubin, file)
 
 
+# Texts that are there for the tensor cores.
+ON_TENSOR_CORES = ["conv2d_tensor.cu"]
+
+
+@pytest.mark.parametrize("file", ON_TENSOR_CORES)
+def test_tensor_cores_are_used(file):
+    if (reason := compile_gate.sass_unavailable()) is not None:
+        pytest.skip(reason)
+    text = modules.Text.all[file]
+    for types in text.types:
+        expressions = [text.expression(name, types) for name in text.kernels]
+        cubin = compile_gate.compile_to_cubin(text.source(types), expressions, "sm_90")
+        for expression in expressions:
+            code = cubin.sass(expression)
+            assert "HMMA" in code or "HGMMA" in code, expression
+
+
 @pytest.mark.parametrize("arch", ARCHITECTURES)
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda p: f"{p.name}-{p.outputs[0].name}")
 def test_generated_program_compiles_without_spills(program, arch):

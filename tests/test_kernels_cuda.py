@@ -1003,9 +1003,10 @@ def test_conv2d(gpu, rng, dtype, case):
     _check_convolution(gpu, rng, dtype, case)
 
 
+@pytest.mark.parametrize("dtype", [F32, F16], ids=ids)
 @pytest.mark.parametrize("case", ["same", "padded", "split"])
-def test_conv2d_on_schedules(gpu, rng, schedule, case):
-    _check_convolution(gpu, rng, F32, case)
+def test_conv2d_on_schedules(gpu, rng, schedule, case, dtype):
+    _check_convolution(gpu, rng, dtype, case)
 
 
 def _check_convolution(gpu, rng, dtype, case):

@@ -3,7 +3,7 @@
 Images x are (N, H, W, C), filters w (KH, KW, C / groups, O), results y (N, OH, OW, O).
 
 1 x 1 filters that touch every pixel are a matrix product; few channels a group are computed
-directly; the rest is an implicit product of matrices.
+directly; the rest is an implicit product of matrices, on tensor cores for 16-bit numbers.
 """
 
 from __future__ import annotations
@@ -27,7 +27,10 @@ _LARGEST = 2**31 - 1
 _MOST_GRID_Z = 65535
 
 _NAMES = ["conv2d", "conv2d_input_gradient", "conv2d_filter_gradient"]
-_tiled = Text("conv2d.cu", _NAMES, [(name,) for name in FLOATS])
+_tiled = Text("conv2d.cu", _NAMES, [("float32",), ("float64",)])
+_tensor = Text(
+    "conv2d_tensor.cu", [f"tensor_{name}" for name in _NAMES], [("float16",), ("bfloat16",)]
+)
 _direct = Text(
     "grouped_conv2d.cu", [f"grouped_{name}" for name in _NAMES], [(name,) for name in FLOATS]
 )
@@ -189,7 +192,7 @@ def conv2d_filter_gradient(
         kernel = _direct.kernel("grouped_conv2d_filter_gradient", x.dtype.name)
         kernel((blocks, splits, 1), (256, 1, 1), *arguments)
     else:
-        kernel = _tiled.kernel("conv2d_filter_gradient", x.dtype.name)
+        kernel = _product_kernel("conv2d_filter_gradient", x.dtype)
         grid = (_tiles(rows), _tiles(s.og), s.groups * splits)
         kernel(grid, (256, 1, 1), *arguments)
     y[...] = parts[0] if splits == 1 else parts.sum(axis=0)
@@ -213,9 +216,16 @@ def _run(name: str, arrays: Sequence[Any], s: _Sizes, rows: int, columns: int) -
         kernel = _direct.kernel(f"grouped_{name}", y.dtype.name)
         kernel(blocks_for(y.size), (256, 1, 1), *arrays, s.packed())
     else:
-        kernel = _tiled.kernel(name, y.dtype.name)
+        kernel = _product_kernel(name, y.dtype)
         grid = (_tiles(rows), _tiles(columns), s.groups)
         kernel(grid, (256, 1, 1), *arrays, s.packed())
+
+
+def _product_kernel(name: str, dtype: Any) -> Any:
+    """The kernel of an implicit product: on tensor cores where the numbers have 16 bits."""
+    if dtype.itemsize == 2:
+        return _tensor.kernel(f"tensor_{name}", dtype.name)
+    return _tiled.kernel(name, dtype.name)
 
 
 def _tiles(size: int) -> int:

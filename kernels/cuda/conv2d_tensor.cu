@@ -1,0 +1,115 @@
+// Convolutions of 16-bit numbers on tensor cores: the products of conv2d.cu, with sums in float.
+//
+// A block of 8 warps makes a tile of 64 x 64 results, each warp 16 x 32 of them.
+#include <mma.h>
+#include "common.cuh"
+#include "conv2d_operands.cuh"
+
+constexpr int TILE_K = 32;
+constexpr int STRIDE = TILE_M + 8;  // of rows in shared memory; wmma wants multiples of 8
+constexpr int SIDE = 16;
+
+template <typename T, typename Left, typename Right, typename Store>
+__device__ inline void tensor_product(
+    const Left& left, const Right& right, long long m0, long long n0, long long k_begin,
+    long long k_end, Store store) {
+  using namespace nvcuda;
+  // The tiles of the factors and, when they are done with, that of the results.
+  __align__(32) __shared__ unsigned char memory[TILE_M * STRIDE * sizeof(float)];
+  T(*a_tile)[STRIDE] = (T(*)[STRIDE])memory;
+  T(*b_tile)[STRIDE] = a_tile + TILE_K;
+  float* results = (float*)memory;
+  static_assert(2 * TILE_K * sizeof(T) <= TILE_M * sizeof(float), "the factors fit");
+  const TileLoader<T, Left, TILE_K, STRIDE> load_a(left, m0);
+  const TileLoader<T, Right, TILE_K, STRIDE> load_b(right, n0);
+  const int warp = threadIdx.x / 32;
+  const int row = warp / 2 * SIDE;
+  const int column = warp % 2 * 2 * SIDE;
+  wmma::fragment<wmma::accumulator, SIDE, SIDE, SIDE, float> sums[2];
+#pragma unroll
+  for (int j = 0; j < 2; ++j) wmma::fill_fragment(sums[j], 0.0f);
+  for (long long k = k_begin; k < k_end; k += TILE_K) {
+    load_a.load(a_tile, k, k_end);
+    load_b.load(b_tile, k, k_end);
+    __syncthreads();
+#pragma unroll
+    for (int kk = 0; kk < TILE_K; kk += SIDE) {
+      wmma::fragment<wmma::matrix_a, SIDE, SIDE, SIDE, T, wmma::col_major> a;
+      wmma::load_matrix_sync(a, &a_tile[kk][row], STRIDE);
+#pragma unroll
+      for (int j = 0; j < 2; ++j) {
+        wmma::fragment<wmma::matrix_b, SIDE, SIDE, SIDE, T, wmma::row_major> b;
+        wmma::load_matrix_sync(b, &b_tile[kk][column + j * SIDE], STRIDE);
+        wmma::mma_sync(sums[j], a, b, sums[j]);
+      }
+    }
+    __syncthreads();
+  }
+#pragma unroll
+  for (int j = 0; j < 2; ++j)
+    wmma::store_matrix_sync(
+        results + row * STRIDE + column + j * SIDE, sums[j], STRIDE, wmma::mem_row_major);
+  __syncthreads();
+  for (int i = threadIdx.x; i < TILE_M * TILE_N; i += THREADS) {
+    const int m = i / TILE_N;
+    const int n = i % TILE_N;
+    store(m0 + m, n0 + n, results[m * STRIDE + n]);
+  }
+}
+
+// Blocks: (tiles along m, tiles along n, groups).
+template <typename T>
+__global__ void __launch_bounds__(256) tensor_conv2d(
+    const T* x, const T* w, T* y, const Geometry s) {
+  const int group = blockIdx.z;
+  const long long pixels = (long long)s.n * s.oh * s.ow;
+  const long long k = (long long)s.kh * s.kw * s.cg;
+  const Patches<T> left = {x, s, group};
+  const Filters<T> right = {w, s, group};
+  tensor_product<T>(
+      left, right, (long long)blockIdx.x * TILE_M, (long long)blockIdx.y * TILE_N, 0, k,
+      [&](long long m, long long n, float value) {
+        if (m < pixels && n < s.og) y[m * s.o + group * s.og + n] = T(value);
+      });
+}
+
+template <typename T>
+__global__ void __launch_bounds__(256) tensor_conv2d_input_gradient(
+    const T* g, const T* w, T* dx, const Geometry s) {
+  const int group = blockIdx.z;
+  const long long pixels = (long long)s.n * s.h * s.w;
+  const long long k = (long long)s.kh * s.kw * s.og;
+  const WindowsOver<T> left = {g, s, group};
+  const FiltersTurned<T> right = {w, s, group};
+  tensor_product<T>(
+      left, right, (long long)blockIdx.x * TILE_M, (long long)blockIdx.y * TILE_N, 0, k,
+      [&](long long m, long long n, float value) {
+        if (m < pixels && n < s.cg) dx[m * s.c + group * s.cg + n] = T(value);
+      });
+}
+
+// Blocks: (tiles along m, tiles along n, groups * splits).  The sum over all pixels is long, so it
+// is split; `parts` (splits, KH, KW, C / groups, O) gets one sum each, which are added up
+// afterwards in a fixed order.
+template <typename T>
+__global__ void __launch_bounds__(256) tensor_conv2d_filter_gradient(
+    const T* x, const T* g, void* parts, const Geometry s, int splits) {
+  const int group = blockIdx.z / splits;
+  const int split = blockIdx.z % splits;
+  const long long k = (long long)s.n * s.oh * s.ow;
+  const long long share = (k + splits - 1) / splits;
+  const long long k_begin = split * share;
+  const long long k_end = k_begin + share < k ? k_begin + share : k;
+  const long long rows = (long long)s.kh * s.kw * s.cg;
+  PatchesTurned<T> left;
+  left.x = x;
+  left.s = s;
+  left.group = group;
+  const Pixels<T> right = {g, s, group};
+  float* part = (float*)parts + split * rows * s.o;
+  tensor_product<T>(
+      left, right, (long long)blockIdx.x * TILE_M, (long long)blockIdx.y * TILE_N, k_begin, k_end,
+      [&](long long m, long long n, float value) {
+        if (m < rows && n < s.og) part[m * s.o + group * s.og + n] = value;
+      });
+}
