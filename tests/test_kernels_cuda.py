@@ -1031,6 +1031,32 @@ def _check_convolution(gpu, rng, dtype, case):
     check(result, dw, dtype)
 
 
+@pytest.mark.parametrize("dtype", [F32, F16], ids=ids)
+@pytest.mark.parametrize("case", ["same", "strided", "padded", "product", "empty"])
+@pytest.mark.parametrize("way", ["own", "im2col"])
+def test_ways_to_convolve_agree(gpu, rng, monkeypatch, way, case, dtype):
+    from tensorcore.kernels.cuda import convolution, im2col
+
+    taken = []
+    plain = im2col.conv2d
+    monkeypatch.setattr(im2col, "conv2d", lambda *args: taken.append(plain(*args)))
+    monkeypatch.setattr(convolution, "_product", lambda *args: pytest.fail("a plain product"))
+    monkeypatch.setenv("TENSORCORE_CONV", way)
+    _check_convolution(gpu, rng, dtype, case)
+    groups, empty = CONVOLUTIONS[case][-1], case == "empty"
+    assert bool(taken) == (way == "im2col" and groups == 1 and not empty)
+
+
+def test_unknown_way_to_convolve(gpu, monkeypatch):
+    from tensorcore.kernels.cuda import convolution
+
+    attributes = {"strides": (1, 1), "padding": "SAME", "dilation": (1, 1), "groups": 1}
+    ones = gpu.ones((1, 1, 1, 1), F32)
+    monkeypatch.setenv("TENSORCORE_CONV", "cudnn")
+    with pytest.raises(ValueError, match=r"'auto', 'own', 'im2col'.*no binding of cuDNN"):
+        convolution.conv2d(ones, ones, **attributes)
+
+
 def test_conv2d_of_views_and_into_outputs(gpu, rng):
     from tensorcore.kernels.cuda import convolution
 

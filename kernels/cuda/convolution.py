@@ -4,18 +4,22 @@ Images x are (N, H, W, C), filters w (KH, KW, C / groups, O), results y (N, OH, 
 
 1 x 1 filters that touch every pixel are a matrix product; few channels a group are computed
 directly; the rest is an implicit product of matrices, on tensor cores for 16-bit numbers.
+
+The environment variable TENSORCORE_CONV chooses for convolutions of one group: "auto" is the above,
+"own" uses no product of cuBLASLt, "im2col" nothing else.
 """
 
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import cupy
 import numpy as np
 from tensorcore.kernels import windows
-from tensorcore.kernels.cuda import blas
+from tensorcore.kernels.cuda import blas, im2col
 from tensorcore.kernels.cuda.arrays import deliver, dense, result_for
 from tensorcore.kernels.cuda.modules import FLOATS, Text, blocks_for
 
@@ -34,6 +38,8 @@ _tensor = Text(
 _direct = Text(
     "grouped_conv2d.cu", [f"grouped_{name}" for name in _NAMES], [(name,) for name in FLOATS]
 )
+
+WAYS = ("auto", "own", "im2col")
 
 _FIELDS = ("n", "h", "w", "c", "oh", "ow", "o", "kh", "kw", "groups", "cg", "og")
 _FIELDS += ("sh", "sw", "top", "left", "dh", "dw")
@@ -126,7 +132,10 @@ def conv2d(
         return NotImplemented
     x, w = dense(x), dense(w)
     y = result_for(out, s.y_shape, x.dtype, x, w)
-    if s.is_product:
+    way = _way(s, y)
+    if way == "im2col":
+        im2col.conv2d(x, w, y, s)
+    elif way == "product":
         _product(x.reshape(-1, s.c), w.reshape(s.c, s.o), y.reshape(-1, s.o))
     else:
         _run("conv2d", (x, w, y), s, y.size // max(s.o, 1), s.og)
@@ -150,7 +159,10 @@ def conv2d_input_gradient(
         return NotImplemented
     g, w = dense(g), dense(w)
     y = result_for(out, s.x_shape, g.dtype, g, w)
-    if s.is_product:
+    way = _way(s, y)
+    if way == "im2col":
+        im2col.conv2d_input_gradient(g, w, y, s)
+    elif way == "product":
         _product(g.reshape(-1, s.o), w.reshape(s.c, s.o).T, y.reshape(-1, s.c))
     else:
         _run("conv2d_input_gradient", (g, w, y), s, y.size // max(s.c, 1), s.cg)
@@ -176,7 +188,11 @@ def conv2d_filter_gradient(
     y = result_for(out, s.w_shape, x.dtype, x, g)
     if y.size == 0:
         return deliver(y, out)
-    if s.is_product:
+    way = _way(s, y)
+    if way == "im2col":
+        im2col.conv2d_filter_gradient(x, g, y, s)
+        return deliver(y, out)
+    if way == "product":
         _product(x.reshape(-1, s.c).T, g.reshape(-1, s.o), y.reshape(s.c, s.o))
         return deliver(y, out)
     rows = s.kh * s.kw * s.cg
@@ -197,6 +213,17 @@ def conv2d_filter_gradient(
         kernel(grid, (256, 1, 1), *arguments)
     y[...] = parts[0] if splits == 1 else parts.sum(axis=0)
     return deliver(y, out)
+
+
+def _way(s: _Sizes, y: Any) -> str:
+    """What computes it: "product" or "im2col" of cuBLASLt, or "own"."""
+    way = os.environ.get("TENSORCORE_CONV", "auto")
+    if way not in WAYS:
+        missing = " There is no binding of cuDNN." if way == "cudnn" else ""
+        raise ValueError(f"TENSORCORE_CONV must be one of {WAYS}, received {way!r}.{missing}")
+    if way == "im2col" and s.groups == 1 and y.size:
+        return "im2col"
+    return "product" if s.is_product and way != "own" else "own"
 
 
 def _product(a: Any, b: Any, y: Any) -> None:
