@@ -12,12 +12,38 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numba import types
+from numba.extending import overload
+from tensorcore.kernels.cpu import float32_functions, float64_functions, scalar_functions
 from tensorcore.kernels.cpu.jit import inline, kernel, split
 from tensorcore.kernels.cpu.products import multiply
-from tensorcore.kernels.cpu.scalar_functions import sigmoid, tanh
 
 OPERATIONS_A_THREAD = 1 << 21
 OPERATIONS_OF_GATES = 200  # what the functions of an element cost, in multiplications
+
+
+def sigmoid(x):
+    """1 / (1 + e^-x) without branches."""
+    raise NotImplementedError
+
+
+def tanh(x):
+    """The hyperbolic tangent without branches."""
+    raise NotImplementedError
+
+
+@overload(sigmoid, jit_options=scalar_functions.OPTIONS)
+def _sigmoid(x):
+    if x == types.float32:
+        return lambda x: float32_functions.sigmoid(x)
+    return lambda x: float64_functions.sigmoid(x)
+
+
+@overload(tanh, jit_options=scalar_functions.OPTIONS)
+def _tanh(x):
+    if x == types.float32:
+        return lambda x: float32_functions.tanh(x)
+    return lambda x: float64_functions.tanh(x)
 
 
 @inline
