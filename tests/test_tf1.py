@@ -893,3 +893,16 @@ def test_files_and_modules_of_the_era(tmp_path, device):
     assert run(tf.random.normal([2, 3])).shape == (2, 3)
     assert tf.errors.FailedPreconditionError in FailedPreconditionError.__mro__
     assert "everything is eager" in words(MissingNameError, lambda: tf.enable_eager_execution)
+
+
+def test_wrong_shapes_are_told_without_sizes_that_nobody_gave(device):
+    x = tf.placeholder(tf.float32, [None, 3])
+    with pytest.raises(ValueError, match=r"x1 of shape \(\?, 3\) ends in 3, x2 of shape \(2, 2\)"):
+        tf.matmul(x, tf.ones([2, 2]))
+
+
+def test_fed_rows_must_have_one_length(device):
+    x = tf.placeholder(tf.float32, [None, 2], name="x")
+    words = r"different lengths for Tensor x:0.*\(\?, 2\): \[0\] has 2 elements, \[1\] has 1"
+    with tf.Session() as sess, pytest.raises(ValueError, match=words):
+        sess.run(x * 2, {x: [[1, 2], [3]]})

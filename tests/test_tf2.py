@@ -423,3 +423,11 @@ def test_pictures_for_keras(tf, tmp_path):
     assert keras.utils.img_to_array(small).shape == (2, 4, 1)
     with pytest.raises(InvalidArgumentError, match="color_mode must be one of"):
         keras.utils.load_img(tmp_path / "p.png", "bgr")
+
+
+def test_top_k_is_read_by_name(tf, device):
+    x = tf.constant([[1.0, 3.0, 2.0]])
+    for best in (tf.math.top_k, tf.function(tf.math.top_k)):
+        found = best(x, k=2)
+        assert found.values.numpy().tolist() == [[3.0, 2.0]]
+        assert found.indices.numpy().tolist() == [[1, 2]]

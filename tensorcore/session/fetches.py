@@ -17,6 +17,7 @@ from tensorcore.errors import (
 from tensorcore.session.graph import Graph
 from tensorcore.session.shapes import TensorShape
 from tensorcore.session.tensors import STRING, GraphTensor, Operation
+from tensorcore.tensor import uneven_rows
 
 
 def gather(graph: Graph, fetch: Any, found: list[Any]) -> Any:
@@ -122,6 +123,12 @@ def feed_value(tensor: GraphTensor, value: Any) -> np.ndarray:
     try:
         array = np.asarray(value, tensor.dtype)
     except (ValueError, TypeError) as problem:
+        words = uneven_rows(value) if isinstance(value, (list, tuple)) else None
+        if words is not None:
+            raise ShapeError(
+                f"Cannot feed rows of different lengths for Tensor {tensor.name}, which has shape "
+                f"{tensor.static_shape}: {words}. Pad the short ones."
+            ) from None
         raise InvalidArgumentError(
             f"Cannot feed a value of type {type(value).__name__} for Tensor {tensor.name}, which "
             f"has dtype {tensor.dtype_name}: {problem}"

@@ -7,11 +7,12 @@ its results depend on them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from tensorcore import dtypes
-from tensorcore.errors import TensorcoreError, TracingError
+from tensorcore.errors import ShapeError, TensorcoreError, TracingError
 from tensorcore.graph.deferred import leaves
 from tensorcore.graph.function import Leaf, flatten, rebuild
 from tensorcore.graph.graph import Graph as Trace
@@ -62,7 +63,18 @@ def results_of(
         except WRONG:
             continue
         return returns, [Result(*kind) for kind in found]
-    raise problem or TracingError("the operation has no shape")
+    raise _told(problem, known) or TracingError("the operation has no shape")
+
+
+def _told(problem: Exception | None, known: set[int]) -> Exception | None:
+    """An error of the first trial, with `?` where its shapes show the size that was tried."""
+    tried = TRIALS[0][0]
+    if not isinstance(problem, ShapeError) or tried in known:
+        return problem
+    words = re.sub(
+        r"\([\d, ]*\)", lambda shape: re.sub(rf"\b{tried}\b", "?", shape[0]), str(problem)
+    )
+    return ShapeError(words)
 
 
 class Result:

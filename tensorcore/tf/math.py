@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -404,10 +404,17 @@ def confusion_matrix(
     return cast(shaping.reshape(counts, (num_classes, num_classes)), as_dtype(dtype))
 
 
-def top_k(input: Any, k: int = 1, sorted: bool = True, name: str | None = None) -> Any:
-    """(values, indices) of the k largest elements of the last dimension."""
+class TopKV2(NamedTuple):
+    """What `top_k` returns."""
+
+    values: Any
+    indices: Any
+
+
+def top_k(input: Any, k: int = 1, sorted: bool = True, name: str | None = None) -> TopKV2:
+    """The k largest elements of the last dimension, and their positions as int32."""
     values, places = sorting.topk(as_tensor(input), k)
-    return values, cast(places, dtypes.int32)
+    return TopKV2(values, cast(places, dtypes.int32))
 
 
 def in_top_k(targets: Any, predictions: Any, k: int, name: str | None = None) -> Tensor:
