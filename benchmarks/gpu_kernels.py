@@ -17,6 +17,7 @@ from measure import save
 
 import tensorcore as tc
 from tensorcore.benchmark.machine import product_name, refuse_emulated
+from tensorcore.benchmark.timing import measure
 from tensorcore.errors import TensorcoreError
 from tensorcore.optimizers.adam import Adam
 
@@ -44,22 +45,9 @@ def main() -> int:
     return 0
 
 
-def seconds(function: Callable[[], Any], device: Any, calls: int = 10) -> float:
-    """The median of some rounds by CUDA events; the warm-up stays out."""
-    cuda = device.xp.cuda
-    for _ in range(3):
-        function()
-    device.synchronize()
-    found = []
-    for _ in range(ROUNDS):
-        start, stop = cuda.Event(), cuda.Event()
-        start.record()
-        for _ in range(calls):
-            function()
-        stop.record()
-        stop.synchronize()
-        found.append(cuda.get_elapsed_time(start, stop) / 1e3 / calls)
-    return statistics.median(found)
+def seconds(function: Callable[[], Any], device: Any) -> float:
+    """The median of some rounds by CUDA events; the first calls stay out."""
+    return measure(function, device, rounds=ROUNDS).median
 
 
 def torch_here() -> Any:
