@@ -124,3 +124,20 @@ def test_random(device):
         kept = r.dropout(tc.ones((1000,)), 0.25, seed=5).numpy()
         assert abs((kept == 0).mean() - 0.25) < 0.05 and np.allclose(kept[kept > 0], 4 / 3)
         assert sorted(r.shuffle(tc.arange(9), seed=6).tolist()) == list(range(9))
+
+
+def test_backend(device):
+    K = keras.backend
+    with tc.device(device):
+        x = K.variable(X)
+        np.testing.assert_allclose(K.mean(K.square(x), axis=-1).numpy(), (X**2).mean(-1), rtol=1e-6)
+        assert K.int_shape(K.permute_dimensions(x, (1, 0))) == (3, 2)
+        assert K.argmax(x).tolist() == X.argmax(-1).tolist()
+        assert K.concatenate([x, x]).shape == (2, 6)
+        assert K.clip(x, 0, 1).numpy().max() == 1.0
+        assert K.sum(x, keepdims=True).shape == (1, 1)
+        assert K.batch_flatten(tc.ones((2, 3, 4))).shape == (2, 12)
+        K.set_value(x, X * 2)
+        assert np.array_equal(K.get_value(x), X * 2)
+        assert K.backend() == "tensorflow"
+        assert K.is_keras_tensor(keras.Input((2,)))

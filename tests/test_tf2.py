@@ -431,3 +431,22 @@ def test_top_k_is_read_by_name(tf, device):
         found = best(x, k=2)
         assert found.values.numpy().tolist() == [[3.0, 2.0]]
         assert found.indices.numpy().tolist() == [[1, 2]]
+
+
+def test_shapes_answer_tensorflow_s_questions(device, tf):
+    with tc.device(device):
+        x = tf.ones((2, 3))
+        v = tf.Variable(x)
+        for value in (x, v):
+            assert value.shape == (2, 3)
+            assert value.shape.as_list() == value.get_shape().as_list() == [2, 3]
+            assert value.shape.rank == value.shape.ndims == 2
+            assert str(value.shape) == "(2, 3)"
+        assert tf.keras.Input((4,)).shape.as_list() == [None, 4]
+        assert tf.reshape(x, x.shape[::-1]).shape[0] == 3
+
+        @tf.function
+        def sizes(y):
+            return y * float(y.shape.as_list()[1])
+
+        assert sizes(x).numpy()[0, 0] == 3.0

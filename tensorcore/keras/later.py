@@ -71,7 +71,7 @@ NOT_THERE_YET: dict[str, str] = {
     "tensorcore.keras.datasets": ("boston_housing california_housing cifar100 reuters"),
     "tensorcore.keras.saving": ("KerasFileEditor"),
     "tensorcore.keras.backend": (
-        "backend get_uid is_float_dtype is_int_dtype is_keras_tensor result_type "
+        "function get_uid gradients is_float_dtype is_int_dtype placeholder result_type "
         "set_epsilon set_floatx set_image_data_format standardize_dtype"
     ),
 }

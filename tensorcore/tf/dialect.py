@@ -20,6 +20,7 @@ from tensorcore.errors import ArgumentTypeError, InvalidArgumentError
 from tensorcore.mode import dialect
 from tensorcore.ops.door import as_operand
 from tensorcore.tensor import Tensor
+from tensorcore.tf.shapes import TensorShape
 from tensorcore.variable import Variable
 
 # What TensorFlow calls the operations in its messages.
@@ -57,11 +58,18 @@ def use_tensorflow() -> None:
     dialect.host_dtype = host_dtype
     dialect.show = show
     dialect.text = text
+    for kind in _SHAPED:
+        kind.shape = property(_shape)  # type: ignore[assignment, method-assign]
+        kind.get_shape = _get_shape  # type: ignore[attr-defined]
 
 
 def use_tensorcore() -> None:
     """Follow tensorcore's own manners again, as before `tensorcore.tf` was imported."""
     dialect.judge = dialect.host_dtype = dialect.show = dialect.text = None
+    for kind, plain in _SHAPED.items():
+        kind.shape = plain  # type: ignore[assignment, method-assign]
+        if "get_shape" in vars(kind):
+            del kind.get_shape  # type: ignore[attr-defined]
 
 
 def said_by_user() -> bool:
@@ -73,6 +81,23 @@ def said_by_user() -> bool:
             return not module.startswith("tensorcore.")
         frame = frame.f_back  # type: ignore[assignment]
     return True
+
+
+# How shapes are asked about -----------------------------------------------------------------------
+
+_SHAPED = {kind: vars(kind)["shape"] for kind in (Tensor, Variable)}
+
+
+def _shape(value: Any) -> Any:
+    """What `x.shape` is: a TensorShape for the user's program, a plain tuple for tensorcore's."""
+    sizes = _SHAPED[Variable if isinstance(value, Variable) else Tensor].__get__(value)
+    asking = sys._getframe(1).f_globals.get("__name__", "")
+    return sizes if asking.startswith("tensorcore.") else TensorShape(sizes)
+
+
+def _get_shape(value: Any) -> TensorShape:
+    """The shape, as TensorFlow 1's programs ask for it."""
+    return TensorShape(value.shape)
 
 
 # How dtypes meet ----------------------------------------------------------------------------------
