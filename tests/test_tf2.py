@@ -450,3 +450,10 @@ def test_shapes_answer_tensorflow_s_questions(device, tf):
             return y * float(y.shape.as_list()[1])
 
         assert sizes(x).numpy()[0, 0] == 3.0
+
+
+def test_boolean_mask(tf, device):
+    x = tf.constant([[1, 2], [3, 4], [5, 6]])
+    assert tf.boolean_mask(x, [True, False, True]).numpy().tolist() == [[1, 2], [5, 6]]
+    assert tf.boolean_mask(x, [False, True], axis=1).numpy().tolist() == [[2], [4], [6]]
+    assert tf.boolean_mask(x, x > 3).numpy().tolist() == [4, 5, 6]

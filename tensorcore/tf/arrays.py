@@ -21,6 +21,7 @@ from tensorcore.tf.dtypes import as_dtype, cast
 from tensorcore.tf.shapes import TensorShape
 
 __all__ = [
+    "boolean_mask",
     "broadcast_to",
     "concat",
     "constant",
@@ -455,3 +456,8 @@ def sequence_mask(
     width = int(maxlen) if maxlen is not None else int(counts.max().item())  # type: ignore[attr-defined]
     steps = creation.arange(width, dtype=counts.dtype)
     return cast(logical_ops.less(steps, shaping.expand_dims(counts, axis=-1)), dtype)
+
+
+def boolean_mask(tensor: Any, mask: Any, axis: int | None = None, name: str | None = None) -> Any:
+    """The parts of a tensor, along `axis` and the mask's further dimensions, where mask is true."""
+    return as_tensor(tensor)[(builtins.slice(None),) * (axis or 0) + (as_tensor(mask),)]
