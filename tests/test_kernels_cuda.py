@@ -1009,7 +1009,7 @@ def test_conv2d_on_schedules(gpu, rng, schedule, case, dtype):
     _check_convolution(gpu, rng, dtype, case)
 
 
-def _check_convolution(gpu, rng, dtype, case):
+def _check_convolution(gpu, rng, dtype, case, scale=1.0):
     from tensorcore.kernels.cuda import convolution
 
     x_shape, w_shape, *rest = CONVOLUTIONS[case]
@@ -1020,15 +1020,15 @@ def _check_convolution(gpu, rng, dtype, case):
     g = normal(rng, convolution_reference(x, w, None, **attributes), dtype)
     y, dx, dw = convolution_reference(wide(x), wide(w), wide(g), **attributes)
     device_x, device_w, device_g = (gpu.asarray(a) for a in (x, w, g))
-    check(convolution.conv2d(device_x, device_w, **attributes), y, dtype)
+    check(convolution.conv2d(device_x, device_w, **attributes), y, dtype, scale)
     result = convolution.conv2d_input_gradient(
         device_g, device_w, input_shape=x_shape, **attributes
     )
-    check(result, dx, dtype)
+    check(result, dx, dtype, scale)
     result = convolution.conv2d_filter_gradient(
         device_x, device_g, filter_shape=w_shape, **attributes
     )
-    check(result, dw, dtype)
+    check(result, dw, dtype, scale)
 
 
 @pytest.mark.parametrize("dtype", [F32, F16], ids=ids)
@@ -1045,6 +1045,17 @@ def test_ways_to_convolve_agree(gpu, rng, monkeypatch, way, case, dtype):
     _check_convolution(gpu, rng, dtype, case)
     groups, empty = CONVOLUTIONS[case][-1], case == "empty"
     assert bool(taken) == (way == "im2col" and groups == 1 and not empty)
+
+
+@pytest.mark.parametrize("case", ["same", "strided", "grouped", "split"])
+def test_conv2d_in_tf32(gpu, rng, monkeypatch, case):
+    from tensorcore.kernels import precision
+
+    monkeypatch.setattr(precision._Chosen, "precision", "tf32")
+    monkeypatch.setenv("TENSORCORE_CONV", "own")
+    with pytest.raises(AssertionError, match="Not equal to tolerance"):
+        _check_convolution(gpu, rng, F32, case)  # it is rounded
+    _check_convolution(gpu, rng, F32, case, scale=400)  # by at most 2**-10
 
 
 def test_unknown_way_to_convolve(gpu, monkeypatch):

@@ -22,6 +22,7 @@ from tensorcore.kernels import windows
 from tensorcore.kernels.cuda import blas, im2col
 from tensorcore.kernels.cuda.arrays import deliver, dense, result_for
 from tensorcore.kernels.cuda.modules import FLOATS, Text, blocks_for
+from tensorcore.kernels.precision import matmul_precision
 
 _TILE = 64  # TILE_M and TILE_N of conv2d.cu
 _FEW_CHANNELS = 16  # of a group, on the side that makes the columns of the product
@@ -33,7 +34,9 @@ _MOST_GRID_Z = 65535
 _NAMES = ["conv2d", "conv2d_input_gradient", "conv2d_filter_gradient"]
 _tiled = Text("conv2d.cu", _NAMES, [("float32",), ("float64",)])
 _tensor = Text(
-    "conv2d_tensor.cu", [f"tensor_{name}" for name in _NAMES], [("float16",), ("bfloat16",)]
+    "conv2d_tensor.cu",
+    [f"tensor_{name}" for name in _NAMES],
+    [("float16",), ("bfloat16",), ("float32",)],
 )
 _direct = Text(
     "grouped_conv2d.cu", [f"grouped_{name}" for name in _NAMES], [(name,) for name in FLOATS]
@@ -249,8 +252,10 @@ def _run(name: str, arrays: Sequence[Any], s: _Sizes, rows: int, columns: int) -
 
 
 def _product_kernel(name: str, dtype: Any) -> Any:
-    """The kernel of an implicit product: on tensor cores where the numbers have 16 bits."""
-    if dtype.itemsize == 2:
+    """The kernel of an implicit product: on tensor cores for numbers of 16 bits, and for float32
+    where `set_matmul_precision` allows that it is rounded.
+    """
+    if dtype.itemsize == 2 or (dtype.itemsize == 4 and matmul_precision() != "float32"):
         return _tensor.kernel(f"tensor_{name}", dtype.name)
     return _tiled.kernel(name, dtype.name)
 
