@@ -61,3 +61,48 @@ def img_to_array(img: Any, data_format: str | None = None, dtype: Any = "float32
             f"img_to_array: expected a picture, received shape {array.shape}"
         )
     return np.moveaxis(array, -1, 0) if data_format == "channels_first" else array
+
+
+def array_to_img(
+    x: Any, data_format: str | None = None, scale: bool = True, dtype: Any = None
+) -> Any:
+    """An array (height, width, channels) as a picture of Pillow.
+
+    Args:
+        x: the values.
+        data_format: "channels_first" if the channels come first.
+        scale: bring the smallest value to 0 and the largest to 255; else they are taken as they
+            are.
+        dtype: in which to compute; None means float32.
+    """
+    from PIL import Image
+
+    array = np.asarray(x, dtype or "float32")
+    if data_format == "channels_first":
+        array = np.moveaxis(array, 0, -1)
+    if array.ndim != 3 or array.shape[-1] not in (1, 3, 4):
+        raise InvalidArgumentError(
+            "array_to_img: expected (height, width, channels) with 1, 3 or 4 channels, received "
+            f"shape {array.shape}"
+        )
+    if scale:
+        array = array - array.min()
+        largest = array.max()
+        array = array * (255.0 / largest) if largest else array
+    values = array.astype(np.uint8)
+    return Image.fromarray(values[..., 0] if values.shape[-1] == 1 else values)
+
+
+def save_img(
+    path: Any,
+    x: Any,
+    data_format: str | None = None,
+    file_format: str | None = None,
+    scale: bool = True,
+    **kwargs: Any,
+) -> None:
+    """Write an array as a picture file; see `array_to_img`."""
+    picture = array_to_img(x, data_format, scale)
+    if picture.mode == "RGBA" and str(path).lower().endswith((".jpg", ".jpeg")):
+        picture = picture.convert("RGB")
+    picture.save(path, format=file_format, **kwargs)
