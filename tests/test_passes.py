@@ -234,6 +234,30 @@ def test_gradients_of_large_matrices_join_the_update(device, name):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
 
 
+def test_a_kernel_that_refuses_a_write_does_not_lose_it(monkeypatch):
+    """Whether it covers the arrays is known only when it runs; then the next one does the work."""
+    from tensorcore.kernels.cpu.joined_update import JoinedUpdate
+
+    from tensorcore import keras
+
+    def optimizer():
+        return keras.optimizers.Adam(0.01)
+
+    step, eager = network_step(tc.device("cpu"), optimizer)
+    losses = [float(step()) for _ in range(4)]
+    step, model = network_step(tc.device("cpu"), optimizer)
+    monkeypatch.setattr(JoinedUpdate, "bind", lambda self, *arrays, out: None)
+    traced_step = tc.function(step)
+    found = [float(traced_step())]
+    plan = next(iter(traced_step._traces.values())).plan
+    plan.compile()
+    found += [float(traced_step()) for _ in range(3)]
+    assert [n for n in operations(plan) if n.endswith("_in_segments")]
+    np.testing.assert_allclose(found, losses, rtol=1e-5)
+    for a, b in zip(model.get_weights(), eager.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+
+
 SIZES = [
     (1, 1, 1),
     (7, 5, 3),

@@ -107,7 +107,7 @@ class TracedFunction:
                 f'tc.function: fallback must be None or "eager", received {fallback!r}'
             )
         self._function = function
-        self._options = {
+        self._options: dict[str, Any] = {
             "input_signature": input_signature,
             "autograph": autograph,
             "reduce_retracing": reduce_retracing,
@@ -298,7 +298,7 @@ def function(
     >>> float(mean_square(tc.asarray([1.0, 3.0])))
     5.0
     """
-    options = {
+    options: dict[str, Any] = {
         "input_signature": input_signature,
         "autograph": autograph,
         "reduce_retracing": reduce_retracing,

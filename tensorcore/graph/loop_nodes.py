@@ -255,7 +255,7 @@ def _add_node(
 
     attrs = {"loop": planned, "back": partial(_back, loop, save), "again": again}
     outputs = body.outputs
-    specs = [NoData(s.shape, s.dtype) for s in outputs[: loop.n_state]]
+    specs: list[Any] = [NoData(s.shape, s.dtype) for s in outputs[: loop.n_state]]
     stacked = [NoData((loop.length, *s.shape), s.dtype) for s in outputs[loop.n_state :]]
     specs += [*stacked[: loop.n_results], Spec((), np.dtype(np.int32)), *stacked[loop.n_results :]]
     device = device_of_all(
@@ -286,7 +286,7 @@ def _back(
 
     def body(state: Sequence[Any], rows: Sequence[Any]) -> Any:
         row, results, kept_g, before = _split(rows, [len(group) for group in groups])
-        before = before if kept else rows[len(rows) - n_state :]
+        before = before if kept else list(rows[len(rows) - n_state :])
         arriving: list[Any] = [None] * n_state
         for n, gradient in zip(float_state, state):
             arriving[n] = gradient

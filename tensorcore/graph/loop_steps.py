@@ -133,7 +133,8 @@ class LoopStep:
     def _moves(self) -> list[Callable[[], Any]]:
         """The calls that make the next state the state."""
         owners = {id(owner(array)) for array in self._state}
-        moves, late = [], []
+        moves: list[Callable[[], Any]] = []
+        late: list[Callable[[], Any]] = []
         for place, result in zip(self._state, self._next, strict=True):
             if result is place:
                 continue

@@ -192,12 +192,14 @@ class Plan:
         self._places[id(node.outputs[0])] = out
         views = node.op.pieces(out, node.inputs, **node.attrs)
         for value, view in zip(node.inputs, views, strict=True):
-            node_of = self._produced_by.get
             symbol = value
-            while (made_by := node_of(id(symbol))) is not None and made_by.op is reshape:
+            made_by = self._produced_by.get(id(symbol))
+            while made_by is not None and made_by.op is reshape:
                 symbol = made_by.inputs[0]
-            is_computed = made_by is not None and made_by.op is not None and not made_by.op.is_view
-            if is_computed and not made_by.writes and view.flags.c_contiguous:
+                made_by = self._produced_by.get(id(symbol))
+            if made_by is None or made_by.op is None or made_by.op.is_view or made_by.writes:
+                continue
+            if view.flags.c_contiguous:
                 self._places.setdefault(id(symbol), view.reshape(symbol.shape))
 
     def _destination(self, symbol: Symbol) -> Any:
@@ -290,12 +292,27 @@ class Plan:
             pieces = self._pieces_of(node, arrays, out)
             if pieces is not None:
                 return pieces
+        attempts: list[Step] = []
         for function in kernel_for(op, self.device, arrays, attrs):
-            if node.writes or self._works(function, grouped, attrs, out):
-                if isinstance(op, (Fused, JoinedUpdate)):
-                    self.generated.append(function)
-                bound = self._bound(function, grouped, attrs, out)
-                return bound or [partial(function, *grouped, out=out, **attrs)]
+            # A kernel that writes to variables cannot be tried: each run asks it.
+            if not node.writes and not self._works(function, grouped, attrs, out):
+                continue
+            if isinstance(op, (Fused, JoinedUpdate)):
+                self.generated.append(function)
+            steps = self._bound(function, grouped, attrs, out)
+            if steps is None and node.writes:
+                attempts.append(partial(function, *grouped, out=out, **attrs))
+                continue
+            steps = steps or [partial(function, *grouped, out=out, **attrs)]
+            return [partial(_first_that_covers, attempts, steps)] if attempts else steps
+        steps = self._steps_without_kernel(op, arrays, attrs, out)
+        return [partial(_first_that_covers, attempts, steps)] if attempts else steps
+
+    def _steps_without_kernel(
+        self, op: Any, arrays: list[Any], attrs: dict[str, Any], out: Any
+    ) -> list[Step]:
+        """The calls of an operation that no kernel covers."""
+        grouped = op.grouped(arrays)
         if isinstance(op, Elementwise) and op.numpy is not None and self.device is CPU:
             function = getattr(np, op.numpy)
             with np.errstate(all="ignore"):
@@ -431,6 +448,15 @@ def _is_same(first: Any, second: Any) -> bool:
 def _probe(value: Any) -> Any:
     """One element of an array, to ask a NumPy function for its dtype."""
     return value if np.ndim(value) == 0 else np.ones((), value.dtype)
+
+
+def _first_that_covers(attempts: Sequence[Step], steps: Sequence[Step]) -> None:
+    """Make the first attempt that covers its arrays, else the steps."""
+    for attempt in attempts:
+        if attempt() is not NotImplemented:
+            return
+    for step in steps:
+        step()
 
 
 def _run_reference(

@@ -17,7 +17,7 @@ import numpy as np
 from tensorcore.device import Device, address
 from tensorcore.errors import TracingError
 from tensorcore.graph.graph import Graph, Node, base_of
-from tensorcore.graph.passes import prune
+from tensorcore.graph.passes.prune import prune
 from tensorcore.graph.symbol import Symbol
 from tensorcore.mode import mode
 from tensorcore.ops.arithmetic import add

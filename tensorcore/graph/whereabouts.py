@@ -19,7 +19,8 @@ def note_place(error: BaseException) -> None:
     """Add a note with the user's line and, inside layers, the innermost layer's path."""
     if getattr(error, "_has_place", False):
         return
-    place, layers = None, []
+    place: tuple[str, int] | None = None
+    layers: list[Any] = []
     step = error.__traceback__
     while step is not None:
         code = step.tb_frame.f_code

@@ -134,7 +134,7 @@ class _Straightener:
         statement.body = self._block(statement.body, kind, flag)
 
 
-def _may(jump: type, statement: ast.stmt, loops: bool = True) -> bool:
+def _may(jump: type, statement: ast.stmt | ast.ExceptHandler, loops: bool = True) -> bool:
     """Whether a statement contains such a jump that leads out of it."""
     if isinstance(statement, jump):
         return True

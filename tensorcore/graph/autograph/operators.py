@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from tensorcore.errors import TracingError
@@ -174,7 +175,7 @@ class _Loop(NamedTuple):
 
     def run(
         self,
-        test: Callable[[], Any] | None,
+        test: Callable[..., Any] | None,
         body: Callable[[Sequence[Any]], Any],
         rows: Sequence[Any] = (),
         length: int | None = None,
@@ -287,7 +288,7 @@ def for_(
 
         loop.run(lambda i: and_(lambda: items.contains(i), test), counted, extra=(items.start,))
         return
-    if is_traced(items) and getattr(items, "ndim", 0):
+    if is_traced(items) and getattr(items, "ndim", False):
         symbol = mode.graph.symbol_of(items)
         if symbol.shape[0]:
             loop.run(
@@ -300,9 +301,8 @@ def for_(
     for item in items:
         going_on = test()
         if is_traced(going_on):
-            if_(
-                going_on, lambda item=item: body(item), lambda: None, get, set_, names, n_live, line
-            )
+            one_run = partial(body, item)
+            if_(going_on, one_run, lambda: None, get, set_, names, n_live, line)
             continue
         if not going_on:
             return
