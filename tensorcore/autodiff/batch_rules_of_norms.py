@@ -30,7 +30,8 @@ def _along_rows(batch: Batch, weights: Any, x: Any) -> Any:
 
 
 def _layer_norm(batch: Batch, op: Op, values: Any, inputs: Any, attrs: Any) -> Any:
-    x, gamma, beta = batch.whole(values[0]), *values[1:]
+    x = batch.whole(values[0])
+    _, gamma, beta = values
     if not batch.holds(gamma) and not batch.holds(beta):
         return layer_norm(x, gamma, beta, **attrs)
     n = layer_norm(x, _weights(x, ones), _weights(x, zeros), **attrs)
@@ -38,7 +39,8 @@ def _layer_norm(batch: Batch, op: Op, values: Any, inputs: Any, attrs: Any) -> A
 
 
 def _layer_norm_gradient(batch: Batch, op: Op, values: Any, inputs: Any, attrs: Any) -> Any:
-    g, x, gamma = *map(batch.whole, values[:2]), values[2]
+    g, x = map(batch.whole, values[:2])
+    gamma = values[2]
     if not batch.holds(gamma):
         return layer_norm_gradient(g, x, gamma, **attrs)
     g = multiply(g, _along_rows(batch, gamma, x))
