@@ -59,7 +59,7 @@ def use_tensorflow() -> None:
     dialect.show = show
     dialect.text = text
     for kind in _SHAPED:
-        kind.shape = property(_shape)  # type: ignore[assignment, method-assign]
+        kind.shape = _ASKED[kind]  # type: ignore[assignment, method-assign]
         kind.get_shape = _get_shape  # type: ignore[attr-defined]
 
 
@@ -86,13 +86,25 @@ def said_by_user() -> bool:
 # How shapes are asked about -----------------------------------------------------------------------
 
 _SHAPED = {kind: vars(kind)["shape"] for kind in (Tensor, Variable)}
+_frame = sys._getframe
 
 
-def _shape(value: Any) -> Any:
+def _shape_of_tensor(value: Any) -> Any:
     """What `x.shape` is: a TensorShape for the user's program, a plain tuple for tensorcore's."""
-    sizes = _SHAPED[Variable if isinstance(value, Variable) else Tensor].__get__(value)
-    asking = sys._getframe(1).f_globals.get("__name__", "")
-    return sizes if asking.startswith("tensorcore.") else TensorShape(sizes)
+    sizes = value.data.shape
+    if _frame(1).f_globals.get("__name__", "")[:11] == "tensorcore.":
+        return sizes
+    return tuple.__new__(TensorShape, sizes)
+
+
+def _shape_of_variable(value: Any) -> Any:
+    sizes = value.storage.shape
+    if _frame(1).f_globals.get("__name__", "")[:11] == "tensorcore.":
+        return sizes
+    return tuple.__new__(TensorShape, sizes)
+
+
+_ASKED = {Tensor: property(_shape_of_tensor), Variable: property(_shape_of_variable)}
 
 
 def _get_shape(value: Any) -> TensorShape:
