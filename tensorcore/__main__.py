@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 import platform
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -70,7 +72,16 @@ def main(arguments: list[str] | None = None) -> int:
     return status
 
 
-def _run(arguments: list[str] | None) -> int:
+# Commands with options of their own, in a module that is imported when they are asked for.
+LATE = {
+    "benchmark": ("how fast each device is", "tensorcore.benchmark.command"),
+    "profile": ("where the time of a program goes", "tensorcore.profiler.command"),
+    "run": ("run a program that says import tensorflow", "tensorcore.run.command"),
+}
+
+
+def parser_for(words: Iterable[str]) -> argparse.ArgumentParser:
+    """The parser, with the options of those late commands that are among the words."""
     parser = argparse.ArgumentParser(
         prog="tensorcore",
         description="Tensors on the CPU and on NVIDIA GPUs.",
@@ -85,34 +96,36 @@ def _run(arguments: list[str] | None) -> int:
     doctor.add_argument(
         "--numerics", action="store_true", help="measure every operation against float64 too"
     )
-    benchmark = commands.add_parser("benchmark", help="how fast each device is")
-    profile = commands.add_parser("profile", help="where the time of a program goes")
-    if "profile" in (sys.argv[1:] if arguments is None else arguments):
-        from tensorcore.profiler import command as profile_command
+    completion = commands.add_parser(
+        "completion",
+        help="completes commands and options in a shell",
+        epilog='example: eval "$(tensorcore completion bash)"',
+    )
+    completion.add_argument("shell", choices=("bash", "zsh", "fish"))
+    for name, (words_of, module) in LATE.items():
+        command = commands.add_parser(name, help=words_of)
+        if name in words:
+            importlib.import_module(module).add_arguments(command)
+    return parser
 
-        profile_command.add_arguments(profile)
-    if "benchmark" in (sys.argv[1:] if arguments is None else arguments):
-        from tensorcore.benchmark import command as benchmark_command
 
-        benchmark_command.add_arguments(benchmark)
-    run = commands.add_parser("run", help="run a program that says import tensorflow")
-    if "run" in (sys.argv[1:] if arguments is None else arguments):
-        from tensorcore.run import command as run_command
-
-        run_command.add_arguments(run)
+def _run(arguments: list[str] | None) -> int:
+    words = sys.argv[1:] if arguments is None else arguments
+    parser = parser_for(words)
     chosen = parser.parse_args(arguments)
+    if chosen.command in LATE:
+        return importlib.import_module(LATE[chosen.command][1]).main(chosen)
     if chosen.command == "info":
         return info()
     if chosen.command == "doctor":
         from tensorcore.doctor import report
 
         return report.run(chosen.json, chosen.numerics)
-    if chosen.command == "profile":
-        return profile_command.main(chosen)
-    if chosen.command == "benchmark":
-        return benchmark_command.main(chosen)
-    if chosen.command == "run":
-        return run_command.main(chosen)
+    if chosen.command == "completion":
+        from tensorcore import completion
+
+        print(completion.script(parser_for(LATE), chosen.shell))
+        return 0
     if chosen.command == "ops":
         from tensorcore.ops.__main__ import main as print_table
 
