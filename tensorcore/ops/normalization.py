@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tensorcore import dtypes
-from tensorcore.errors import InvalidArgumentError, ShapeError
+from tensorcore.errors import ArgumentTypeError, InvalidArgumentError, ShapeError
 from tensorcore.ops.arithmetic import add, multiply, negative, square, subtract
 from tensorcore.ops.creation import ones, zeros
 from tensorcore.ops.exponential import rsqrt
@@ -47,12 +47,14 @@ def _scale_gradient_reference(xp: Any, g: Any, x: Any, epsilon: float, centered:
     return xp.sum(g.astype(n.dtype) * n, axis=tuple(range(x.ndim - 1)))
 
 
-def _check(op_name: str, x: Any, epsilon: Any, **rows: Any) -> None:
+def _check(op_name: str, x: Any, epsilon: Any, centered: Any, **rows: Any) -> None:
     check_inexact(op_name, "x", x.dtype)
     if not x.shape:
         raise ShapeError(f"{op_name}: x needs a dimension to be normalized, received a scalar")
     if not epsilon > 0:
         raise InvalidArgumentError(f"{op_name}: epsilon must be positive, received {epsilon!r}")
+    if not isinstance(centered, (bool, np.bool_)):
+        raise ArgumentTypeError(f"{op_name}: centered must be True or False, received {centered!r}")
     for name, row in rows.items():
         known = len(row.shape) == 1 and None not in (row.shape[0], x.shape[-1])
         if len(row.shape) != 1 or (known and row.shape[0] != x.shape[-1]):
@@ -141,7 +143,7 @@ def layer_norm(x, gamma, beta, /, *, epsilon=1e-3, centered=True):
     >>> y.numpy().round(2).tolist()
     [[-1.0, 1.0]]
     """
-    _check("layer_norm", x, epsilon, gamma=gamma, beta=beta)
+    _check("layer_norm", x, epsilon, centered, gamma=gamma, beta=beta)
     return Spec(tuple(x.shape), x.dtype)
 
 
@@ -185,7 +187,7 @@ def _second(g: Any, in_g: Any, x: Any, gamma: Any, epsilon: float, centered: boo
 )
 def layer_norm_gradient(in_g, x, gamma, /, *, epsilon, centered):
     """The gradient of layer_norm for x."""
-    _check("layer_norm_gradient", x, epsilon, gamma=gamma)
+    _check("layer_norm_gradient", x, epsilon, centered, gamma=gamma)
     return Spec(tuple(x.shape), x.dtype)
 
 
@@ -202,5 +204,5 @@ def layer_norm_gradient(in_g, x, gamma, /, *, epsilon, centered):
 )
 def layer_norm_scale_gradient(in_g, x, /, *, epsilon, centered):
     """The gradient of layer_norm for gamma; for x of 16 bits it is float32."""
-    _check("layer_norm_scale_gradient", x, epsilon)
+    _check("layer_norm_scale_gradient", x, epsilon, centered)
     return Spec(tuple(x.shape[-1:]), dtypes.accumulator(x.dtype))
