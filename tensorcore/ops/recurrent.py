@@ -30,9 +30,7 @@ from tensorcore.ops.reductions import sum as total
 from tensorcore.ops.shaping import expand_dims, permute_dims, reshape
 from tensorcore.ops.trigonometric import tanh
 
-_NO_SECOND = (
-    "none: it is not taped, since while a tape listens the steps are taken one by one instead"
-)
+_NO_SECOND = "none: not taped, since while a tape listens the steps are taken one by one instead"
 
 
 # The steps, on arrays and on tensors --------------------------------------------------------------
