@@ -6,7 +6,17 @@ import pytest
 
 import tensorcore as tc
 from tensorcore.__main__ import main
-from tensorcore.benchmark import baseline, cases, machine, peers, pictures, runner, text, timing
+from tensorcore.benchmark import (
+    baseline,
+    cases,
+    command,
+    machine,
+    peers,
+    pictures,
+    runner,
+    text,
+    timing,
+)
 from tensorcore.errors import InvalidArgumentError
 
 
@@ -80,6 +90,25 @@ def test_a_planted_slowdown_is_found_and_clean_repeats_are_not():
     for shift in (0.97, 1.0, 1.02, 1.05, 1.1):
         again = [r._replace(low_s=r.low_s * shift) for r in before]
         assert not any(change.is_slower for change in baseline.compare(again, before))
+
+
+def test_a_disturbance_passes_and_a_slowdown_stays(monkeypatch):
+    before = [row("add")]
+    slow = [row("add", median=1.5e-3)]
+    changes = baseline.compare(slow, before)
+    measured = []
+
+    def again(given, quick):
+        measured.append(given)
+        return before[0] if passes and len(measured) == 3 else slow[0]
+
+    monkeypatch.setattr(command, "remeasured", again)
+    passes = True
+    assert command.confirmed(changes, before, quick=True, pause_s=0) == []
+    assert len(measured) == 3
+    passes = False
+    found = command.confirmed(changes, before, quick=True, pause_s=0)
+    assert [change.row.name for change in found] == ["add"]
 
 
 def test_results_are_kept_and_read(tmp_path):
