@@ -20,6 +20,7 @@ from tensorcore.errors import (
     ArgumentTypeError,
     DeviceUnavailableError,
     InvalidArgumentError,
+    OutOfMemoryError,
     OutOfRangeError,
 )
 
@@ -84,7 +85,14 @@ class Device:
         freeing.
         """
         if self.kind == "cpu":
-            return function(*args, **kwargs)
+            try:
+                return function(*args, **kwargs)
+            except OutOfMemoryError:
+                raise
+            except MemoryError as error:
+                from tensorcore import memory
+
+                raise memory.explained(self, _one_line(error)) from None
         cupy = _cupy()
         with cupy.cuda.Device(self.index):
             try:

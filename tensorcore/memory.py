@@ -117,12 +117,13 @@ def largest_tensors(where: Device, count: int = LARGEST) -> list[Tensor]:
 
 def explained(where: Device, problem: str) -> OutOfMemoryError:
     """The error for memory that has run out: the state, who has most, and what to do."""
-    state = _of_gpu(where)
+    state = memory_summary(where)
     largest = ", ".join(_described(tensor) for tensor in largest_tensors(where))
     has_most = f" The largest tensors: {largest}." if largest else ""
+    other = ", or run on the CPU" if where.kind == "gpu" else ""
     return OutOfMemoryError(
         f"out of memory on {where}: {problem}. State: {state}.{has_most} Use a smaller batch "
-        "size, delete tensors that are no longer needed, or run on the CPU."
+        f"size, or delete tensors that are no longer needed{other}."
     )
 
 

@@ -277,7 +277,7 @@ class Op:
             if dtype is _FLOAT32 or dtype in self.straight_dtypes:
                 try:
                     result = straight(data) if len(args) == 1 else self._with_second(args)
-                except (ValueError, TypeError):
+                except (ValueError, TypeError, MemoryError):
                     result = None  # the long way says what is wrong
         if result is None:
             return apply(self, *self.bind(args, attrs))
