@@ -234,6 +234,30 @@ def test_gradients_of_large_matrices_join_the_update(device, name):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
 
 
+def test_gradients_that_sum_many_rows_are_left_to_blas():
+    from tensorcore import keras
+    from tensorcore.graph.passes.updates import DEEPEST
+
+    def joined(rows):
+        weights = tc.Variable(np.zeros((128, 128), np.float32))
+        chosen = keras.optimizers.SGD(0.1)
+        chosen.build([weights])
+
+        @tc.function
+        def step(x):
+            with tc.GradientTape() as tape:
+                loss = tc.sum(tc.square(x @ weights))
+            chosen.apply(tape.gradient(loss, [weights]), [weights])
+
+        step(tc.ones((rows, 128), device="cpu"))
+        plan = next(iter(step._traces.values())).plan
+        plan.compile()
+        return any(n.endswith("_in_segments") for n in operations(plan))
+
+    assert joined(DEEPEST)
+    assert not joined(DEEPEST + 1)
+
+
 def test_a_kernel_that_refuses_a_write_does_not_lose_it(monkeypatch):
     """Whether it covers the arrays is known only when it runs; then the next one does the work."""
     from tensorcore.kernels.cpu.joined_update import JoinedUpdate

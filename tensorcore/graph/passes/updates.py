@@ -15,6 +15,10 @@ from tensorcore.ops.linear import matmul
 from tensorcore.ops.shaping import reshape
 
 FROM_SIZE = 1 << 14  # elements of a matrix whose gradient is not worth writing down
+# Every block of the gradient reads all of g.  Where g leaves the nearer caches, or the sums are
+# long, a product made by BLAS saves more than the memory of the gradient costs.
+DEEPEST = 512
+LARGEST_G_BYTES = 1 << 20
 
 
 def join_updates(
@@ -58,7 +62,8 @@ def _product(
     flags = (node.attrs["transpose_a"], node.attrs["transpose_b"])
     if len(x.shape) != 2 or len(g.shape) != 2 or flags != (True, False):
         return None
-    return (x, g) if node.outputs[0].data.size >= FROM_SIZE else None
+    pays = g.shape[0] <= DEEPEST and g.data.nbytes <= LARGEST_G_BYTES
+    return (x, g) if pays and node.outputs[0].data.size >= FROM_SIZE else None
 
 
 def _joined(
