@@ -9,12 +9,19 @@ import numpy as np
 
 from tensorcore.ops import scalar
 from tensorcore.ops.composing import composed
-from tensorcore.ops.elementwise import elementwise
+from tensorcore.ops.elementwise import elementwise, operation_of
 
 FEW = 1024  # elements
 
 
-@elementwise(takes="real")
+def _relu_gradient(g: Any, y: Any) -> Any:
+    """By the result, which is positive where x is and which the next layer keeps anyway."""
+    result = scalar.argument("y")
+    slope = scalar.select(result <= 0.0, scalar.constant(0.0), scalar.argument("g"))
+    return operation_of("relu_vjp_y", ["g", "y"], slope)(g, y)
+
+
+@elementwise(takes="real", gradient=(_relu_gradient,))
 def relu(x):
     """Rectified linear unit, max(x, 0); its slope at 0 is 0.
 
