@@ -63,6 +63,14 @@ class TracingError(TensorcoreError, RuntimeError):
     """A function cannot be traced into a graph; the message names the place and the remedy."""
 
 
+class TracedShapeError(TracingError, ShapeError):
+    """Traced branches or loops give different shapes; an eager run, which takes one, may go on."""
+
+
+class TracedDTypeError(TracingError, DTypeError):
+    """Traced branches or loops give different dtypes."""
+
+
 class CheckpointError(TensorcoreError, ValueError):
     """A file of weights is damaged, incomplete, or not of the format that its name says."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import linecache
 import traceback
 
 import numpy as np
@@ -287,24 +288,40 @@ def none_or_tensor(x):
 FIRST = only_in_one_branch.__code__.co_firstlineno
 
 
-@pytest.mark.parametrize(
-    ("function", "words"),
-    [
-        (
-            only_in_one_branch,
-            'line {}: the variable "y" has a value in one branch only, and is used afterwards',
-        ),
-        (another_shape, r'line {}: the variable "y" has shape \(3,\) if it holds and \(\) else'),
-        (another_dtype, 'line {}: the variable "x" has dtype float32 before the loop and float64'),
-        (not_before_the_loop, 'line {}: the variable "y" has no value before the loop'),
-        (none_or_tensor, 'line {}: the variable "the returned value" is a tensor if it holds'),
-    ],
-)
-def test_what_does_not_fit_is_named(device, function, words):
-    offset = {only_in_one_branch: 1, none_or_tensor: 1, another_shape: 2}.get(function, 1)
-    line = function.__code__.co_firstlineno + offset
-    with pytest.raises(Exception, match=words.format(line)):
+OR_EAGERLY = ", or run eagerly (run_eagerly=True, or without tc.function)."
+MESSAGES = {
+    only_in_one_branch: (
+        'the if in line {}: the variable "y" has a value in one branch only, and is used '
+        "afterwards; set it in both branches, or before"
+    ),
+    another_shape: (
+        'the if in line {}: the variable "y" has shape (3,) if it holds and () else. Reshape or '
+        "pad one of them" + OR_EAGERLY
+    ),
+    another_dtype: (
+        'the loop in line {}: the variable "x" has dtype float32 before the loop and float64 after '
+        "a run of it. Convert one of them with tc.astype" + OR_EAGERLY
+    ),
+    not_before_the_loop: (
+        'the loop in line {}: the variable "y" has no value before the loop, which may not run at '
+        "all, and is used afterwards; set it before"
+    ),
+    none_or_tensor: (
+        "the if in line {}: the returned value is a tensor if it holds and None else. Return the "
+        "same structure of tensors" + OR_EAGERLY
+    ),
+}
+
+
+@pytest.mark.parametrize("function", MESSAGES)
+def test_what_does_not_fit_is_named(device, function):
+    first = function.__code__.co_firstlineno
+    line = first + (2 if function is another_shape else 1)
+    with pytest.raises(TracingError) as caught:
         tc.function(function)(tc.asarray(1.0))
+    assert str(caught.value) == MESSAGES[function].format(line)
+    source = linecache.getline(__file__, line).strip()
+    assert caught.value.__notes__ == [f"in test_autograph.py, line {line}: {source}"]
 
 
 def test_tracebacks_show_the_users_lines(device):

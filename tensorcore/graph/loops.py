@@ -118,9 +118,10 @@ def scan(
     def body(state: Sequence[Any], row: Sequence[Any]) -> Any:
         value = function(rebuild(start.structure, list(state)), rebuild(rows.structure, list(row)))
         if not isinstance(value, (tuple, list)) or len(value) != 2:
+            received = "a tensor" if isinstance(value, Tensor) else repr(value)
             raise InvalidArgumentError(
                 "scan: the function must return two values, the next state and a result (or "
-                f"None), received {type(value).__name__}"
+                f"None), received {received}"
             )
         result = take_apart(value[1])
         y_structure[:] = [result.structure]

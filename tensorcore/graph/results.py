@@ -9,20 +9,20 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tensorcore import dtypes
-from tensorcore.errors import DTypeError, ShapeError, TracingError
+from tensorcore.errors import TracedDTypeError, TracedShapeError, TracingError
 from tensorcore.graph.structures import Leaf, flatten
+from tensorcore.mode import mode
 from tensorcore.ops.door import NUMBERS
 from tensorcore.ops.transfer import astype
 from tensorcore.tensor import Tensor, as_tensor
 from tensorcore.variable import Variable
 
 
-class _ShapesDiffer(TracingError, ShapeError):
-    """Traced parts give different shapes; an eager run, which takes one of them, may go on."""
-
-
-class _DTypesDiffer(TracingError, DTypeError):
-    """The same with dtypes."""
+REMEDY = {
+    "shape": "Reshape or pad one of them",
+    "dtype": "Convert one of them with tc.astype",
+    "structure": "Return the same structure of tensors",
+}
 
 
 class Results(NamedTuple):
@@ -87,20 +87,18 @@ class Naming(NamedTuple):
         what: the function and the part, such as "cond: the result".
         sides: where the two values come from: "true_fn", "false_fn".
         names: names of the values if the structure is a tuple of user's variables, else None.
-        remedy: what to do about it.
     """
 
     what: str
     sides: Sequence[str]
     names: Sequence[str] | None = None
-    remedy: str = ""
 
     def of(self, path: str) -> str:
         """The words for the value at `path`."""
         if self.names is None:
             return f"{self.what}{path}"
         first, _, rest = path[1:].partition("]")
-        return f'{self.what} "{self.names[int(first)]}"{rest}'
+        return f"{self.what} {self.names[int(first)]}{rest}"
 
 
 def check_structures(first: Results, other: Results, side: int, naming: Naming) -> None:
@@ -112,13 +110,19 @@ def check_structures(first: Results, other: Results, side: int, naming: Naming) 
         for name, mine, yours in zip(naming.names, first.structure, other.structure, strict=True):
             if outline(mine) != outline(yours):
                 raise TracingError(
-                    f'{naming.what} "{name}" is {_words(mine)} {naming.sides[0]} and '
-                    f"{_words(yours)} {naming.sides[side]}{naming.remedy}"
+                    f"{naming.what} {name} is {_words(mine)} {naming.sides[0]} and "
+                    f"{_words(yours)} {naming.sides[side]}. {_remedy('structure')}"
                 )
     raise TracingError(
         f"{naming.what} must be built alike, received {ours} {naming.sides[0]} and {theirs} "
-        f"{naming.sides[side]}{naming.remedy}"
+        f"{naming.sides[side]}. {_remedy('structure')}"
     )
+
+
+def _remedy(kind: str) -> str:
+    if mode.graph is None:
+        return f"{REMEDY[kind]}."
+    return f"{REMEDY[kind]}, or run eagerly (run_eagerly=True, or without tc.function)."
 
 
 def _words(structure: Any) -> str:
@@ -127,12 +131,12 @@ def _words(structure: Any) -> str:
 
 def check_kind(path: str, first: Any, other: Any, side: int, naming: Naming) -> None:
     """Refuse two tensors of different shape or dtype."""
-    for kind, error in (("shape", _ShapesDiffer), ("dtype", _DTypesDiffer)):
+    for kind, error in (("shape", TracedShapeError), ("dtype", TracedDTypeError)):
         mine, yours = getattr(first, kind), getattr(other, kind)
         if mine != yours:
             raise error(
                 f"{naming.of(path)} has {kind} {mine} {naming.sides[0]} and {yours} "
-                f"{naming.sides[side]}{naming.remedy}"
+                f"{naming.sides[side]}. {_remedy(kind)}"
             )
 
 

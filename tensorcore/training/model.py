@@ -16,6 +16,7 @@ from tensorcore.errors import (
     TracingError,
     TrainingError,
 )
+from tensorcore.graph.whereabouts import note_place
 from tensorcore.layers.base import Layer
 from tensorcore.layers.inputs import InputLayer
 from tensorcore.layers.structure import map_structure
@@ -98,7 +99,11 @@ class Model(Layer, keras_module="keras"):
             outputs = self._outputs_for_few(inputs)
             if outputs is not None:
                 return outputs
-        return super().__call__(inputs, *args, **kwargs)
+        try:
+            return super().__call__(inputs, *args, **kwargs)
+        except Exception as error:
+            note_place(error)
+            raise
 
     def _outputs_for_few(self, inputs: Any) -> Any:
         """The outputs where the short way can be taken, else None."""

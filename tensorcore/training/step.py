@@ -9,6 +9,7 @@ from typing import Any
 
 from tensorcore.errors import TracingError
 from tensorcore.graph.function import TracedFunction
+from tensorcore.graph.whereabouts import note_place
 from tensorcore.training.batches import Rows
 
 
@@ -45,13 +46,20 @@ class Step:
         """The plans that were made, one for each kind of batch."""
         return [traced.plan for traced in self._traced.traces]
 
+    def _eagerly(self, batch: Any) -> Any:
+        try:
+            return self._function(batch)
+        except Exception as error:
+            note_place(error)
+            raise
+
     def _on_tensors(self, batch: Any, rows: Rows | None = None) -> Any:
         if self.run_eagerly:
-            return self._function(batch)
+            return self._eagerly(batch)
         call = self._traced.prepare(batch)
         if call.key not in self._met:
             self._met.add(call.key)
-            return self._function(batch)
+            return self._eagerly(batch)
         try:
             result = self._traced.run(call)
             if rows is not None:
@@ -65,4 +73,4 @@ class Step:
                 f"{name} cannot be traced and runs eagerly, which is slower: {problem}",
                 stacklevel=2,
             )
-            return self._function(batch)
+            return self._eagerly(batch)

@@ -30,6 +30,7 @@ class _Undefined:
 
 
 UNDEFINED = _Undefined()
+OWN_NAMES = {"_result": "the returned value", "_counter": "the counter"}
 HIDDEN = ("_result", "_loop_")  # how the names of this package begin
 
 
@@ -133,7 +134,7 @@ def if_(
 
         return run
 
-    naming = _naming(f"the if in line {line}: the variable", names, ("if it holds", "else"))
+    naming = _naming(f"the if in line {line}:", names, ("if it holds", "else"))
     condition = truth_of(mode.graph.symbol_of(test))
     result = choose(condition, [branch(then), branch(otherwise)], naming, _even_out)
     set_((*result, *before[n_live:]))
@@ -160,8 +161,12 @@ def _even_out(found: Sequence[Any]) -> list[Any]:
 
 
 def _naming(what: str, names: Sequence[str], sides: Sequence[str]) -> Naming:
-    shown = ["the returned value" if name == "_result" else name for name in names]
+    shown = [_shown(name) for name in names]
     return Naming(what, sides, shown)
+
+
+def _shown(name: str) -> str:
+    return OWN_NAMES.get(name, f'the variable "{name}"')
 
 
 class _Loop(NamedTuple):
@@ -199,9 +204,9 @@ class _Loop(NamedTuple):
             own = enter(values)
             return test(*own) if test is not None else True
 
-        names = [*self.names[: self.n_live], *["the counter"] * count]
+        names = [*self.names[: self.n_live], *["_counter"] * count]
         naming = _naming(
-            f"the loop in line {self.line}: the variable",
+            f"the loop in line {self.line}:",
             names,
             ("before the loop", "after a run of it"),
         )

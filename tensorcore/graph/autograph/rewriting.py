@@ -271,6 +271,8 @@ def _call(name: str, arguments: Sequence[ast.expr], place: ast.AST) -> ast.expr:
     for node in (call, function, function.value, *arguments):
         if not hasattr(node, "lineno"):
             ast.copy_location(node, place)
+            # Python gives the call of an attribute the line where the attribute ends.
+            node.end_lineno, node.end_col_offset = node.lineno, node.col_offset
     return call
 
 
