@@ -13,6 +13,7 @@ from tensorcore.graph.structures import rebuild
 from tensorcore.mode import mode
 from tensorcore.ops.creation import zeros
 from tensorcore.ops.joining import stack
+from tensorcore.tensor import Tensor
 
 
 def is_traced() -> bool:

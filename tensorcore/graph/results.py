@@ -17,7 +17,6 @@ from tensorcore.ops.transfer import astype
 from tensorcore.tensor import Tensor, as_tensor
 from tensorcore.variable import Variable
 
-
 REMEDY = {
     "shape": "Reshape or pad one of them",
     "dtype": "Convert one of them with tc.astype",

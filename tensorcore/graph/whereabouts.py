@@ -40,7 +40,7 @@ def note_place(error: BaseException) -> None:
 
 
 def _place_and_layers(error: BaseException) -> tuple[tuple[str, int] | None, list[Any]]:
-    """File and line of the innermost frame of the user's, and the layers around, outermost first."""
+    """File and line of the user's innermost frame, and the layers around it, outermost first."""
     place: tuple[str, int] | None = None
     layers: list[Any] = []
     step = error.__traceback__
