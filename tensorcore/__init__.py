@@ -8,7 +8,7 @@ Names follow the Python array API standard; `tc.nn`, `tc.random` and `tc.keras` 
 """
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tensorcore import errors, missing, random
 from tensorcore import ops as ops
@@ -53,7 +53,6 @@ from tensorcore.dtypes import (
     uint64,
 )
 from tensorcore.errors import TensorcoreError
-from tensorcore.graph import cond, fori_loop, function, map_fn, scan, switch_case, while_loop
 from tensorcore.info import API_VERSION as __array_api_version__
 from tensorcore.info import array_namespace_info as __array_namespace_info__
 from tensorcore.memory import empty_cache, memory_summary, set_memory_limit
@@ -258,6 +257,19 @@ from tensorcore.tensor import Tensor
 from tensorcore.variable import Variable
 
 from tensorcore import fft, linalg, nn  # isort: skip
+
+if TYPE_CHECKING:
+    from tensorcore.data.spec import TensorSpec as TensorSpec
+    from tensorcore.graph import (
+        cond,
+        fori_loop,
+        function,
+        map_fn,
+        scan,
+        switch_case,
+        while_loop,
+    )
+    from tensorcore.profiler import profile as profile
 
 __version__ = "0.1.0"
 
@@ -508,6 +520,13 @@ _LATE = (
     "tfds",
     "training",
 )
+_HOMES = {
+    **dict.fromkeys(
+        ("cond", "fori_loop", "function", "map_fn", "scan", "switch_case", "while_loop"), "graph"
+    ),
+    "TensorSpec": "data.spec",
+    "profile": "profiler",
+}
 
 # What NumPy calls otherwise than the array API standard.
 _NAMES_OF_NUMPY = {
@@ -544,10 +563,10 @@ def __getattr__(name: str) -> Any:
     # The rooms above the operations are imported when first used.
     if name in _LATE:
         return importlib.import_module(f"tensorcore.{name}")
-    if name == "TensorSpec":
-        return importlib.import_module("tensorcore.data.spec").TensorSpec
-    if name == "profile":
-        return importlib.import_module("tensorcore.profiler").profile
+    if name in _HOMES:
+        found = getattr(importlib.import_module(f"tensorcore.{_HOMES[name]}"), name)
+        globals()[name] = found
+        return found
     instead = dict(_NAMES_OF_NUMPY)
     for place, room in (("nn", nn), ("linalg", linalg), ("fft", fft), ("random", random)):
         instead |= {there: f"tc.{place}.{there}" for there in dir(room)}

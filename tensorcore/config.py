@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tensorcore.errors import InvalidArgumentError
-from tensorcore.graph import passes
 from tensorcore.kernels import precision as chosen_precision
 from tensorcore.kernels.cpu import threads
 
@@ -48,10 +47,14 @@ class Config:
         None for what TENSORCORE_PASSES says (all, where it says nothing).  Traces that are there
         already stay as they are.
         """
+        from tensorcore.graph import passes
+
         return passes.enabled()
 
     @passes.setter
     def passes(self, names: str | Iterable[str] | None) -> None:
+        from tensorcore.graph import passes
+
         passes.choose(names)
 
     def auto_device(self, how: str = "available") -> None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import gc
 import os
-from typing import Any
+from typing import Any, NamedTuple
 
 from tensorcore.device import Device, device
 from tensorcore.errors import InvalidArgumentError, OutOfMemoryError
@@ -14,8 +13,7 @@ from tensorcore.tensor import Tensor
 LARGEST = 3  # tensors that a message lists
 
 
-@dataclasses.dataclass(frozen=True)
-class MemorySummary:
+class MemorySummary(NamedTuple):
     """Memory of one device, in bytes; `str()` gives it in readable units."""
 
     device: str

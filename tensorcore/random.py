@@ -21,7 +21,6 @@ from tensorcore import dtypes, missing
 from tensorcore.device import Device, default_device
 from tensorcore.device import device as device_named
 from tensorcore.errors import InvalidArgumentError
-from tensorcore.graph.deferred import defer
 from tensorcore.mode import mode
 from tensorcore.ops import random_bits as ops
 from tensorcore.ops.arithmetic import add, multiply
@@ -256,6 +255,8 @@ def dropout(x: Any, rate: float, *, generator: Generator | None = None) -> Tenso
     if rate == 0:
         return tensor
     if None in tensor.shape:  # as many random numbers are needed as there will be elements
+        from tensorcore.graph.deferred import defer
+
         return defer(dropout, (tensor, rate), {"generator": generator}, tensor, tensor.device)
     mask = (generator or _global).dropout_mask(tensor.shape, rate, tensor.dtype, tensor.device)
     return multiply(tensor, mask)

@@ -166,6 +166,19 @@ def test_import_needs_no_heavy_library():
     assert result.stdout.split()[1:] == ["(3,", "4)"], result.stderr
 
 
+def test_import_loads_what_every_program_needs():
+    late = {"tensorcore.graph", "tensorcore.layers", "tensorcore.data", "concurrent.futures"}
+    late |= {"logging", "dataclasses", "sysconfig", "numpy.random", "threadpoolctl"}
+    code = "import numpy, sys; before = set(sys.modules); import tensorcore as tc\n"
+    code += "print(*sorted(set(sys.modules) - before))\n"
+    code += "print(tc.function(lambda x: tc.cond(x > 1, lambda: x, lambda: -x))(tc.asarray(3.0)))"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    loaded, answer = result.stdout.splitlines()
+    assert "tensorcore.ops" in loaded.split()
+    assert late.isdisjoint(loaded.split())
+    assert "3" in answer
+
+
 def public_modules():
     for module in pkgutil.walk_packages(tc.__path__, "tensorcore."):
         if not module.name.endswith("__main__") and ".kernels." not in module.name:

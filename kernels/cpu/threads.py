@@ -12,8 +12,10 @@ import functools
 import os
 import pathlib
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
 
 GROUPS = pathlib.Path("/sys/fs/cgroup")
 UNLIMITED = 1e9  # CPUs
@@ -147,6 +149,8 @@ def share(calls: Sequence[tuple[Any, ...]], threads: int) -> None:
 def _workers() -> ThreadPoolExecutor:
     global _pool, _pool_pid
     if _pool is None or _pool_pid != os.getpid():  # threads do not survive a fork
+        from concurrent.futures import ThreadPoolExecutor
+
         _pool = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="tensorcore")
         _pool_pid = os.getpid()
     return _pool

@@ -4,6 +4,7 @@ comes from.
 
 from __future__ import annotations
 
+import importlib
 import sys
 from collections.abc import Iterator
 
@@ -46,6 +47,7 @@ def gradient(op: Op) -> str:
 
 def rows() -> Iterator[tuple[str, str, str, str]]:
     """(name, CPU, GPU, gradient) of each declared operation."""
+    importlib.import_module("tensorcore.graph")  # which declares those of control flow
     for name, op in sorted(OPS.items()):
         if "_vjp_" not in name:
             yield name, how(op, "cpu"), how(op, "gpu"), gradient(op)

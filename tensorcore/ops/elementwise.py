@@ -131,12 +131,11 @@ class Elementwise(Op):
         self._small_runs = 0
         self._made_gradient = gradient
         self._complex_gradient = complex_gradient
-        parameters = [inspect.Parameter(n, inspect.Parameter.POSITIONAL_ONLY) for n in inputs]
-        rule = self._make_rule(name, parameters, doc, module)
+        rule = self._make_rule(name, inputs, doc, module)
         super().__init__(
             rule,
             name=name,
-            n_inputs=len(inputs),
+            inputs=inputs,
             reference=self._reference,
             gradient=("derived",) * len(inputs),
             samples=self._samples,
@@ -146,19 +145,14 @@ class Elementwise(Op):
         if numpy and takes != "select" and outputs == 1:
             self.straight = NUMPY_FUNCTIONS.get(numpy) or getattr(np, numpy)
         self.straight_numbers = True
-        self.straight_dtypes = {
-            dtype
-            for dtype in dtypes.ALL
-            if dtypes.KIND[dtype] in TAKES.get(takes, TAKES["any"])[0]
-            and self.compute_dtype(dtype) == dtype
-            and not (dtypes.KIND[dtype] == "complex" and numpy in COMPLEX_FUNCTIONS)
-        }
+        self.straight_dtypes = _straight_dtypes(takes, computes, numpy in COMPLEX_FUNCTIONS)
 
-    def _make_rule(
-        self, name: str, parameters: list[inspect.Parameter], doc: str | None, module: str
-    ) -> Any:
-        names = [parameter.name for parameter in parameters]
+    @property
+    def __signature__(self) -> inspect.Signature:
+        kind = inspect.Parameter.POSITIONAL_ONLY
+        return inspect.Signature([inspect.Parameter(name, kind) for name in self.inputs])
 
+    def _make_rule(self, name: str, names: Sequence[str], doc: str | None, module: str) -> Any:
         def rule(*values: Any) -> Spec:
             for value_name, value in zip(names, values, strict=True):
                 self._check_dtype(value_name, value.dtype)
@@ -169,7 +163,6 @@ class Elementwise(Op):
         rule.__name__ = rule.__qualname__ = name
         rule.__doc__ = _full_doc(doc, names, self.takes, self.computes)
         rule.__module__ = module
-        rule.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         return rule
 
     def _check_dtype(self, argument: str, dtype: np.dtype) -> None:
@@ -357,6 +350,17 @@ class Elementwise(Op):
         )
 
 
+@functools.cache
+def _straight_dtypes(takes: str, computes: str, refuses_complex: bool) -> frozenset[np.dtype]:
+    """What NumPy's function computes in the dtype in which it comes."""
+    kinds = set(TAKES.get(takes, TAKES["any"])[0])
+    if computes == "float":
+        kinds &= {"float", "complex"}
+    if refuses_complex:
+        kinds -= {"complex"}
+    return frozenset(dtype for dtype in dtypes.ALL if dtypes.KIND[dtype] in kinds)
+
+
 RESULTS = {
     "same": "in the dtype in which the inputs meet",
     "float": "in the inputs' floating-point dtype; float32 for integers",
@@ -421,7 +425,7 @@ def elementwise(
     def declare(function: Callable[..., Any]) -> Elementwise:
         return Elementwise(
             function,
-            inputs=list(inspect.signature(function).parameters),
+            inputs=function.__code__.co_varnames[: function.__code__.co_argcount],
             numpy=numpy,
             computes=computes,
             takes=takes,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import sys
-import sysconfig
 import types
 import weakref
 from collections.abc import Callable
@@ -14,7 +13,6 @@ from tensorcore.graph.autograph import operators
 from tensorcore.graph.autograph.rewriting import rewrite
 from tensorcore.graph.autograph.source import Unsupported, function_of, tree_of
 
-_LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")})
 _by_code: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
 
 
@@ -95,7 +93,15 @@ def is_of_user(function: types.FunctionType) -> bool:
     root = (function.__module__ or "").partition(".")[0]
     if root == "tensorcore" or (root in sys.stdlib_module_names and root != "__main__"):
         return False
-    return not function.__code__.co_filename.startswith(_LIBRARIES)
+    return not function.__code__.co_filename.startswith(_libraries())
+
+
+@functools.cache
+def _libraries() -> tuple[str, ...]:
+    """The folders of Python's library and of installed packages."""
+    import sysconfig
+
+    return tuple({sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")})
 
 
 def _convert(function: types.FunctionType) -> Callable[..., Any] | None:
