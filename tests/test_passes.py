@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import tensorcore as tc
-from tensorcore.errors import InvalidArgumentError
+from tensorcore.errors import InvalidArgumentError, OutOfRangeError
 
 
 @pytest.fixture(autouse=True)
@@ -331,9 +331,62 @@ def test_calls_of_a_plan_run_without_python(device):
         return
     from tensorcore.kernels.cpu.native import Run
 
-    _, calls = plan.run_steps.args[0]  # the labels are looked at before anything is written
+    (calls,) = plan._joined()
     assert isinstance(calls, Run)
-    assert len(calls.pieces) + 1 == len(plan.steps) > 10
+    assert len(calls.pieces) == len(plan.steps) > 10
+
+
+def test_a_check_among_native_calls_lets_nothing_after_it_run(device):
+    labels = [np.array(values, np.int32) for values in ([0, 1, 2], [0, 3, 2])]
+    with device:
+        total = tc.Variable(0.0)
+        good, bad = map(tc.asarray, labels)
+        logits = tc.asarray(np.eye(3, dtype=np.float32))
+
+    @tc.function
+    def step(labels):
+        total.assign_add(tc.sum(tc.nn.sparse_softmax_cross_entropy(logits, labels)))
+
+    step(good)
+    next(iter(step._traces.values())).plan.compile()
+    before = float(total)
+    with pytest.raises(OutOfRangeError, match="label 3 is out of range; expected 0 to 2"):
+        step(bad)
+        device.synchronize()
+    if device.kind == "cpu":  # a GPU tells it later
+        assert float(total) == before
+        step(good)
+        assert float(total) > before
+
+
+def test_where_the_first_largest_element_is():
+    from tensorcore.kernels.cpu.bound import bound
+
+    nan = np.nan
+    x = np.array([[1, 3, 3], [nan, 1, nan], [2, nan, 9], [-1, -2, -0.5]], np.float32)
+    out = np.full(4, -1)
+    bound("argmax", [x], {"axis": -1, "keepdims": False}, out)[0]()
+    np.testing.assert_array_equal(out, np.argmax(x, axis=-1))
+    assert bound("argmax", [x], {"axis": 0, "keepdims": False}, out) is None
+
+
+@pytest.mark.parametrize("pair", ["i4 i8", "? f4", "u1 f4", "f8 f4", "i8 i1"])
+def test_conversions_are_pieces(pair):
+    from tensorcore.kernels.cpu.bound import bound
+
+    source, target = map(np.dtype, pair.split())
+    x = np.array([[0, 1, 250], [3, 4, 5]]).astype(source)
+    out = np.zeros(x.shape, target)
+    bound("convert", [x], {"dtype": target}, out)[0]()
+    np.testing.assert_array_equal(out, x.astype(target))
+
+
+def test_conversions_that_are_left_to_numpy():
+    from tensorcore.kernels.cpu.bound import bound
+
+    x = np.array([np.nan, 2.5], np.float32)
+    for dtype in (np.int32, np.bool_):
+        assert bound("convert", [x], {"dtype": dtype}, np.zeros(2, dtype)) is None
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])

@@ -12,12 +12,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from tensorcore.kernels.cpu import cross_entropy, indexing, philox, products, reductions
+from tensorcore.kernels.cpu import cross_entropy, indexing, philox, products, reductions, softmax
 from tensorcore.kernels.cpu.jit import REORDER, kernel
-from tensorcore.kernels.cpu.piece import Number, Piece
+from tensorcore.kernels.cpu.piece import Check, Number, Piece
 
 ELEMENTS_A_THREAD = 1 << 15
 LINE = 16  # columns whose sums one step computes
+PLAIN = "?bhilqBHILQfd"  # dtype.char of what loops read and write
 
 
 def bound(name: str, arrays: Sequence[Any], attrs: dict[str, Any], out: Any) -> list[Piece] | None:
@@ -53,9 +54,40 @@ def _spread(start, stop, x, y):
 def copy(target: Any, x: Any) -> list[Piece] | None:
     """`x` into `target`, of one shape and dtype."""
     same = type(x) is np.ndarray and x.shape == target.shape and x.dtype == target.dtype
-    if not same or not x.size or not _are_flat(x, target) or x.dtype.char not in "?bhilqBHILQfd":
+    if not same or not x.size or not _are_flat(x, target) or x.dtype.char not in PLAIN:
         return None
     return [Piece(_copy, x.size, ELEMENTS_A_THREAD, (x.reshape(-1), target.reshape(-1)))]
+
+
+def _convert(x: Any, *, dtype: Any, out: Any) -> Piece | None:
+    known = x.dtype.char in PLAIN and out.dtype.char in PLAIN
+    # What an integer holds of infinity or NaN, NumPy alone decides.
+    if not known or out.dtype == bool or (x.dtype.kind == "f" and out.dtype.kind != "f"):
+        return None
+    if not _are_flat(x):
+        return None
+    return Piece(_copy, x.size, ELEMENTS_A_THREAD, (x.reshape(-1), out.reshape(-1)))
+
+
+# Checks -------------------------------------------------------------------------------------------
+
+
+@kernel
+def _look_for_others(start, stop, x, low, high, found):
+    """found[0] = whether an element is not in [low, high)."""
+    wrong = 0
+    for i in range(np.uintp(start), np.uintp(stop)):
+        if x[i] < low or x[i] >= high:
+            wrong = 1
+    found[0] = wrong
+
+
+def check(x: Any, low: int, high: int, refuse: Callable[[], None]) -> Check | None:
+    """A look at the range of integers; `refuse` raises the error."""
+    # Others than these would meet an int64 as floating-point numbers.
+    if type(x) is not np.ndarray or x.dtype.char not in "bhilqBHI" or not _are_flat(x):
+        return None
+    return Check(_look_for_others, x.size, (x.reshape(-1), low, high), refuse) if x.size else None
 
 
 # Products -----------------------------------------------------------------------------------------
@@ -160,7 +192,42 @@ def _sum_to(x: Any, *, shape: Sequence[int], out: Any) -> Piece | None:
     return _reduction(x, [*range(lead), *stretched], out, 1)
 
 
+@kernel
+def _places_of_largest(start, stop, x, result):
+    """result[a] = where the first largest element of the row x[a] is, or its first NaN."""
+    for a in range(np.uintp(start), np.uintp(stop)):
+        row = x[a]
+        place = 0
+        for b in range(row.size):
+            # A NaN is largest; what comes after it is neither larger nor the first.
+            if row[b] > row[place] or (row[b] != row[b] and row[place] == row[place]):
+                place = b
+        result[a] = place
+
+
+def _argmax(x: Any, *, axis: Any, keepdims: bool, out: Any) -> Piece | None:
+    if axis not in (-1, x.ndim - 1) or x.dtype.char not in PLAIN or not _are_flat(x):
+        return None
+    length = x.shape[-1]
+    args = (x.reshape(-1, length), out.reshape(-1))
+    return Piece(_places_of_largest, out.size, max(1, ELEMENTS_A_THREAD // length), args)
+
+
 # The others ---------------------------------------------------------------------------------------
+
+
+def _of_rows(loop: Any) -> Callable[..., Piece | None]:
+    """Binder of a loop (start, stop, *inputs, result) over rows, the last axis of all arrays."""
+
+    def bind(*arrays: Any, axis: int, out: Any) -> Piece | None:
+        if axis not in (-1, out.ndim - 1) or out.dtype.char not in "fd" or not _are_flat(*arrays):
+            return None
+        length = out.shape[-1]
+        grain = max(1, softmax.ELEMENTS_A_THREAD // 8 // length)
+        rows = [array.reshape(-1, length) for array in (*arrays, out)]
+        return Piece(loop, out.size // length, grain, rows)
+
+    return bind
 
 
 def _cross_entropy(loop: Any) -> Callable[..., Piece | None]:
@@ -223,6 +290,12 @@ BINDERS: dict[str, Callable[..., Any]] = {
     "sum": _sum,
     "mean": _mean,
     "sum_to": _sum_to,
+    "argmax": _argmax,
+    "convert": _convert,
+    "softmax": _of_rows(softmax._softmax),
+    "softmax_gradient": _of_rows(softmax._softmax_gradient),
+    "log_softmax": _of_rows(softmax._log_softmax),
+    "log_softmax_gradient": _of_rows(softmax._log_softmax_gradient),
     "sparse_softmax_cross_entropy": _cross_entropy(cross_entropy._sparse_loss),
     "sparse_softmax_cross_entropy_gradient": _cross_entropy(cross_entropy._sparse_gradient),
     "softmax_cross_entropy": _cross_entropy(cross_entropy._loss),

@@ -24,18 +24,19 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 from tensorcore.kernels.cpu import generated, jit, threads
-from tensorcore.kernels.cpu.piece import Number, Piece
+from tensorcore.kernels.cpu.piece import Check, Number, Piece
 
 # Places in the control block, each in a cache line of its own.
-CLAIM, DONE, JOB, STOP, WAITED = 0, 8, 16, 24, 32
-CONTROL_WORDS = 40
+CLAIM, DONE, JOB, STOP, WAITED, REFUSED = 0, 8, 16, 24, 32, 40
+CONTROL_WORDS = 48
 STEP_BITS = 32  # of the claim: the next step; the bits above are the number of the job
 MASK = (1 << STEP_BITS) - 1
 
 LOOKS = 20_000  # of a helper without work before it sleeps: some 0.5 ms
 TOO_LONG = 60_000  # looks of the caller at a helper that does not finish, 1.5 ms: it lost its CPU
 BUSY_S = 0.5  # for how long one thread works alone after that
-COLUMNS = 4  # of the table: entry, words, steps, steps that are claimed at once
+JOB_WORDS = 4  # of a row of the table: entry, words, steps, steps that are claimed at once
+FOUND = 4  # the column after them: where a check says what it found, 0 for what is no check
 
 WORD = ir.IntType(64)
 
@@ -191,14 +192,20 @@ def _help(control, job):
 
 @jit.kernel
 def run_table(table, control, job, alone):
-    """Run the rows of a table in their order; returns the number of the last job."""
+    """Run the rows of a table in their order; returns the number of the last job.
+
+    Where a check has found something the rows after it are left out; `control` says which it is.
+    """
     for row in range(table.shape[0]):
         steps, chunk = table[row, 2], table[row, 3]
         if alone or steps <= chunk:
             _call(table[row, 0], table[row, 1], 0, steps)
+            if table[row, FOUND] and array_at(table[row, FOUND], (1,), np.int64(0))[0]:
+                control[REFUSED] = row + 1
+                break
             continue
         job += 1
-        for field in range(COLUMNS):
+        for field in range(JOB_WORDS):
             _store(control, JOB + field, table[row, field])
         _store(control, DONE, 0)
         _store(control, CLAIM, job << STEP_BITS)
@@ -239,21 +246,27 @@ class Team:
         self._alone_until = 0.0
         self._pid = os.getpid()
 
-    def run(self, table: np.ndarray) -> None:
-        """Run a table, with as many threads as may be used now."""
+    def run(self, table: np.ndarray) -> int | None:
+        """Run a table, with as many threads as may be used now.
+
+        Returns the row of the check that refused its values, after which nothing was run; None if
+        there was none.
+        """
         helpers = threads.usable() - 1
         if helpers < 1 or not self._lock.acquire(blocking=False):
-            run_table(table, self._control, 0, True)
-            return
+            control = np.zeros(CONTROL_WORDS, np.int64)
+            run_table(table, control, 0, True)
+            return _refused(control)
         try:
             if self._control[WAITED]:
                 self._control[WAITED] = 0
                 self._alone_until = time.perf_counter() + BUSY_S
             if self._alone_until and time.perf_counter() < self._alone_until:
                 run_table(table, self._control, 0, True)
-                return
-            self._call_helpers(helpers)
-            self._job = run_table(table, self._control, self._job, False)
+            else:
+                self._call_helpers(helpers)
+                self._job = run_table(table, self._control, self._job, False)
+            return _refused(self._control)
         finally:
             self._lock.release()
 
@@ -278,6 +291,11 @@ class Team:
             self._awake[number] = False
 
 
+def _refused(control: np.ndarray) -> int | None:
+    row, control[REFUSED] = int(control[REFUSED]) - 1, 0
+    return row if row >= 0 else None
+
+
 _team: Team | None = None
 
 
@@ -300,7 +318,8 @@ def sequence(pieces: Sequence[Piece]) -> Callable[[], None]:
         entry, words, constants = _packed(piece)  # type: ignore[misc]
         kept += [words, *constants]
         chunk = piece.count if piece.count < 2 * piece.grain else _chunk(piece)
-        rows.append((entry, words.ctypes.data, piece.count, chunk))
+        found = piece.found.ctypes.data if isinstance(piece, Check) else 0
+        rows.append((entry, words.ctypes.data, piece.count, chunk, found))
     return Run(np.array(rows, np.int64), kept, list(pieces))
 
 
@@ -338,7 +357,9 @@ class Run:
         self._words = words
 
     def __call__(self) -> None:
-        team().run(self.table)
+        row = team().run(self.table)
+        if row is not None:
+            self.pieces[row].refuse()  # type: ignore[attr-defined]
 
 
 def _packed(piece: Piece) -> tuple[int, np.ndarray, list[np.ndarray]] | None:

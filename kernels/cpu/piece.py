@@ -50,3 +50,26 @@ class Piece:
             self.loop(0, self.count, *values)
         else:
             split(self.loop, self.count, POOL * self.grain, *values)
+
+
+class Check(Piece):
+    """A piece that looks at values, and lets nothing after it run where they are refused.
+
+    Args:
+        loop: as of any piece; it sets the last of its arguments, an array of one number, to
+            whether something is wrong.
+        count, args: as of any piece.
+        refuse: raises the error, or does nothing where all is well.
+    """
+
+    __slots__ = ("found", "refuse")
+
+    def __init__(
+        self, loop: Callable[..., None], count: int, args: Sequence[Any], refuse: Callable[[], None]
+    ) -> None:
+        self.found = np.zeros(1, np.int64)
+        self.refuse = refuse
+        super().__init__(loop, count, count, (*args, self.found))
+
+    def __call__(self) -> None:
+        self.refuse()

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from tensorcore.device import CPU, Device, address, check_range, to_numpy
+from tensorcore.device import CPU, Device, address, check_range, is_array, to_numpy
 from tensorcore.errors import TracingError
 from tensorcore.graph.graph import Graph, Node, base_of
 from tensorcore.graph.made import Fused, JoinedUpdate, compiled
@@ -33,6 +33,7 @@ Filler = Callable[[Sequence[Any]], None]
 
 # A graph runs on ready kernels at first.  At this run those that are made for it are compiled.
 COMPILES_AT_RUN = 32
+COMPARISONS = ("equal", "not_equal", "less", "less_equal", "greater", "greater_equal")
 
 
 class Plan:
@@ -247,7 +248,7 @@ class Plan:
 
     def _add_check(self, symbol: Any, array: Any, limits: tuple[int, int, str]) -> None:
         """Let a range be checked: that of an argument or a constant first of all, and once."""
-        check = partial(check_range, self.device, array, *limits)
+        check = self._check(array, limits)
         while (node := self._produced_by.get(id(symbol))) is not None and node.op is not None:
             if not node.op.is_view:
                 self.steps.append(check)
@@ -259,6 +260,15 @@ class Plan:
         elif (id(symbol), *limits[:2]) not in self._checked:
             self._checked.add((id(symbol), *limits[:2]))
             self._checks.append(check)
+
+    def _check(self, array: Any, limits: tuple[int, int, str]) -> Step:
+        """The call that raises the error where a value of the array is out of range."""
+        refuse = partial(check_range, self.device, array, *limits)
+        if not self._compiling or self.device is not CPU:
+            return refuse
+        from tensorcore.kernels.cpu.bound import check
+
+        return check(array, *limits[:2], refuse) or refuse
 
     def _storage_of(self, variable: Any) -> Any:
         self._storages.append((variable, variable.storage))
@@ -327,7 +337,8 @@ class Plan:
         """The node as pieces of work that need no Python, if there are kernels for that."""
         from tensorcore.kernels.cpu.bound import bound
 
-        if type(node.op) is Elementwise and kind_of(node) is not None:
+        is_plain = kind_of(node) is not None or _compares(node, arrays)
+        if type(node.op) is Elementwise and is_plain:
             return self._bound(compiled("cpu", node.op.program(_dtypes(arrays))), arrays, {}, out)
         return bound(node.op.name, arrays, node.attrs, out)
 
@@ -432,6 +443,13 @@ class Plan:
 
 def _dtypes(arrays: Sequence[Any]) -> tuple[np.dtype, ...]:
     return tuple(array.dtype for array in arrays)
+
+
+def _compares(node: Node, arrays: Sequence[Any]) -> bool:
+    """Whether a node compares numbers of a dtype that generated loops know."""
+    from tensorcore.kernels.cpu.generated import covers
+
+    return node.op.name in COMPARISONS and all(map(is_array, arrays)) and covers(arrays)
 
 
 def _label(node: Node) -> str:
