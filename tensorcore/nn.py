@@ -20,6 +20,7 @@ from tensorcore.ops.activations import (
     softplus,
     softsign,
 )
+from tensorcore.ops.attention import scaled_dot_product_attention
 from tensorcore.ops.convolution import conv2d, conv2d_filter_gradient, conv2d_input_gradient
 from tensorcore.ops.indexing import one_hot
 from tensorcore.ops.indexing import take as embedding_lookup
@@ -54,6 +55,7 @@ __all__ = [
     "one_hot",
     "relu",
     "relu6",
+    "scaled_dot_product_attention",
     "selu",
     "sigmoid",
     "sigmoid_cross_entropy",

@@ -337,7 +337,39 @@ MAIN: dict[str, list[Case]] = {
     "vecdot": [c(tc.vecdot, lambda x, y: (x * y).sum(-1), X, W)],
 }
 
+
+def _attention(query: Any, key: Any, value: Any, mask: Any, scale: float, causal: bool) -> Any:
+    """(batch, length, heads, features), one head of the keys for each head of the queries."""
+    scores = np.einsum("bqhd,bshd->bhqs", query, key) * scale
+    scores = np.where(mask, scores, -np.inf) if mask.dtype == bool else scores + mask
+    if causal:
+        scores = np.where(np.tri(*scores.shape[2:], dtype=bool), scores, -np.inf)
+    return np.einsum("bhqs,bshd->bqhd", special.softmax(scores, axis=-1), value)
+
+
+QUERY, KEY, VALUE = (np.random.default_rng(7).normal(size=(2, n, 2, 3)) for n in (4, 5, 5))
+SEEN = np.random.default_rng(8).uniform(size=(2, 1, 1, 5)) < 0.6
+SEEN[..., 0] = True
+ADDED = np.random.default_rng(9).normal(size=(4, 5))
+
 NN: dict[str, list[Case]] = {
+    "scaled_dot_product_attention": [
+        c(
+            tc.nn.scaled_dot_product_attention,
+            lambda q, k, v: _attention(q, k, v, np.zeros(()), 3**-0.5, False),
+            *(QUERY, KEY, VALUE),
+        ),
+        c(
+            lambda q, k, v, m: tc.nn.scaled_dot_product_attention(q, k, v, mask=m, is_causal=True),
+            lambda q, k, v, m: _attention(q, k, v, m, 3**-0.5, True),
+            *(QUERY, KEY, VALUE, SEEN),
+        ),
+        c(
+            lambda q, k, v, m: tc.nn.scaled_dot_product_attention(q, k, v, mask=m, scale=0.5),
+            lambda q, k, v, m: _attention(q, k, v, m, 0.5, False),
+            *(QUERY, KEY, VALUE, ADDED),
+        ),
+    ],
     "elu": [c(lambda x: tc.nn.elu(x, 1.5), lambda x: np.where(x > 0, x, 1.5 * np.expm1(x)), X)],
     "gelu": [
         c(tc.nn.gelu, lambda x: x * special.ndtr(x), X),

@@ -10,6 +10,7 @@ import numpy as np
 V, W = np.array([0.5, -1.0, 2.0]), np.array([1.0, 0.5, 3.0])
 M = np.array([[4.0, 1.0, 0.0], [1.0, 5.0, 2.0], [0.0, 2.0, 6.0]])
 N = np.array([0, 2, 1])
+Q = np.reshape(M[:2], (1, 2, 1, 3))
 
 
 def call(*args, **options):
@@ -85,6 +86,7 @@ COMPOSED_CALLS = {
     "nn.elu": call(M, 1.0),
     "nn.gelu": call(M),
     "nn.leaky_relu": call(M, 0.2),
+    "nn.scaled_dot_product_attention": call(Q, Q, Q, mask=Q[..., 0] > 0, is_causal=False),
     "linalg.cross": call(V, W, axis=-1),
     "linalg.eig": call(M),
     "linalg.eigh": call(M),

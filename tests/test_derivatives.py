@@ -261,7 +261,14 @@ FUNCTIONS = [
     (lambda x, w: tc.nn.layer_norm(x, w, tc.zeros(5), centered=False), (5,), (5,)),
     (tc.grad(lambda x, w: tc.sum(tc.nn.layer_norm(x, w, w) ** 2)), (2, 5), (5,)),
     (tc.grad(lambda w, x: tc.sum(tc.nn.layer_norm(x, w, w) ** 2)), (5,), (2, 5)),
+    (lambda x, y: attended(x, y), (2, 3, 2, 4), (2, 5, 1, 4)),
+    (tc.grad(lambda x, y: tc.sum(attended(x, y) ** 2)), (2, 3, 2, 4), (2, 5, 1, 4)),
+    (lambda x, m: attended(x, x, mask=m > 0), (2, 3, 1, 4), (1, 1, 1, 3)),
 ]
+
+
+def attended(query, key, mask=None):
+    return tc.nn.scaled_dot_product_attention(query, key, key, mask=mask)
 
 
 def whole(x, size):

@@ -11,6 +11,17 @@ from tensorcore import keras
 X = np.array([[1.0, -2.0, 3.0], [0.5, 4.0, -1.0]], np.float32)
 ops = keras.ops
 
+
+def attended(x, heads=2, mask=None, **options):
+    """Attention of three queries with two heads, each of one feature."""
+    query = ops.reshape(x, (1, 3, 2, 1))
+    value = ops.reshape(ops.flip(x, axis=0), (1, 3, 2, 1))[:, :, :heads]
+    key = query[:, :, :heads]
+    if mask is not None:
+        key, options["mask"], options["scale"] = key / 2, ops.reshape(mask, (1, 1, 1, 3)), 0.5
+    return ops.ravel(ops.dot_product_attention(query, key, value, **options))
+
+
 CALLS = {
     "shape": (lambda x: ops.shape(x), (2, 3)),
     "reshape": (lambda x: ops.reshape(x, newshape=(3, 2)), X.reshape(3, 2)),
@@ -53,6 +64,14 @@ CALLS = {
         X @ [0.25, 0.5, 0.25],
     ),
     "multi_hot": (lambda x: ops.multi_hot([[0, 2]], 3), np.array([[1.0, 0, 1]])),
+    "dot_product_attention": (  # the numbers are Keras's
+        lambda x: attended(x, bias=ops.reshape(x, (1, 2, 1, 3)), mask=[True, False, True]),
+        np.array([-1.8497833, 3.8807969, -1.964841, 3.798187, -1.983268, 3.8519526], np.float32),
+    ),
+    "dot_product_attention, causal": (
+        lambda x: attended(x, heads=1, is_causal=True),
+        np.array([0.5, 0.5, -0.9962911, -0.5965879, -1.9819989, 0.223682], np.float32),
+    ),
     "extract_patches": (
         lambda x: ops.image.extract_patches(ops.reshape(x, (1, 2, 3, 1)), (2, 2), 1),
         np.array([[[[1, -2, 0.5, 4], [-2, 3, 4, -1]]]]),

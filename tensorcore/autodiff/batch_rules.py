@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tensorcore.autodiff.batch_rules_of_attention import ATTENTION_RULES
 from tensorcore.autodiff.batch_rules_of_images import IMAGE_RULES
 from tensorcore.autodiff.batch_rules_of_norms import NORM_RULES
 from tensorcore.errors import TracingError
@@ -356,6 +357,7 @@ RULES: dict[str, Callable[..., Any]] = {
     ),
     "solve": _solved,
     **dict.fromkeys(("searchsorted", "isin"), _searched),
+    **ATTENTION_RULES,
     **IMAGE_RULES,
     **NORM_RULES,
     "one_hot": _one_hot,

@@ -53,7 +53,7 @@ NOT_THERE_YET: dict[str, str] = {
         "adaptive_average_pool adaptive_max_pool argpartition associative_scan average_pool "
         "batch_normalization binary_crossentropy blackman categorical_crossentropy celu conv "
         "conv_transpose correlate ctc_decode ctc_loss depthwise_conv digitize "
-        "dot_product_attention erfinv fft fft2 glu hard_shrink hard_tanh histogram ifft2 "
+        "erfinv fft fft2 glu hard_shrink hard_tanh histogram ifft2 "
         "in_top_k irfft istft jvp layer_normalization linalg lu_factor max_pool "
         "moments nan_to_num normalize polar psnr rearrange rfft rms_normalization saturate_cast "
         "segment_max select separable_conv soft_shrink sparse_categorical_crossentropy "

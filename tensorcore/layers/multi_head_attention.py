@@ -15,6 +15,7 @@ from tensorcore.layers.dropout import Dropout
 from tensorcore.layers.einsum_dense import EinsumDense
 from tensorcore.layers.options import described, keep
 from tensorcore.ops.arithmetic import multiply
+from tensorcore.ops.attention import scaled_dot_product_attention
 from tensorcore.ops.linear import einsum
 from tensorcore.ops.logical import logical_and
 from tensorcore.ops.shaping import expand_dims
@@ -216,18 +217,29 @@ class MultiHeadAttention(Layer):
             None if key_mask is None else expand_dims(key_mask, -2),
             None if attention_mask is None else astype(attention_mask, "bool"),
         ]
-        if use_causal_mask:
+        drops = training and self.dropout > 0
+        with_scores = return_attention_scores or drops or self._axes != (1,) or query.ndim != 3
+        if use_causal_mask and with_scores:
             masks.append(causal_mask(query.shape[1], value.shape[1], query.device))
-        query = multiply(self._query_dense(query), 1.0 / math.sqrt(self.key_dim))
-        key = self._key_dense(key)
-        value = self._value_dense(value)
-        scores = einsum(self._score_equation, query, key)
-        scores = self._softmax(scores, mask=self._allowed(masks, len(scores.shape)))
-        weights = self._dropout_layer(scores, training=training)
-        output = self._output_dense(einsum(self._combine_equation, weights, value))
+        allowed = self._allowed(masks)
+        query, key, value = self._query_dense(query), self._key_dense(key), self._value_dense(value)
+        if with_scores:
+            output, scores = self._with_scores(query, key, value, allowed, training)
+        else:
+            output = scaled_dot_product_attention(
+                query, key, value, mask=allowed, is_causal=bool(use_causal_mask)
+            )
+        output = self._output_dense(output)
         return (output, scores) if return_attention_scores else output
 
-    def _allowed(self, masks: list[Any], rank: int) -> Any:
+    def _with_scores(self, query: Any, key: Any, value: Any, allowed: Any, training: Any) -> Any:
+        """What the heads give, and the weights of all pairs of query and key."""
+        query = multiply(query, 1.0 / math.sqrt(self.key_dim))
+        scores = self._softmax(einsum(self._score_equation, query, key), mask=allowed)
+        weights = self._dropout_layer(scores, training=training)
+        return einsum(self._combine_equation, weights, value), scores
+
+    def _allowed(self, masks: list[Any]) -> Any:
         """All masks in one that fits the scores; None if there is none."""
         allowed = None
         for mask in masks:
@@ -235,6 +247,7 @@ class MultiHeadAttention(Layer):
                 allowed = mask if allowed is None else logical_and(allowed, mask)
         if allowed is None:
             return None
+        rank = len(self._combine_equation.partition(",")[0])
         while len(allowed.shape) < rank:  # the heads share it
             allowed = expand_dims(allowed, -2 * len(self._axes) - 1)
         return allowed

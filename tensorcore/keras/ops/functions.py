@@ -28,6 +28,7 @@ __all__ = [
     "cumprod",
     "cumsum",
     "dot",
+    "dot_product_attention",
     "dtype",
     "einsum",
     "empty",
@@ -389,3 +390,27 @@ def dot(x1: Any, x2: Any) -> Tensor:
 def einsum(subscripts: str, *operands: Any, **kwargs: Any) -> Tensor:
     """Einstein's summation."""
     return tc.einsum(subscripts, *map(as_tensor, operands))
+
+
+def dot_product_attention(
+    query: Any,
+    key: Any,
+    value: Any,
+    bias: Any = None,
+    mask: Any = None,
+    scale: float | None = None,
+    is_causal: bool = False,
+    flash_attention: bool | None = None,
+) -> Tensor:
+    """softmax(scale query key^T + bias) value, where `mask` is True.
+
+    It is always computed in the way of flash attention, whatever is asked for. A query whose keys
+    are all masked gets 0; Keras gives the mean of all values.
+    """
+    allowed = bias
+    if mask is not None:
+        mask = tc.astype(as_tensor(mask), "bool")
+        allowed = mask if bias is None else tc.where(mask, as_tensor(bias), -float("inf"))
+    return nn.scaled_dot_product_attention(
+        query, key, value, mask=allowed, scale=scale, is_causal=is_causal
+    )
