@@ -21,7 +21,7 @@ from tensorcore.layers.augmentation import (
     RandomZoom,
     Resizing,
 )
-from tensorcore.layers.base import InputSpec, Layer
+from tensorcore.layers.base import Layer
 from tensorcore.layers.borders import (
     Cropping1D,
     Cropping2D,
@@ -107,6 +107,7 @@ from tensorcore.layers.pooling import (
 )
 from tensorcore.layers.preprocessing import CategoryEncoding, Normalization, Rescaling
 from tensorcore.layers.recurrent import GRU, LSTM, RNN, SimpleRNN
+from tensorcore.layers.shapes import InputSpec
 from tensorcore.layers.shaping import Flatten, Permute, RepeatVector, Reshape
 from tensorcore.layers.text import TextVectorization
 from tensorcore.layers.wrappers import Bidirectional, TimeDistributed, Wrapper

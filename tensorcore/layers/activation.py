@@ -6,8 +6,9 @@ from typing import Any
 
 from tensorcore.errors import InvalidArgumentError
 from tensorcore.layers import activations
-from tensorcore.layers.base import InputSpec, Layer
+from tensorcore.layers.base import Layer
 from tensorcore.layers.options import add_kernel, keep
+from tensorcore.layers.shapes import InputSpec
 from tensorcore.ops.arithmetic import add, minimum, multiply, subtract
 from tensorcore.ops.exponential import exp
 from tensorcore.ops.logical import where

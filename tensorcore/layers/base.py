@@ -5,18 +5,12 @@ from __future__ import annotations
 import difflib
 import functools
 import inspect
-import math
-import types
-from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
-import numpy as np
-
-from tensorcore import constraints, dtypes, initializers, regularizers
-from tensorcore.device import Device, default_device
+from tensorcore import dtypes, regularizers
 from tensorcore.errors import (
     ArgumentTypeError,
-    FileFormatError,
     InvalidArgumentError,
     ShapeError,
     TrainingError,
@@ -28,63 +22,19 @@ from tensorcore.layers.masks import mask_of, masks_of, set_mask, set_masks
 from tensorcore.layers.naming import to_snake_case, unique_name
 from tensorcore.layers.options import described
 from tensorcore.layers.policy import as_policy, config_of
+from tensorcore.layers.shapes import InputSpec, Shape, as_shapes, checked_shape
 from tensorcore.layers.structure import leaves, map_structure
 from tensorcore.layers.texts import is_text, numbers_of_texts
-from tensorcore.mode import autocast, listeners, mode, outside, place
+from tensorcore.layers.weights import Weighted
+from tensorcore.mode import autocast, listeners, mode, place
 from tensorcore.ops.transfer import astype
 from tensorcore.saving.arguments import Arguments
 from tensorcore.saving.registry import Configurable, is_built_in
 from tensorcore.tensor import Tensor, as_tensor
 from tensorcore.variable import Variable
 
-Shape = tuple[Any, ...]
 
-
-# Most attributes are of these types; they are told apart from those that hold layers quickly.
-_WITHOUT_PARTS = frozenset({bool, int, float, str, type(None), types.FunctionType})
-
-
-class InputSpec(NamedTuple):
-    """What a layer accepts: a number of dimensions, and the sizes of some of them."""
-
-    ndim: int | None = None
-    min_ndim: int | None = None
-    axes: dict[int, int] | None = None
-
-    def problem(self, shape: Shape) -> str | None:
-        """What was expected instead of `shape`; None if it fits."""
-        if self.ndim is not None and len(shape) != self.ndim:
-            return f"{self.ndim} dimensions"
-        if self.min_ndim is not None and len(shape) < self.min_ndim:
-            return f"at least {self.min_ndim} dimensions"
-        for axis, size in (self.axes or {}).items():
-            if shape[axis] not in (size, None):
-                return f"size {size} in dimension {axis}, for which its weights were made"
-        return None
-
-
-def _checked_shape(layer: str, shape: Any) -> tuple[Any, ...]:
-    """The shape of one sample: whole numbers from 1 on, or None."""
-    sizes = tuple(shape) if isinstance(shape, (tuple, list)) else None
-    if sizes is None or not all(
-        size is None or (hasattr(size, "__index__") and size > 0) for size in sizes
-    ):
-        remedy = f" For one dimension write ({shape},)." if isinstance(shape, int) else ""
-        raise InvalidArgumentError(
-            f"{layer}: input_shape must be a tuple of positive whole numbers or None, such as "
-            f"(28, 28), received {shape!r}.{remedy}"
-        )
-    return sizes
-
-
-# Attributes that hold layers or variables which do not become parts of the layer by that.
-_NOT_PARTS = {
-    *("_own_trainable", "_own_fixed", "_kept_trainable", "_losses", "_inbound_nodes", "_kept"),
-    *("_build_shape", "_checked_shape", "_batch_shape", "input_spec", "_mask_names", "_call_names"),
-}
-
-
-class Layer(Configurable, keras_module="keras.layers"):
+class Layer(Weighted, Configurable, keras_module="keras.layers"):
     """A part of a model: weights, and a function of tensors that uses them.
 
     Args:
@@ -156,7 +106,7 @@ class Layer(Configurable, keras_module="keras.layers"):
             self._batch_shape = tuple(batch_input_shape)
         elif input_shape is not None or input_dim is not None:
             shape = input_shape if input_shape is not None else (input_dim,)
-            self._batch_shape = (None, *_checked_shape(type(self).__name__, shape))
+            self._batch_shape = (None, *checked_shape(type(self).__name__, shape))
         self.activity_regularizer = regularizers.get(activity_regularizer)
         makes_masks = type(self).compute_mask is not Layer.compute_mask
         self.supports_masking = self.supports_masking or makes_masks
@@ -231,26 +181,6 @@ class Layer(Configurable, keras_module="keras.layers"):
         if config.get("input_shape") is not None:
             self.build(as_shapes(config["input_shape"]))
 
-    @property
-    def own_variables(self) -> list[Variable]:
-        """The layer's own variables in the order of model files, without those of layers inside."""
-        self._scan()
-        return self._own_trainable + self._own_fixed
-
-    def weight_parts(self) -> dict[str, Any]:
-        """What model files call the parts that have weights: name -> layer, list or dict of layers.
-
-        These are the attributes that hold layers; the layer's own variables come before them.
-        """
-        names = sorted(self.__dict__, key=lambda name: (name.startswith("_"), name))
-        parts = {name: self.__dict__[name] for name in names}
-        return {
-            name: value
-            for name, value in parts.items()
-            if isinstance(value, (Layer, list, tuple, dict))
-            and any(isinstance(leaf, Layer) for leaf in leaves(value))
-        }
-
     # Symbols --------------------------------------------------------------------------------------
 
     @property
@@ -274,159 +204,6 @@ class Layer(Configurable, keras_module="keras.layers"):
     def __getstate__(self) -> dict[str, Any]:
         # A copy belongs to no model's graph; models make theirs anew.
         return {**self.__dict__, "_inbound_nodes": []}
-
-    # Weights --------------------------------------------------------------------------------------
-
-    def add_weight(
-        self,
-        shape: Sequence[int] | str | None = None,
-        initializer: Any = None,
-        dtype: Any = None,
-        trainable: bool = True,
-        regularizer: Any = None,
-        constraint: Any = None,
-        name: str | None = None,
-        autocast: bool = True,
-        **ignored: Any,
-    ) -> Variable:
-        """Make a variable that belongs to the layer.
-
-        Args:
-            shape: its shape; () if None.
-            initializer: name, object or function of (shape, dtype); "glorot_uniform" for floats
-                and "zeros"
-                for other dtypes if None.
-            dtype: that of the layer if None.
-            trainable: whether optimizers may change it.
-            regularizer: function of the weight, or name: a penalty that is added to the loss.
-            constraint: function of the weight, or name: applied after each optimizer step.
-            name: shown in messages and files.
-            autocast: whether a trained weight is read in the dtype in which the layer computes.
-        """
-        if isinstance(shape, str):  # Keras 2 had the name first
-            shape, name = ignored.pop("weight_shape", None), shape
-        kind = dtypes.as_dtype(dtype) if dtype is not None else self.dtype
-        if initializer is None:
-            initializer = "glorot_uniform" if dtypes.is_inexact(kind) else "zeros"
-        shape = (shape,) if isinstance(shape, int) else tuple(shape or ())
-        if None in shape:
-            raise ShapeError(
-                f'{self._who()}: a weight needs a known shape, received {shape} for "{name}"'
-            )
-        if context.budget is not None:
-            self._spend(math.prod(shape) * kind.itemsize)
-        with outside():
-            value = initializers.get(initializer)(shape, dtype=kind)
-        variable = Variable(
-            value,
-            trainable=trainable and self._trainable,
-            name=name,
-            dtype=kind,
-            device=default_device(),
-        )
-        path = context.path if context.path[-1:] == (self.name,) else (*context.path, self.name)
-        variable.path = "/".join((*path, variable.name))
-        variable.regularizer = regularizers.get(regularizer)
-        variable.constraint = constraints.get(constraint)
-        variable.autocast = autocast and trainable and dtypes.is_float(kind)
-        context.added_loss = context.added_loss or regularizer is not None
-        (self._own_trainable if trainable else self._own_fixed).append(variable)
-        return variable
-
-    def _spend(self, nbytes: int) -> None:
-        """Take the bytes of a weight from what a model that is being loaded may have."""
-        context.budget -= nbytes  # type: ignore[operator]
-        if context.budget < 0:  # type: ignore[operator]
-            raise FileFormatError(
-                f"{self._who()}: the file describes weights that are larger than the file itself"
-            )
-
-    def _scan(self) -> list[Layer]:
-        """The layers in attributes; variables in attributes are taken over on the way."""
-        found: dict[int, Layer] = {}
-        for name, value in list(self.__dict__.items()):
-            if type(value) in _WITHOUT_PARTS or name in _NOT_PARTS:
-                continue
-            if isinstance(value, (list, tuple, dict, Layer, Variable)):
-                for leaf in leaves(value):
-                    if isinstance(leaf, Layer):
-                        found.setdefault(id(leaf), leaf)
-                    elif isinstance(leaf, Variable) and not self._owns(leaf):
-                        (self._own_trainable if leaf.trainable else self._own_fixed).append(leaf)
-        return list(found.values())
-
-    def _owns(self, variable: Variable) -> bool:
-        return any(own is variable for own in self._own_trainable + self._own_fixed)
-
-    def _flatten_layers(self) -> Iterator[Layer]:
-        """The layer and all layers inside, each before its parts."""
-        yield self
-        for layer in self._scan():
-            yield from layer._flatten_layers()
-
-    @property
-    def weights(self) -> list[Variable]:
-        """All variables: own trainable ones, other own ones, then those of the layers inside."""
-        layers = self._scan()
-        found = {id(v): v for v in self._own_trainable + self._own_fixed}
-        for layer in layers:
-            for variable in layer.weights:
-                found.setdefault(id(variable), variable)
-        return list(found.values())
-
-    @property
-    def trainable_weights(self) -> list[Variable]:
-        """The variables that optimizers may change."""
-        return [v for v in self.weights if v.trainable] if self._trainable else []
-
-    @property
-    def non_trainable_weights(self) -> list[Variable]:
-        """The variables that optimizers leave alone."""
-        return [v for v in self.weights if not v.trainable] if self._trainable else self.weights
-
-    variables = property(lambda self: self.weights)
-    trainable_variables = property(lambda self: self.trainable_weights)
-    non_trainable_variables = property(lambda self: self.non_trainable_weights)
-
-    @property
-    def trainable(self) -> bool:
-        """Whether optimizers may change the weights; setting it reaches the layers inside."""
-        return self._trainable
-
-    @trainable.setter
-    def trainable(self, value: bool) -> None:
-        self._trainable = bool(value)
-        layers = self._scan()
-        for variable in self._own_trainable:
-            variable.trainable = self._trainable
-        for layer in layers:
-            layer.trainable = value
-
-    def count_params(self) -> int:
-        """Number of elements of all weights."""
-        if not self.built:
-            raise TrainingError(
-                f"{self._who()} has no weights yet; call it on data or call build(input_shape) "
-                "first"
-            )
-        return sum(variable.size for variable in self.weights)
-
-    def get_weights(self) -> list[np.ndarray]:
-        """The values of all weights, in the order of `weights`."""
-        return [variable.numpy() for variable in self.weights]
-
-    def set_weights(self, weights: Sequence[Any]) -> None:
-        """Assign values to all weights, in the order of `weights`."""
-        variables = self.weights
-        expected = [variable.shape for variable in variables]
-        received = [np.shape(value) for value in weights]
-        if expected != received:
-            raise ShapeError(
-                f"{self._who()}.set_weights: expected arrays of shapes {expected}, received "
-                f"{received}"
-            )
-        for variable, value in zip(variables, weights, strict=True):
-            variable.assign(np.asarray(value).astype(variable.dtype, copy=False))
 
     # Losses ---------------------------------------------------------------------------------------
 
@@ -572,17 +349,6 @@ class Layer(Configurable, keras_module="keras.layers"):
                 set_mask(tensor, mask)
         return tensor
 
-    @property
-    def device(self) -> Device:
-        """Where the weights are; the default device if there are none yet."""
-        own = self._own_trainable or self._own_fixed
-        if own:
-            return own[0].device
-        for layer in self._flatten_layers():
-            for variable in layer._own_trainable or layer._own_fixed:
-                return variable.device
-        return default_device()
-
     def _note_build(self, input_shape: Any) -> None:
         self._build_shape = input_shape
         self.built = True
@@ -601,9 +367,6 @@ class Layer(Configurable, keras_module="keras.layers"):
     def _input_hint(self, shape: Shape) -> str:
         """What to do about inputs of a shape that does not fit, to be said after the message."""
         return ""
-
-    def _who(self) -> str:
-        return f'{type(self).__name__} "{self.name}"'
 
 
 def _noted(build: Any) -> Any:
@@ -627,17 +390,6 @@ def _noted(build: Any) -> Any:
         self._note_build(input_shape)
 
     return noted_build
-
-
-def as_shapes(value: Any) -> Any:
-    """Shapes as JSON has them, as tuples in the same nesting."""
-    if isinstance(value, dict):
-        return {name: as_shapes(part) for name, part in value.items()}
-    if not isinstance(value, (list, tuple)):
-        return value
-    if all(part is None or isinstance(part, int) for part in value):
-        return tuple(value)
-    return [as_shapes(part) for part in value]
 
 
 def _unknown_arguments(cls: type, unknown: dict[str, Any]) -> str:

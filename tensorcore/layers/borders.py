@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from tensorcore.errors import InvalidArgumentError, ShapeError
-from tensorcore.layers.base import InputSpec, Layer
+from tensorcore.layers.base import Layer
 from tensorcore.layers.options import keep
+from tensorcore.layers.shapes import InputSpec
 from tensorcore.layers.shaping import check_channels_last
 from tensorcore.layers.windows import borders, channels_hint, sizes
 from tensorcore.ops.arithmetic import add, multiply

@@ -6,9 +6,10 @@ from typing import Any
 
 from tensorcore import nn
 from tensorcore.errors import InvalidArgumentError, ShapeError
-from tensorcore.layers.base import InputSpec, Layer
+from tensorcore.layers.base import Layer
 from tensorcore.layers.dense import known_last
 from tensorcore.layers.options import add_bias, add_kernel, keep
+from tensorcore.layers.shapes import InputSpec
 from tensorcore.layers.shaping import check_channels_last
 from tensorcore.layers.windows import (
     as_filters,

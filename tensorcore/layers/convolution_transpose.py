@@ -6,10 +6,10 @@ from typing import Any
 
 from tensorcore import nn
 from tensorcore.errors import InvalidArgumentError
-from tensorcore.layers.base import InputSpec
 from tensorcore.layers.convolution import WindowedLayer, check_filters
 from tensorcore.layers.dense import known_last
 from tensorcore.layers.options import add_bias, add_kernel, keep
+from tensorcore.layers.shapes import InputSpec
 from tensorcore.layers.windows import as_filters, as_image, flat, from_image, sizes
 
 

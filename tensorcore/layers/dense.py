@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from tensorcore.errors import InvalidArgumentError
-from tensorcore.layers.base import InputSpec, Layer
+from tensorcore.layers.base import Layer
 from tensorcore.layers.options import add_bias, add_kernel, keep
+from tensorcore.layers.shapes import InputSpec
 from tensorcore.ops.arithmetic import add
 from tensorcore.ops.linear import matmul
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from tensorcore.errors import InvalidArgumentError
-from tensorcore.layers.base import InputSpec
 from tensorcore.layers.convolution import WindowedLayer, check_filters
 from tensorcore.layers.dense import known_last
 from tensorcore.layers.options import add_bias
+from tensorcore.layers.shapes import InputSpec
 from tensorcore.ops.linear import matmul
 from tensorcore.ops.shaping import reshape
 

@@ -8,8 +8,8 @@ from typing import Any
 from tensorcore import nn
 from tensorcore.errors import InvalidArgumentError
 from tensorcore.layers.activation import ElementwiseLayer
-from tensorcore.layers.base import InputSpec
 from tensorcore.layers.options import keep
+from tensorcore.layers.shapes import InputSpec
 from tensorcore.ops.arithmetic import add, multiply
 from tensorcore.ops.logical import greater_equal, where
 from tensorcore.random import Generator, default_generator

@@ -9,11 +9,12 @@ from typing import Any
 from tensorcore.errors import InvalidArgumentError
 from tensorcore.layers.activation import Softmax
 from tensorcore.layers.attention import causal_mask
-from tensorcore.layers.base import Layer, as_shapes
+from tensorcore.layers.base import Layer
 from tensorcore.layers.context import context
 from tensorcore.layers.dropout import Dropout
 from tensorcore.layers.einsum_dense import EinsumDense
 from tensorcore.layers.options import described, keep
+from tensorcore.layers.shapes import as_shapes
 from tensorcore.ops.arithmetic import multiply
 from tensorcore.ops.attention import scaled_dot_product_attention
 from tensorcore.ops.linear import einsum

@@ -7,8 +7,8 @@ from typing import Any
 from tensorcore import dtypes
 from tensorcore.errors import InvalidArgumentError
 from tensorcore.layers.activation import ElementwiseLayer
-from tensorcore.layers.base import InputSpec
 from tensorcore.layers.options import add_kernel, keep
+from tensorcore.layers.shapes import InputSpec
 from tensorcore.ops.arithmetic import add, divide, maximum, multiply, square, subtract
 from tensorcore.ops.creation import ones, zeros
 from tensorcore.ops.exponential import rsqrt, sqrt

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from tensorcore import nn
-from tensorcore.layers.base import InputSpec, Layer
+from tensorcore.layers.base import Layer
 from tensorcore.layers.options import keep
+from tensorcore.layers.shapes import InputSpec
 from tensorcore.layers.shaping import check_channels_last
 from tensorcore.layers.windows import (
     as_image,

@@ -6,7 +6,7 @@ from typing import Any
 
 from tensorcore import dtypes
 from tensorcore.errors import ArgumentTypeError, InvalidArgumentError
-from tensorcore.layers.base import InputSpec, Layer
+from tensorcore.layers.base import Layer
 from tensorcore.layers.cells import (
     GRUCell,
     LSTMCell,
@@ -18,6 +18,7 @@ from tensorcore.layers.cells import (
     run_cell,
 )
 from tensorcore.layers.options import described, keep
+from tensorcore.layers.shapes import InputSpec
 from tensorcore.layers.structure import leaves, map_structure
 from tensorcore.ops.creation import ones, zeros_like
 from tensorcore.ops.joining import stack, unstack

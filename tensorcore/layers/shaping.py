@@ -6,8 +6,9 @@ import math
 from typing import Any
 
 from tensorcore.errors import InvalidArgumentError, ShapeError
-from tensorcore.layers.base import InputSpec, Layer
+from tensorcore.layers.base import Layer
 from tensorcore.layers.options import keep
+from tensorcore.layers.shapes import InputSpec
 from tensorcore.ops.repetition import tile
 from tensorcore.ops.shaping import expand_dims, permute_dims, reshape
 

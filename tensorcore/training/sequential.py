@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from tensorcore.errors import ArgumentTypeError, InvalidArgumentError, ShapeError, TracingError
-from tensorcore.layers.base import Layer, as_shapes
+from tensorcore.layers.base import Layer
 from tensorcore.layers.context import changes, context
 from tensorcore.layers.inputs import InputLayer, input_layer_of
+from tensorcore.layers.shapes import as_shapes
 from tensorcore.layers.structure import map_structure
 from tensorcore.ops.shaping import expand_dims, squeeze
 from tensorcore.saving.arguments import Arguments
