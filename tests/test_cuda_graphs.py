@@ -53,6 +53,22 @@ def text_model():
     )
 
 
+def photo_model():
+    layers = keras.layers
+    return keras.Sequential(
+        [
+            layers.Conv2D(4, 3, activation="relu", input_shape=(12, 12, 3)),
+            layers.Conv2D(4, 3, activation="relu"),
+            layers.MaxPooling2D(),
+            layers.Conv2D(6, 3, activation="relu"),
+            layers.MaxPooling2D(),
+            layers.Flatten(),
+            layers.Dense(8, activation="relu"),
+            layers.Dense(3, activation="softmax"),
+        ]
+    )
+
+
 def batch(rng, shape, integers=False):
     x = rng.integers(0, 50, shape) if integers else rng.normal(size=shape).astype("float32")
     return x, rng.integers(0, 3, shape[0]).astype("int32")
@@ -62,6 +78,7 @@ MODELS = {
     "dense": (dense_model, (6, 4, 4), False),
     "convolution": (convolution_model, (4, 8, 8, 1), False),
     "text": (text_model, (5, 7), True),
+    "photo": (photo_model, (4, 12, 12, 3), False),
 }
 
 
