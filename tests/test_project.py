@@ -169,13 +169,24 @@ def test_import_needs_no_heavy_library():
 def test_import_loads_what_every_program_needs():
     late = {"tensorcore.graph", "tensorcore.layers", "tensorcore.data", "concurrent.futures"}
     late |= {"logging", "dataclasses", "sysconfig", "numpy.random", "threadpoolctl"}
+    late_for_keras = {
+        "numpy.random",
+        "concurrent.futures",
+        "zipfile",
+        "difflib",
+        "random",
+        "_hashlib",
+    }
     code = "import numpy, sys; before = set(sys.modules); import tensorcore as tc\n"
+    code += "print(*sorted(set(sys.modules) - before)); from tensorcore import keras\n"
     code += "print(*sorted(set(sys.modules) - before))\n"
     code += "print(tc.function(lambda x: tc.cond(x > 1, lambda: x, lambda: -x))(tc.asarray(3.0)))"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    loaded, answer = result.stdout.splitlines()
+    loaded, with_keras, answer = result.stdout.splitlines()
     assert "tensorcore.ops" in loaded.split()
     assert late.isdisjoint(loaded.split())
+    assert "tensorcore.layers" in with_keras.split()
+    assert late_for_keras.isdisjoint(with_keras.split())
     assert "3" in answer
 
 

@@ -14,16 +14,22 @@ Files are looked for in the folder named by `TENSORCORE_DATA_DIR`, then in the c
 downloaded if they are in neither; see `store`.
 """
 
-from tensorcore.datasets import (
-    auto_mpg,
-    cifar10,
-    fashion_mnist,
-    generated,
-    generated_reviews,
-    imdb,
-    mnist,
-)
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from tensorcore import missing
 from tensorcore.datasets.store import DatasetCorrupted, DatasetUnavailable
+
+if TYPE_CHECKING:
+    from tensorcore.datasets import (
+        auto_mpg,
+        cifar10,
+        fashion_mnist,
+        generated,
+        generated_reviews,
+        imdb,
+        mnist,
+    )
 
 __all__ = [
     "DatasetCorrupted",
@@ -36,3 +42,14 @@ __all__ = [
     "imdb",
     "mnist",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # A program needs one of them or none, and some need much of Python's library.
+    if name in __all__:
+        return importlib.import_module(f"tensorcore.datasets.{name}")
+    raise missing.attribute(__name__, name, __all__)
+
+
+def __dir__() -> list[str]:
+    return sorted({*(name for name in globals() if name.startswith("__")), *__all__})

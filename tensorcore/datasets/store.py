@@ -12,18 +12,19 @@ and reads.
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import re
-import shutil
 import urllib.parse
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tensorcore.errors import InvalidArgumentError, TensorcoreError
 from tensorcore.progress import Progress
+
+if TYPE_CHECKING:
+    import logging
 
 CONNECT_TIMEOUT_S = 10
 READ_TIMEOUT_S = 30
@@ -281,6 +282,8 @@ def _short(error: Exception) -> str:
 @contextlib.contextmanager
 def _quiet(logger: logging.Logger) -> Iterator[None]:
     """Silences pooch's own messages, which would be printed through the bar."""
+    import logging
+
     level = logger.level
     logger.setLevel(logging.ERROR)
     try:
@@ -393,6 +396,8 @@ def _unpacked(path: Path) -> Path:
     """The folder beside an archive that holds what is in it."""
     target = path.with_name(path.name.partition(".")[0])
     if not target.is_dir():
+        import shutil
+
         part = path.with_name(target.name + ".part")
         shutil.rmtree(part, ignore_errors=True)
         options = {} if path.suffix == ".zip" else {"filter": "data"}  # no file outside the folder

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from typing import Any
 
@@ -57,6 +56,8 @@ class Registry:
         if _key(name) in self._by_key:
             return self._by_key[_key(name)]
         shown = self._spellings()
+        import difflib  # late: needed only when something is wrong
+
         close = difflib.get_close_matches(_key(name), shown, n=1, cutoff=0.5)
         hint = f' Did you mean "{shown[close[0]]}"?' if close else ""
         known = ", ".join(sorted(set(shown.values())))

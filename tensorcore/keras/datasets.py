@@ -1,7 +1,17 @@
 """`keras.datasets`: modules with a `load_data()`."""
 
-from tensorcore.datasets import *  # noqa: F403
+from typing import Any
+
+from tensorcore import datasets as _datasets
 from tensorcore.datasets import __all__ as __all__
 from tensorcore.keras.later import refusal
 
-__getattr__ = refusal(__name__, __all__)
+_refusal = refusal(__name__, __all__)
+
+
+def __getattr__(name: str) -> Any:
+    return getattr(_datasets, name) if name in __all__ else _refusal(name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*(name for name in globals() if name.startswith("__")), *__all__})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 import inspect
 from collections.abc import Sequence
@@ -394,6 +393,8 @@ def _noted(build: Any) -> Any:
 
 def _unknown_arguments(cls: type, unknown: dict[str, Any]) -> str:
     """The message about unknown arguments, with the nearest known ones."""
+    import difflib  # late: needed only when something is wrong
+
     known = {
         parameter.name
         for base in cls.__mro__

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import operator
 import re
@@ -82,6 +81,8 @@ class Optimizer(Configurable, keras_module="keras.optimizers"):
         for old in ("jit_compile", "is_legacy_optimizer", "decay"):
             others.pop(old, None)
         for argument in others:
+            import difflib  # late: needed only when something is wrong
+
             near = difflib.get_close_matches(argument, _arguments(type(self)), n=1)
             hint = f". Did you mean {near[0]!r}?" if near else ""
             raise ArgumentTypeError(f"{who}: unknown argument {argument!r}{hint}")

@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 import json
 import stat
-import zipfile
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from tensorcore.errors import FileFormatError
+
+if TYPE_CHECKING:
+    import zipfile
 
 MAX_MEMBERS = 10_000
 MAX_RATIO = 200  # unpacked bytes for each byte of the file; honest files are not packed at all
@@ -28,6 +30,8 @@ class Archive:
     """
 
     def __init__(self, file: IO[bytes], what: str) -> None:
+        import zipfile
+
         self.what = what
         file.seek(0, io.SEEK_END)
         self._size = file.tell()
@@ -61,6 +65,8 @@ class Archive:
 
     def read(self, name: str, limit: int | None = None) -> bytes:
         """The bytes of a member, whose checksum is checked."""
+        import zipfile
+
         if name not in self:
             raise FileFormatError(f'{self.what} has no member "{name}"; it is no .keras file')
         if limit is not None and self._zip.getinfo(name).file_size > limit:

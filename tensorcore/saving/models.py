@@ -12,7 +12,6 @@ import io
 import json
 import os
 import warnings
-import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
@@ -81,6 +80,8 @@ def save_model(
 
 
 def _write_archive(model: Any, file: IO[bytes], include_optimizer: bool) -> None:
+    import zipfile
+
     with SharedObjects():
         config = json.dumps(serialize_keras_object(model))
     metadata = {

@@ -6,7 +6,6 @@ the paths of `weights.py`.
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import math
@@ -59,6 +58,8 @@ def named_arrays(model: Any) -> dict[str, np.ndarray]:
 
 def write(file: IO[bytes], arrays: Mapping[str, np.ndarray]) -> None:
     """Write arrays; each has the SHA-256 of its bytes in the file's metadata."""
+    import hashlib
+
     header: dict[str, Any] = {METADATA: {"format": "tensorcore", "version": "1"}}
     start = 0
     for name, array in arrays.items():
@@ -136,6 +137,8 @@ def read(file: IO[bytes], what: str) -> dict[str, np.ndarray]:
 
 
 def _array(file: IO[bytes], what: str, header: Any, begin: int, name: str) -> np.ndarray:
+    import hashlib
+
     entry = header[name]
     start, end = entry["data_offsets"]
     file.seek(begin + start)

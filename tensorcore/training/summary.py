@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shutil
 from collections.abc import Iterable
 from typing import Any
 
@@ -72,6 +71,8 @@ def print_summary(
 def _table(
     model: Any, line_length: int | None, positions: Any, expand_nested: bool, show_trainable: bool
 ) -> Any:
+    import shutil
+
     from rich.table import Column, Table
 
     header = ["Layer (type)", "Output Shape", "Param #"]

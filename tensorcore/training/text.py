@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -49,6 +48,8 @@ def hashing_trick(
     elif hash_function == "md5":
 
         def hash_function(word: str) -> int:
+            import hashlib
+
             return int(hashlib.md5(word.encode(), usedforsecurity=False).hexdigest(), 16)
 
     words = text_to_word_sequence(text, filters, lower, split) if analyzer is None else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random as python_random
 from typing import Any
 
 import numpy as np
@@ -41,6 +40,8 @@ def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
 
 def set_random_seed(seed: int) -> None:
     """Start the random streams of Python, NumPy and tensorcore anew."""
+    import random as python_random
+
     python_random.seed(seed)
     np.random.seed(seed % 2**32)
     random.set_seed(seed)
