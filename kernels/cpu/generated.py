@@ -120,6 +120,7 @@ class _Compiled:
 
         None where the arrays have to be copied first.
         """
+        arrays = tuple(map(_as_number, arrays))
         layout = _layout(tuple([array.shape for array in arrays]), len(self.outputs))
         outs = [out] if self.single else list(out)
         aliases = _aliases(arrays, outs, layout.shape, self.outputs)
@@ -163,6 +164,13 @@ class _Compiled:
         for target, value in zip(outs, [values] if self.single else values, strict=True):
             target[...] = value
         return out
+
+
+def _as_number(array: Any) -> Any:
+    """An array that shows one number in all places, as that number's array of no dimension."""
+    if type(array) is np.ndarray and array.size > 1 and not any(array.strides):
+        return array[(*(0,) * array.ndim, ...)]
+    return array
 
 
 def _nothing() -> None:

@@ -246,26 +246,31 @@ class Team:
         self._alone_until = 0.0
         self._pid = os.getpid()
 
-    def run(self, table: np.ndarray) -> int | None:
-        """Run a table, with as many threads as may be used now.
+    def run(self, work: Callable[[np.ndarray, int, bool], int]) -> int | None:
+        """Run tables, with as many threads as may be used now.
 
-        Returns the row of the check that refused its values, after which nothing was run; None if
-        there was none.
+        Args:
+            work: (control block, number of the last job, whether to work alone) -> the number of
+                the last job.
+
+        Returns:
+            The row of the check that refused its values, after which nothing was run; None if
+            there was none.
         """
         helpers = threads.usable() - 1
         if helpers < 1 or not self._lock.acquire(blocking=False):
             control = np.zeros(CONTROL_WORDS, np.int64)
-            run_table(table, control, 0, True)
+            work(control, 0, True)
             return _refused(control)
         try:
             if self._control[WAITED]:
                 self._control[WAITED] = 0
                 self._alone_until = time.perf_counter() + BUSY_S
             if self._alone_until and time.perf_counter() < self._alone_until:
-                run_table(table, self._control, 0, True)
+                work(self._control, 0, True)
             else:
                 self._call_helpers(helpers)
-                self._job = run_table(table, self._control, self._job, False)
+                self._job = work(self._control, self._job, False)
             return _refused(self._control)
         finally:
             self._lock.release()
@@ -357,7 +362,7 @@ class Run:
         self._words = words
 
     def __call__(self) -> None:
-        row = team().run(self.table)
+        row = team().run(functools.partial(run_table, self.table))
         if row is not None:
             self.pieces[row].refuse()  # type: ignore[attr-defined]
 

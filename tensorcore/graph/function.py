@@ -55,7 +55,11 @@ class Traced:
 
     def __call__(self, tensors: Any) -> Any:
         """Run on tensors, or on what a function writes: see `Plan.run`."""
-        return rebuild(self._returns, self.plan.run(tensors))
+        return self.rebuilt(self.plan.run(tensors))
+
+    def rebuilt(self, outputs: list[Tensor]) -> Any:
+        """The outputs of the plan as the function returned them."""
+        return rebuild(self._returns, outputs)
 
 
 def _only_device(graph: Graph, outputs: Sequence[Any], default: Device) -> Device:

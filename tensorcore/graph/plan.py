@@ -7,7 +7,8 @@ intermediate results live in buffers that were made beforehand.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -89,7 +90,7 @@ class Plan:
         self._users: dict[int, list[Symbol]] = {}  # buffer -> results and views that live in it
         self._arrays: dict[int, Any] = {}
         self._keep: list[Symbol] = []  # so that no id is used twice
-        self._streams: list[tuple[Any, int, list[tuple[str, int, Any]]]] = []
+        self.streams: list[tuple[Any, int, list[tuple[str, int, Any]]]] = []
         self._storages: list[tuple[Any, Any]] = []
         for symbol, array in zip(self.graph.arguments, self._given or ()):
             self._remember(symbol, array)
@@ -113,9 +114,10 @@ class Plan:
         self.steps = self._checks + self.steps
         self.labels = ["check"] * len(self._checks) + self.labels
         self.places = [("forward", ())] * len(self._checks) + self.places
-        self.run_steps = self.device.recorded(self._joined())
+        self.calls = self._joined()
+        self.run_steps = self.device.recorded(self.calls)
         self.results = [self._array(symbol) for symbol in self.outputs]
-        self._arguments = [self._array(symbol) for symbol in self.graph.arguments]
+        self.arguments = [self._array(symbol) for symbol in self.graph.arguments]
 
     def _joined(self) -> list[Step]:
         """The steps, those that need no Python joined into one call each."""
@@ -181,11 +183,11 @@ class Plan:
 
     def _add_stream(self, kind: str, what: Any, array: Any) -> None:
         generator, start = what
-        for known, _, places in self._streams:
+        for known, _, places in self.streams:
             if known is generator:
                 places.append((kind, start, array))
                 return
-        self._streams.append((generator, self.graph.blocks[generator], [(kind, start, array)]))
+        self.streams.append((generator, self.graph.blocks[generator], [(kind, start, array)]))
 
     def _place_pieces(self, node: Node) -> None:
         """Let the inputs of a concatenation be computed where they are needed in the end."""
@@ -337,8 +339,7 @@ class Plan:
         """The node as pieces of work that need no Python, if there are kernels for that."""
         from tensorcore.kernels.cpu.bound import bound
 
-        is_plain = kind_of(node) is not None or _compares(node, arrays)
-        if type(node.op) is Elementwise and is_plain:
+        if type(node.op) is Elementwise and _is_plain(node, arrays):
             return self._bound(compiled("cpu", node.op.program(_dtypes(arrays))), arrays, {}, out)
         return bound(node.op.name, arrays, node.attrs, out)
 
@@ -387,22 +388,47 @@ class Plan:
         Instead of tensors it takes a function that writes the arguments into the given arrays.
         """
         with self._lock:  # the arrays are there once; threads take turns
-            for action in self.graph.before_run:
-                action()
+            self._prepare()
             if self._runs_to_compiling:
                 self._runs_to_compiling -= 1
                 if not self._runs_to_compiling:
                     self._optimise(compiling=True)
-            if any(variable.storage is not storage for variable, storage in self._storages):
-                self._build()
+            self._follow_variables()
             return self.device.run(self._run, arguments)
+
+    def _prepare(self) -> None:
+        for action in self.graph.before_run:
+            action()
+
+    def _follow_variables(self) -> None:
+        """Build the plan anew if variables live elsewhere now."""
+        if any(variable.storage is not storage for variable, storage in self._storages):
+            self._build()
+
+    def several(self, sources: Sequence[np.ndarray]) -> Any:
+        """What runs the plan for several batches of rows of these arrays in one call.
+
+        None as long as that cannot be; see `tensorcore.graph.several.Several`.
+        """
+        from tensorcore.graph.several import Several
+
+        with self._lock:
+            return Several.of(self, sources)
+
+    @contextmanager
+    def taken(self) -> Iterator[None]:
+        """A context in which nobody else runs the plan, and in which it knows its variables."""
+        with self._lock:
+            self._prepare()
+            self._follow_variables()
+            yield
 
     def _run(self, arguments: Sequence[Tensor] | Filler) -> list[Tensor]:
         if callable(arguments):
-            arguments(self._arguments)
+            arguments(self.arguments)
         else:
             copyto = self.device.xp.copyto
-            for place, tensor in zip(self._arguments, arguments, strict=True):
+            for place, tensor in zip(self.arguments, arguments, strict=True):
                 copyto(place, tensor.data)
         done = 0
         try:
@@ -412,7 +438,7 @@ class Plan:
                 for symbol, number in zip(symbols, numbers, strict=True):
                     self._array(symbol)[...] = number
             ends = {}
-            for generator, blocks, places in self._streams:
+            for generator, blocks, places in self.streams:
                 key, counter = generator.take_blocks(blocks)
                 ends[generator] = int(counter) + blocks
                 for kind, start, array in places:
@@ -428,10 +454,17 @@ class Plan:
                 if undo is not None:
                     undo()
             raise
-        moved = len(self.graph.moved)
-        if moved:
+        if self.graph.moved:
             self._move_streams(ends)
-        count = len(self.results) - moved
+        return self.fresh_results()
+
+    def array_of(self, symbol: Symbol) -> Any:
+        """The array that holds a symbol's value in a run."""
+        return self._array(symbol)
+
+    def fresh_results(self) -> list[Tensor]:
+        """The outputs of the last run, as tensors of their own."""
+        count = len(self.results) - len(self.graph.moved)
         return [wrap(array.copy(), self.device) for array in self.results[:count]]
 
     def _move_streams(self, ends: dict[Any, int]) -> None:
@@ -445,11 +478,16 @@ def _dtypes(arrays: Sequence[Any]) -> tuple[np.dtype, ...]:
     return tuple(array.dtype for array in arrays)
 
 
-def _compares(node: Node, arrays: Sequence[Any]) -> bool:
-    """Whether a node compares numbers of a dtype that generated loops know."""
+def _is_plain(node: Node, arrays: Sequence[Any]) -> bool:
+    """Whether a generated loop computes an element-wise operation just as the reference does."""
+    if kind_of(node) is not None:
+        return True
     from tensorcore.kernels.cpu.generated import covers
 
-    return node.op.name in COMPARISONS and all(map(is_array, arrays)) and covers(arrays)
+    known = [array for array in arrays if is_array(array)]
+    if node.writes:  # the step of an optimizer
+        return all(array.dtype.char in "fd" for array in known)
+    return node.op.name in COMPARISONS and len(known) == len(arrays) and covers(arrays)
 
 
 def _label(node: Node) -> str:

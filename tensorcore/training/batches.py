@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -60,6 +60,11 @@ def batch_length(x: Any) -> int:
     return int(next(leaves(x)).shape[0])
 
 
+def count_of(batch: Any) -> int:
+    """How many batches an element of a pass stands for: see `Rows`."""
+    return batch.count if type(batch) is Rows else 1
+
+
 class Placement:
     """Brings host arrays to a device, floating-point ones in the dtype of the model."""
 
@@ -110,6 +115,7 @@ class ArrayBatches:
         self.shuffle = shuffle
         self.samples = _count_samples(self.data)
         self.steps = -(-self.samples // self.batch_size)
+        self.several: Any = None  # what runs a step's plan on these arrays, see `Step.at_once`
 
     def split(
         self, share: float, batch_size: int | None = None
@@ -131,15 +137,28 @@ class ArrayBatches:
         data = [None if d is None else map_structure(lambda a: a[rows], d) for d in self.data]
         return ArrayBatches(*data, batch_size=batch_size, shuffle=shuffle)
 
-    def batches(self, place: Placement) -> Iterator[Rows]:
-        """One pass, in which nothing is gathered before somebody wants it."""
+    def arrays(self) -> list[np.ndarray]:
+        """The arrays whose rows a batch has, in the order of the tensors of a batch."""
+        return [array for part in self.data if part is not None for array in leaves(part)]
+
+    def batches(self, place: Placement, at_once: Callable[[], int] | None = None) -> Iterator[Rows]:
+        """One pass, in which nothing is gathered before somebody wants it.
+
+        Args:
+            place: where the tensors will be.
+            at_once: asked before each element how many batches it should stand for; 1 if not given.
+        """
         order = None
         if self.shuffle:
             order = random.permutation(self.samples, device="cpu").numpy().astype(np.intp)
-        for start in range(0, self.samples, self.batch_size):
-            stop = min(start + self.batch_size, self.samples)
+        start = 0
+        while start < self.samples:
+            count = 1 if at_once is None else at_once()
+            count = max(1, min(count, (self.samples - start) // self.batch_size))
+            stop = min(start + count * self.batch_size, self.samples)
             rows: Any = slice(start, stop) if order is None else order[start:stop]
-            yield Rows(self, rows, stop - start, place)
+            yield Rows(self, rows, (stop - start) // count, place, count)
+            start = stop
 
 
 class Rows:
@@ -147,16 +166,32 @@ class Rows:
 
     Attributes:
         source: the batches that it comes from, which have one structure and one set of dtypes.
-        length: number of rows.
+        length: number of rows of a batch.
+        count: how many batches of this length it is, one after the other; mostly 1.
     """
 
-    __slots__ = ("_chosen", "_place", "length", "source")
+    __slots__ = ("_chosen", "_place", "count", "length", "source")
 
-    def __init__(self, source: ArrayBatches, chosen: Any, length: int, place: Placement) -> None:
+    def __init__(
+        self, source: ArrayBatches, chosen: Any, length: int, place: Placement, count: int = 1
+    ) -> None:
         self.source = source
         self.length = length
+        self.count = count
         self._chosen = chosen
         self._place = place
+
+    def numbers(self) -> np.ndarray:
+        """The numbers of the rows."""
+        if type(self._chosen) is slice:
+            return np.arange(self._chosen.start, self._chosen.stop)
+        return self._chosen
+
+    def apart(self) -> Iterator[Rows]:
+        """The batches that it stands for, each by itself."""
+        rows = self.numbers()
+        for start in range(0, len(rows), self.length):
+            yield Rows(self.source, rows[start : start + self.length], self.length, self._place)
 
     def tensors(self) -> Any:
         """The tuple of tensors that a step gets."""
@@ -173,8 +208,7 @@ class Rows:
         nothing is allocated and copied in between.
         """
         chosen = self._chosen
-        arrays = (array for part in self.source.data if part is not None for array in leaves(part))
-        for array, place in zip(arrays, places, strict=True):
+        for array, place in zip(self.source.arrays(), places, strict=True):
             if type(chosen) is slice:
                 np.copyto(place, array[chosen], casting="unsafe")
             elif array.dtype == place.dtype:
@@ -198,8 +232,8 @@ class IterableBatches:
             self.source = _Kept(self.source)
             self.is_iterator = False
 
-    def batches(self, place: Placement) -> Iterator[Any]:
-        """One pass; an iterator is continued where it stopped."""
+    def batches(self, place: Placement, at_once: Callable[[], int] | None = None) -> Iterator[Any]:
+        """One pass; an iterator is continued where it stopped.  Each element is one batch."""
         # Data sets give host arrays, which are brought to the device and the dtype in one step.
         elements = getattr(self.source, "host_elements", self.source.__iter__)
         for data in elements():

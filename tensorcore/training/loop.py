@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from functools import partial
 from typing import Any
@@ -97,8 +97,9 @@ def _train_epoch(
     results: Any = {}
     step = 0
     train_step = model.step("train_step")
+    at_once = None if begins or ends else lambda: train_step.at_once(feed.source)
     try:
-        for step, batch in enumerate(feed.epoch()):
+        for step, batch in enumerate(feed.epoch(at_once)):
             if begins:
                 hooks.call("on_train_batch_begin", step, {})
             results = train_step(batch)
@@ -110,7 +111,7 @@ def _train_epoch(
                 hooks.call("on_train_batch_end", step, logs)
                 logs.settle_if_held(sys.getrefcount(logs))
             if bar is not None:
-                bar.advance(metrics=partial(as_numbers, results))
+                bar.advance(data.count_of(batch), partial(as_numbers, results))
             if model.stop_training:
                 break
     finally:
@@ -135,8 +136,9 @@ def evaluate(
     results: Any = {}
     feed = Feed(model, source, steps)
     test_step = model.step("test_step")
+    at_once = None if begins or ends else lambda: test_step.at_once(source)
     with _bar(verbose, steps or source.steps, "Evaluate") as bar:
-        for step, batch in enumerate(feed.epoch()):
+        for step, batch in enumerate(feed.epoch(at_once)):
             if begins:
                 hooks.call("on_test_batch_begin", step, {})
             results = test_step(batch)
@@ -145,7 +147,7 @@ def evaluate(
                 hooks.call("on_test_batch_end", step, logs)
                 logs.settle_if_held(sys.getrefcount(logs))
             if bar is not None:
-                bar.advance(metrics=partial(as_numbers, results))
+                bar.advance(data.count_of(batch), partial(as_numbers, results))
         if not results:
             raise InvalidArgumentError(
                 "evaluate: the data has no batch; a generator can be used up only once"
@@ -233,13 +235,18 @@ class Feed:
         self.exhausted = False
         self._running: Iterator[Any] | None = None
 
-    def _start(self) -> Iterator[Any]:
-        return self.source.batches(data.Placement(self.model.device, self.model.dtype, self.model))
+    def _start(self, at_once: Callable[[], int] | None) -> Iterator[Any]:
+        place = data.Placement(self.model.device, self.model.dtype, self.model)
+        return self.source.batches(place, at_once)
 
-    def epoch(self) -> Iterator[Any]:
-        """The batches of the next epoch."""
+    def epoch(self, at_once: Callable[[], int] | None = None) -> Iterator[Any]:
+        """The batches of the next epoch.
+
+        Args:
+            at_once: asked how many batches the next element may be; see `ArrayBatches.batches`.
+        """
         if self.steps is None:
-            yield from self._start()
+            yield from self._start(at_once)
             self.exhausted = getattr(self.source, "is_iterator", False)
             return
         for _ in range(self.steps):
@@ -252,7 +259,7 @@ class Feed:
     def _next(self) -> Any:
         for _ in range(2):
             if self._running is None:
-                self._running = self._start()
+                self._running = self._start(None)
             batch = next(self._running, None)
             if batch is not None:
                 return batch

@@ -10,7 +10,8 @@ from typing import Any
 from tensorcore.errors import TracingError
 from tensorcore.graph.function import TracedFunction
 from tensorcore.graph.whereabouts import note_place
-from tensorcore.training.batches import Rows
+from tensorcore.mode import listeners
+from tensorcore.training.batches import ArrayBatches, Rows
 
 
 class Step:
@@ -36,10 +37,38 @@ class Step:
         if self._filled_from is not None and self._filled_from() is not batch.source:
             self._filled.clear()
             self._filled_from = None
+        if batch.count > 1:
+            return self._on_several(batch)
         traced = self._filled.get(batch.length)
         if traced is not None:
             return traced(batch.fill)
         return self._on_tensors(batch.tensors(), batch if batch.can_fill else None)
+
+    def at_once(self, source: Any) -> int:
+        """How many batches of the source the next call may get in one `Rows`.
+
+        More than one where a batch is run without Python; a call then takes some hundredths of a
+        second.
+        """
+        if type(source) is not ArrayBatches or listeners.profiles:
+            return 1
+        traced = self._filled.get(source.batch_size)
+        if traced is None or self._filled_from is None or self._filled_from() is not source:
+            return 1
+        if source.several is None or not source.several.runs(traced.plan):
+            source.several = traced.plan.several(source.arrays())
+        return source.several.at_once if source.several is not None else 1
+
+    def _on_several(self, batch: Rows) -> Any:
+        traced, several = self._filled.get(batch.length), batch.source.several
+        if traced is not None and several is not None and several.runs(traced.plan):
+            outputs = several(batch.numbers(), batch.count)
+            if outputs is not None:
+                return traced.rebuilt(outputs)
+        result = None
+        for part in batch.apart():
+            result = self(part)
+        return result
 
     @property
     def plans(self) -> list[Any]:
