@@ -13,6 +13,8 @@ from tensorcore.kernels import windows
 from tensorcore.kernels.cpu import KERNELS, generated
 from tensorcore.kernels.program import Program
 
+from tensorcore.ops.record import OPS
+
 BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
 F32 = np.dtype("float32")
 F64 = np.dtype("float64")
@@ -342,6 +344,10 @@ CONVOLUTIONS = [
     ((1, 1, 1, 1), (1, 1, 1, 1), (1, 1), "VALID", (1, 1), 1),
     ((0, 4, 4, 2), (2, 2, 2, 3), (1, 1), "VALID", (1, 1), 1),
     ((1, 40, 41, 9), (4, 3, 9, 16), (3, 2), "SAME", (1, 1), 1),
+    ((2, 11, 12, 3), (2, 3, 3, 5), (4, 5), "VALID", (1, 1), 1),  # cells that no window reads
+    ((1, 30, 31, 2), (3, 2, 2, 3), (4, 2), "SAME", (6, 3), 1),
+    ((1, 6, 5, 2), (9, 11, 2, 3), (1, 1), "SAME", (1, 1), 1),  # windows larger than the image
+    ((7, 12, 13, 6), (3, 3, 3, 40), (1, 1), ((2, 0), (1, 3)), (1, 1), 2),
 ]
 
 
@@ -364,6 +370,10 @@ def test_convolution_and_its_gradients(rng, case, dtype):
     dw = run("conv2d_filter_gradient", x, g, filter_shape=w_shape, **attrs)
     assert (dx.shape, dx.dtype, dw.shape, dw.dtype) == (x_shape, dtype, w_shape, dtype)
     wide = g.astype(F64)
+    given = (np, wide, w.astype(F64))
+    check(dx, OPS["conv2d_input_gradient"].reference(*given, input_shape=x_shape, **attrs), 4)
+    given = (np, x.astype(F64), wide)
+    check(dw, OPS["conv2d_filter_gradient"].reference(*given, filter_shape=w_shape, **attrs), 4)
     scale = TOLERANCE[dtype] * 20 * max(1.0, np.linalg.norm(wide)) * math.prod(w_shape) ** 0.5
     for _ in range(3):
         direction = rng.standard_normal(x_shape)
@@ -372,6 +382,29 @@ def test_convolution_and_its_gradients(rng, case, dtype):
         direction = rng.standard_normal(w_shape)
         slope = (wide * conv2d(x, direction, **attrs)).sum()
         assert abs(slope - (dw.astype(F64) * direction).sum()) < scale
+
+
+@pytest.mark.parametrize("case", [CONVOLUTIONS[i] for i in (0, 3, 4, 6, 14)], ids=str)
+def test_convolutions_of_a_plan_are_pieces_with_the_values_of_calls(rng, case):
+    from tensorcore.kernels.cpu.bound import bound
+
+    x_shape, w_shape, strides, padding, dilation, groups = case
+    attrs = {"strides": strides, "padding": padding, "dilation": dilation, "groups": groups}
+    x = rng.standard_normal(x_shape).astype(F32)
+    w = rng.standard_normal(w_shape).astype(F32)
+    y = kernel("conv2d")(x, w, **attrs)
+    for name, arrays, more in (
+        ("conv2d", (x, w), {}),
+        ("conv2d_input_gradient", (y, w), {"input_shape": x_shape}),
+        ("conv2d_filter_gradient", (x, y), {"filter_shape": w_shape}),
+    ):
+        expected = kernel(name)(*arrays, **more, **attrs)
+        out = np.full(expected.shape, np.nan, F32)
+        pieces = bound(name, arrays, {**more, **attrs}, out)
+        for _ in range(2):  # buffers are used again
+            for piece in pieces:
+                piece()
+            np.testing.assert_array_equal(out, expected)
 
 
 def test_convolution_by_several_threads_is_the_same(rng, monkeypatch):

@@ -7,12 +7,21 @@ that NumPy does well.  They are compiled when a graph has run some times.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from tensorcore.kernels.cpu import cross_entropy, indexing, philox, products, reductions, softmax
+from tensorcore.kernels.cpu import (
+    convolution,
+    cross_entropy,
+    indexing,
+    philox,
+    products,
+    reductions,
+    softmax,
+)
 from tensorcore.kernels.cpu.jit import REORDER, kernel
 from tensorcore.kernels.cpu.piece import Check, Number, Piece
 
@@ -303,4 +312,5 @@ BINDERS: dict[str, Callable[..., Any]] = {
     "dropout_mask": _dropout_mask,
     "take_mean": _take_mean,
     "scatter_add": _scatter_add,
+    **{name: functools.partial(convolution.bind, name) for name in convolution.WORK},
 }

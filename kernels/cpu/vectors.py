@@ -1,6 +1,6 @@
 """A block of products held in vector registers: what convolutions spend their time in.
 
-    C[r, j] (+)= sum over k of A[r, k] B[k, j]       6 rows r, as many columns j as fit in registers
+    C[r, j] (+)= sum over k of A[r, k] B[k, j]       some rows r and columns j that fit in registers
 
 The loops are written as LLVM instructions through numba, so no compiler is needed beside it.  A
 vector wider than the machine's is split by LLVM: the result is right everywhere, and fastest where
@@ -14,8 +14,6 @@ from typing import Any
 from llvmlite import binding, ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
-
-ROWS = 6
 
 
 def cpu_features() -> set[str]:
@@ -39,20 +37,22 @@ VECTORS = 4 if VECTOR_BYTES == 64 else 2
 @intrinsic(prefer_literal=True)
 def tile(
     typing: Any,
+    rows: Any,  # literal: rows of C that are held at once
     vectors: Any,  # literal: vectors of columns
     masked: Any,  # literal: whether only `used` elements of the last vector exist
     add: Any,  # literal: whether to add to C rather than to overwrite it
     a: Any,  # flat array
-    a_rows: Any,  # ROWS positions in it
+    a_rows: Any,  # the rows' positions in it
     b: Any,  # flat array
     b_start: Any,
     c: Any,  # flat array
-    c_rows: Any,  # ROWS positions in it; several rows may be the same one
+    c_rows: Any,  # the rows' positions in it; several rows may be the same one
     c_start: Any,
     counts: Any,  # tuple: k is a triple of indices below these
     a_steps: Any,  # tuple: how far each of them moves in A
     b_steps: Any,  # tuple: and in B
     used: Any,
+    first: Any,  # of the rows in the two tables of positions
 ) -> Any:
     """One block: see above.  A and B are read at `start + i steps[0] + j steps[1] + k steps[2]`."""
     vectors_count = vectors.literal_value
@@ -61,6 +61,7 @@ def tile(
     integer = types.intp
     triple = types.UniTuple(integer, 3)
     signature = types.void(
+        rows,
         vectors,
         masked,
         add,
@@ -75,10 +76,11 @@ def tile(
         triple,
         triple,
         integer,
+        integer,
     )
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        block = _Block(context, builder, signature, args)
+        block = _Block(context, builder, signature, args, rows.literal_value)
         block.emit(vectors_count, is_masked, is_adding)
         return context.get_dummy_value()
 
@@ -88,32 +90,33 @@ def tile(
 class _Block:
     """The instructions of one `tile`."""
 
-    def __init__(self, context: Any, builder: Any, signature: Any, args: Any) -> None:
+    def __init__(self, context: Any, builder: Any, signature: Any, args: Any, rows: int) -> None:
         def data(index: int) -> Any:
             return context.make_array(signature.args[index])(context, builder, args[index]).data
 
         self.builder = builder
-        self.element = context.get_data_type(signature.args[3].dtype)
-        self.bits = signature.args[3].dtype.bitwidth
+        self.rows = rows
+        self.element = context.get_data_type(signature.args[4].dtype)
+        self.bits = signature.args[4].dtype.bitwidth
         self.lanes = VECTOR_BYTES * 8 // self.bits
         self.vector = ir.VectorType(self.element, self.lanes)
         self.mask_type = ir.VectorType(ir.IntType(1), self.lanes)
-        self.a, self.a_rows, self.b, self.c, self.c_rows = (data(i) for i in (3, 4, 5, 7, 8))
-        self.b_start, self.c_start, self.used = args[6], args[9], args[13]
+        self.a, self.a_rows, self.b, self.c, self.c_rows = (data(i) for i in (4, 5, 6, 8, 9))
+        self.b_start, self.c_start, self.used, self.first = (args[i] for i in (7, 10, 14, 15))
         self.counts, self.a_steps, self.b_steps = (
-            cgutils.unpack_tuple(builder, args[i], 3) for i in (10, 11, 12)
+            cgutils.unpack_tuple(builder, args[i], 3) for i in (11, 12, 13)
         )
 
     def emit(self, vectors: int, masked: bool, add: bool) -> None:
         builder = self.builder
-        a = [builder.gep(self.a, [self._row(self.a_rows, r)]) for r in range(ROWS)]
+        a = [builder.gep(self.a, [self._row(self.a_rows, r)]) for r in range(self.rows)]
         c = [
             builder.gep(self.c, [builder.add(self._row(self.c_rows, r), self.c_start)])
-            for r in range(ROWS)
+            for r in range(self.rows)
         ]
         mask = self._mask() if masked else None
         sums = {}
-        for r in range(ROWS):
+        for r in range(self.rows):
             for j in range(vectors):
                 sums[r, j] = cgutils.alloca_once(builder, self.vector)
                 last = mask if j == vectors - 1 else None
@@ -133,7 +136,7 @@ class _Block:
                     columns = [
                         self._load(b, j, mask if j == vectors - 1 else None) for j in range(vectors)
                     ]
-                    for r in range(ROWS):
+                    for r in range(self.rows):
                         value = builder.load(builder.gep(a[r], [a_place]))
                         single = builder.insert_element(
                             ir.Constant(self.vector, ir.Undefined), value, ir.Constant(i32, 0)
@@ -147,7 +150,7 @@ class _Block:
                             old = builder.load(sums[r, j])
                             new = self._call("fmuladd", self.vector, [spread, columns[j], old])
                             builder.store(new, sums[r, j])
-        for r in range(ROWS):
+        for r in range(self.rows):
             for j in range(vectors):
                 self._store(builder.load(sums[r, j]), c[r], j, mask if j == vectors - 1 else None)
 
@@ -155,7 +158,8 @@ class _Block:
         return ir.Constant(self.vector, [0.0] * self.lanes)
 
     def _row(self, table: Any, r: int) -> Any:
-        return self.builder.load(cgutils.gep_inbounds(self.builder, table, r))
+        place = self.builder.add(self.first, ir.Constant(self.first.type, r))
+        return self.builder.load(self.builder.gep(table, [place]))
 
     def _mask(self) -> Any:
         """True in the lanes below `used`."""

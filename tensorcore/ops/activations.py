@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -14,14 +15,14 @@ from tensorcore.ops.elementwise import elementwise, operation_of
 FEW = 1024  # elements
 
 
-def _relu_gradient(g: Any, y: Any) -> Any:
-    """By the result, which is positive where x is and which the next layer keeps anyway."""
-    result = scalar.argument("y")
-    slope = scalar.select(result <= 0.0, scalar.constant(0.0), scalar.argument("g"))
-    return operation_of("relu_vjp_y", ["g", "y"], slope)(g, y)
+@functools.cache
+def _relu_slope() -> Any:
+    slope = scalar.select(scalar.argument("y") <= 0.0, scalar.constant(0.0), scalar.argument("g"))
+    return operation_of("relu_vjp_y", ["g", "y"], slope)
 
 
-@elementwise(takes="real", gradient=(_relu_gradient,))
+# By the result, which is positive where x is and which the next layer keeps anyway.
+@elementwise(takes="real", gradient=(lambda g, y: _relu_slope()(g, y),))
 def relu(x):
     """Rectified linear unit, max(x, 0); its slope at 0 is 0.
 
