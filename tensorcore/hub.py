@@ -16,10 +16,12 @@ from tensorcore import dtypes
 from tensorcore.data.texts import as_bytes
 from tensorcore.errors import FileFormatError, InvalidArgumentError
 from tensorcore.layers.base import Layer
+from tensorcore.layers.context import context
 from tensorcore.ops import arithmetic, reductions, shaping
 from tensorcore.ops.indexing import take
 from tensorcore.ops.logical import greater_equal
 from tensorcore.ops.transfer import astype
+from tensorcore.saving.registry import registered_object
 
 __version__ = "0.16.1"
 
@@ -104,6 +106,8 @@ class KerasLayer(Layer):
 
     def call(self, inputs: Any) -> Any:
         """The combined vectors of words given by their numbers."""
+        if inputs.dtype.kind == "f":  # a model that is loaded is built for numbers of any kind
+            inputs = astype(inputs, dtypes.int32)
         counts_as_word = greater_equal(inputs, 0)
         vectors = take(self.table, arithmetic.maximum(inputs, 0), axis=0)
         weights = astype(counts_as_word, vectors.dtype)
@@ -117,6 +121,17 @@ class KerasLayer(Layer):
 
     def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
         return (input_shape[0], self.table.shape[1])
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """A layer as `get_config` describes it; a model file names a folder only if it may."""
+        if context.budget is not None and registered_object(cls.__name__) is not cls:
+            raise FileFormatError(
+                f"the file names a folder, {config.get('handle')!r}, from which a text embedding "
+                "would be read. If you trust the file, load it with "
+                "custom_objects={'KerasLayer': hub.KerasLayer}"
+            )
+        return super().from_config(config)
 
     def get_config(self) -> dict[str, Any]:
         own = {"handle": self.handle, "combiner": self.combiner, "max_words": self.max_words}

@@ -8,12 +8,16 @@ from __future__ import annotations
 import gzip
 import hashlib
 import http.server
+import io
 import os
 import socket
 import struct
 import subprocess
 import sys
+import tarfile
 import threading
+import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -546,3 +550,33 @@ def test_the_table_of_cars(tmp_path, monkeypatch):
     (folder / "auto-mpg.data").write_text("18.0 8\n")
     with pytest.raises(store.DatasetCorrupted, match="line 1 has 2 columns, expected 8"):
         auto_mpg.load_data()
+
+
+# Archives that `get_file` unpacks -----------------------------------------------------------------
+
+
+def test_archives_write_nothing_elsewhere(tmp_path, monkeypatch):
+    """CVE-2024-55459, CVE-2025-12060: members that lead out of the folder."""
+    monkeypatch.setenv("TENSORCORE_DATA_DIR", str(tmp_path / "data"))
+    folder = tmp_path / "data" / "files"
+    folder.mkdir(parents=True)
+    with tarfile.open(folder / "evil.tar.gz", "w:gz") as archive:
+        archive.addfile(tarfile.TarInfo("../../evil"), io.BytesIO(b""))
+    with zipfile.ZipFile(folder / "good.zip", "w") as archive:
+        archive.writestr("../../evil", "x")
+        archive.writestr("inner/good", "x")
+    (folder / "cut.tar.gz").write_bytes((folder / "evil.tar.gz").read_bytes()[:40])
+    for name, problem in (
+        ("evil.tar.gz", "'../../evil' would be extracted to "),
+        ("cut.tar.gz", "Compressed file ended before the end-of-stream marker was reached"),
+    ):
+        with pytest.raises(store.DatasetCorrupted) as caught:
+            store.get_file(name, "http://127.0.0.1/none", extract=True)
+        begin = f"{folder / name} is damaged or is not the file it is called: {problem}"
+        assert str(caught.value).startswith(begin)
+        assert str(caught.value).endswith(
+            "Delete it and load the data again: it is then downloaded anew."
+        )
+    unpacked = store.get_file("good.zip", "http://127.0.0.1/none", extract=True)
+    assert (Path(unpacked) / "inner" / "good").read_text() == "x"
+    assert not list(tmp_path.glob("**/*evil")) and not list(folder.glob("*.part"))

@@ -20,6 +20,7 @@ from tensorcore.errors import CheckpointError, InvalidArgumentError
 
 MOST_INDEX_BYTES = 1 << 28
 MOST_SHARDS = 1 << 16
+REMEDY = "Copy its files again from where they were written, or restore an earlier checkpoint"
 NAME_SHARE = 16  # names may take this many times the bytes of the file that abbreviates them
 
 
@@ -42,22 +43,28 @@ class CheckpointReader:
         self.entries: dict[str, Entry] = {}
         self._pieces: dict[bytes, Entry] = {}
         self._sizes: dict[int, int] = {}
+        data = self._read_file()
         try:
-            self._read_index()
+            self._read_index(data)
         except CheckpointError as problem:
-            raise CheckpointError(f"{self._path} is not a sound checkpoint: {problem}") from None
+            raise CheckpointError(
+                f"{self._path} is not a sound checkpoint: {problem}. {REMEDY}"
+            ) from None
 
-    def _read_index(self) -> None:
+    def _read_file(self) -> bytes:
         try:
             if os.path.getsize(self._path) > MOST_INDEX_BYTES:
-                raise CheckpointError("its index is larger than 256 MB")
+                raise CheckpointError(f"{self._path} is larger than 256 MB. {REMEDY}")
             with open(self._path, "rb") as file:
-                data = file.read()
+                return file.read()
         except OSError as problem:
             raise CheckpointError(
+                f"there is no checkpoint {self.prefix}: {self._path}: "
                 f"{problem.strerror or problem}. The path is the prefix that saver.save() "
                 "returned, without .index or .data"
             ) from None
+
+    def _read_index(self, data: bytes) -> None:
         table = read_table(data)
         key, header = next(table, (b"?", b""))
         if key != b"":
@@ -153,7 +160,9 @@ class CheckpointReader:
                 f"Key {name} not found in checkpoint {self.prefix}, which has {_some(self.names())}"
             )
         if found.dtype is None:
-            raise InvalidArgumentError(f"{name!r} in {self.prefix} holds text, not numbers")
+            raise InvalidArgumentError(
+                f"{name!r} in {self.prefix} holds text; only numbers are read"
+            )
         result = np.empty(found.shape, found.dtype)
         if not found.slices:
             self._fill(name, found, result)
@@ -161,7 +170,7 @@ class CheckpointReader:
         filled = np.zeros(found.shape, bool)
         for index, piece in self._parts(name, found):
             if filled[index].any():  # there would be a gap elsewhere
-                raise CheckpointError(f"{self._path}: the slices of {name!r} overlap")
+                raise CheckpointError(f"{self._path}: the slices of {name!r} overlap. {REMEDY}")
             values = np.empty(piece.shape, found.dtype)
             self._fill(name, piece, values)
             result[index] = values
@@ -175,8 +184,7 @@ class CheckpointReader:
             count = file.readinto(raw.data) if raw.size else 0
         if count != piece.nbytes or mask(crc32c(raw)) != piece.checksum:
             raise CheckpointError(
-                f"{self._data_path(piece.shard)}: the checksum of {name!r} is wrong; the file is "
-                "damaged, take an earlier checkpoint"
+                f"{self._data_path(piece.shard)}: the checksum of {name!r} is wrong. {REMEDY}"
             )
 
 
@@ -198,7 +206,7 @@ def _shards(header: bytes) -> int:
     if endianness:
         raise CheckpointError("it was written on a big-endian machine, which is not supported")
     if not 0 < shards <= MOST_SHARDS:
-        raise CheckpointError(f"it claims {shards} data files")
+        raise CheckpointError(f"it claims {shards} data files; expected 1 to {MOST_SHARDS}")
     if dict(wire.fields(version)).get(2, 0) > 1:
         raise CheckpointError("it was written by a later version of TensorFlow's format")
     return shards

@@ -12,6 +12,7 @@ from tensorcore.checkpoints.writer import Replacement
 from tensorcore.errors import CheckpointError
 
 MOST_BYTES = 1 << 24
+REMEDY = "Delete it, and restore from the path that saver.save() returned"
 _LINE = re.compile(r'\s*(\w+)\s*:\s*(?:"((?:[^"\\\n]|\\.)*)"|([-+.\w]+))\s*')
 _ESCAPE = re.compile(rb"\\([0-7]{1,3}|x[0-9a-fA-F]{1,2}|.)")
 _PLAIN = {b"n": b"\n", b"r": b"\r", b"t": b"\t"}
@@ -39,7 +40,9 @@ def read_state(folder: str, filename: str | None = None) -> CheckpointState | No
     path = os.path.join(folder, filename or "checkpoint")
     try:
         if os.path.getsize(path) > MOST_BYTES:
-            raise CheckpointError(f"{path} is larger than 16 MB, so it lists no checkpoints")
+            raise CheckpointError(
+                f"{path} is larger than 16 MB, so it lists no checkpoints. {REMEDY}"
+            )
         with open(path, "rb") as file:
             text = file.read().decode("latin-1")
     except OSError:
@@ -51,12 +54,13 @@ def read_state(folder: str, filename: str | None = None) -> CheckpointState | No
         if match is None:
             line = text.count("\n", 0, position) + 1
             raise CheckpointError(
-                f'{path}, line {line}: expected a line such as model_checkpoint_path: "model.ckpt"'
+                f"{path}, line {line}: expected a line such as model_checkpoint_path: "
+                f'"model.ckpt". {REMEDY}'
             )
         _take(state, match, folder, path)
         position = match.end()
     if not state.model_checkpoint_path:
-        raise CheckpointError(f"{path} names no model_checkpoint_path")
+        raise CheckpointError(f"{path} names no model_checkpoint_path. {REMEDY}")
     if state.model_checkpoint_path not in state.all_model_checkpoint_paths:
         state.all_model_checkpoint_paths.append(state.model_checkpoint_path)
     return state
@@ -74,7 +78,9 @@ def _take(state: CheckpointState, match: re.Match[str], folder: str, path: str) 
         elif name == "last_preserved_timestamp":
             state.last_preserved_timestamp = float(number)
     except (TypeError, ValueError, AttributeError):
-        raise CheckpointError(f"{path}: {match.group().strip()!r} cannot be read") from None
+        raise CheckpointError(
+            f"{path}: {match.group().strip()!r} cannot be read. {REMEDY}"
+        ) from None
 
 
 def _unquoted(text: str) -> str:

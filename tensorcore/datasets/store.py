@@ -394,6 +394,9 @@ def _retrieve(origin: str, name: str, folder: Path, known_hash: str | None) -> P
 
 def _unpacked(path: Path) -> Path:
     """The folder beside an archive that holds what is in it."""
+    import tarfile
+    import zlib
+
     target = path.with_name(path.name.partition(".")[0])
     if not target.is_dir():
         import shutil
@@ -401,6 +404,10 @@ def _unpacked(path: Path) -> Path:
         part = path.with_name(target.name + ".part")
         shutil.rmtree(part, ignore_errors=True)
         options = {} if path.suffix == ".zip" else {"filter": "data"}  # no file outside the folder
-        shutil.unpack_archive(path, part, **options)
+        try:
+            shutil.unpack_archive(path, part, **options)
+        except (OSError, EOFError, shutil.ReadError, zlib.error, tarfile.TarError) as error:
+            shutil.rmtree(part, ignore_errors=True)
+            raise corrupted(path, _short(error)) from error
         part.rename(target)
     return target

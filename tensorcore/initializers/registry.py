@@ -91,7 +91,7 @@ class Registry:
                 f'{self.kind}: a configuration needs "class_name" and "config", received '
                 f"{description!r}"
             )
-        if "module" in description:
+        if "module" in description or str(description["class_name"]).startswith("__"):
             return deserialize_keras_object(description)
         thing = self.named(description["class_name"])
         return thing.from_config(description.get("config") or {})

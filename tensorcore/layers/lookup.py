@@ -13,6 +13,7 @@ import numpy as np
 from tensorcore.errors import ArgumentTypeError, InvalidArgumentError, TrainingError
 from tensorcore.layers.base import Layer
 from tensorcore.layers.options import keep
+from tensorcore.saving.refusals import hostile
 from tensorcore.tensor import Tensor, as_tensor
 
 MODES = ("int", "one_hot", "multi_hot", "count", "tf_idf")
@@ -93,6 +94,16 @@ class Lookup(Layer):
     def vocabulary_size(self) -> int:
         """How many numbers there are."""
         return len(self._special()) + len(self._tokens)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """A layer as `get_config` describes it, which never names a file."""
+        if isinstance(config.get("vocabulary"), (str, os.PathLike)):
+            raise hostile(
+                f"{cls.__name__}: the vocabulary is the name of another file, "
+                f"{str(config['vocabulary'])!r}, which is never opened; expected a list of words"
+            )
+        return super().from_config(config)
 
     def set_vocabulary(self, vocabulary: Any, idf_weights: Any = None) -> None:
         """Take the vocabulary from a list, an array, or a text file with one thing a line.

@@ -11,10 +11,11 @@ import numpy as np
 
 from tensorcore import constraints, dtypes, initializers, regularizers
 from tensorcore.device import Device, default_device
-from tensorcore.errors import FileFormatError, ShapeError, TrainingError
+from tensorcore.errors import ShapeError, TrainingError
 from tensorcore.layers.context import context
 from tensorcore.layers.structure import leaves
 from tensorcore.mode import outside
+from tensorcore.saving.refusals import hostile
 from tensorcore.variable import Variable
 
 # Most attributes are of these types; they are told apart from those that hold layers quickly.
@@ -96,7 +97,7 @@ class Weighted:
         """Take the bytes of a weight from what a model that is being loaded may have."""
         context.budget -= nbytes  # type: ignore[operator]
         if context.budget < 0:  # type: ignore[operator]
-            raise FileFormatError(
+            raise hostile(
                 f"{self._who()}: the file describes weights that are larger than the file itself"
             )
 

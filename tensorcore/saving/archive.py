@@ -8,6 +8,7 @@ import stat
 from typing import IO, TYPE_CHECKING, Any
 
 from tensorcore.errors import FileFormatError
+from tensorcore.saving.refusals import damaged, hostile
 
 if TYPE_CHECKING:
     import zipfile
@@ -39,22 +40,22 @@ class Archive:
         try:
             self._zip = zipfile.ZipFile(file)
         except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
-            raise FileFormatError(f"{what} is no .keras file, or a damaged one: {error}") from None
+            raise damaged(f"{what} cannot be read as a .keras file: {error}") from None
         self._check()
 
     def _check(self) -> None:
         members = self._zip.infolist()
         problem = None
         if len(members) > MAX_MEMBERS:
-            problem = f"it has {len(members)} members"
+            problem = f"it has {len(members)} members, and at most {MAX_MEMBERS} are read"
         elif len({member.filename for member in members}) != len(members):
             problem = "two members have the same name"
         elif sum(member.file_size for member in members) > MAX_RATIO * max(self._size, 1024):
-            problem = "its members would be much larger than the file"
+            problem = f"its members would be more than {MAX_RATIO} times as large as the file"
         for member in members:
             problem = problem or _problem_of(member)
         if problem is not None:
-            raise FileFormatError(f"{self.what} is refused: {problem}")
+            raise hostile(f"{self.what} is refused: {problem}")
 
     def __contains__(self, name: str) -> bool:
         return name in self._zip.namelist()
@@ -68,15 +69,15 @@ class Archive:
         import zipfile
 
         if name not in self:
-            raise FileFormatError(f'{self.what} has no member "{name}"; it is no .keras file')
+            raise damaged(f'{self.what} has no member "{name}", which every .keras file has')
         if limit is not None and self._zip.getinfo(name).file_size > limit:
-            raise FileFormatError(f'{self.what}: "{name}" is larger than {limit} bytes')
+            raise hostile(f'{self.what}: "{name}" is larger than {limit} bytes')
         try:
             return self._zip.read(name)
         except (zipfile.BadZipFile, OSError, ValueError, EOFError, NotImplementedError) as error:
-            raise FileFormatError(f'{self.what}: "{name}" is damaged: {error}') from None
+            raise damaged(f'{self.what}: "{name}" cannot be read: {error}') from None
         except Exception as error:  # zlib.error has no public base class of its own
-            raise FileFormatError(f'{self.what}: "{name}" is damaged: {error}') from None
+            raise damaged(f'{self.what}: "{name}" cannot be read: {error}') from None
 
     def json(self, name: str) -> Any:
         """A member as JSON."""
@@ -93,23 +94,29 @@ def _problem_of(member: zipfile.ZipInfo) -> str | None:
     if member.flag_bits & 0x1:
         return f"the member {name!r} is encrypted"
     if member.file_size > MAX_RATIO * max(member.compress_size, 1024):
-        return f"the member {name!r} would be much larger than the file"
+        return f"the member {name!r} would be more than {MAX_RATIO} times as large as it is stored"
     return None
 
 
 def parse_json(data: bytes | str, what: str) -> Any:
     """JSON, with limits on its size and depth."""
     if len(data) > MAX_JSON_BYTES:
-        raise FileFormatError(f"{what} is larger than {MAX_JSON_BYTES} bytes")
+        raise hostile(f"{what} is larger than {MAX_JSON_BYTES} bytes")
     try:
         value = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise FileFormatError(f"{what} is no JSON: {error}") from None
+    except RecursionError:
+        raise _too_deep(what) from None
+    except ValueError as error:
+        raise damaged(f"{what} is no JSON: {error}") from None
     level, depth = [value], 0
     while level:
         depth += 1
         if depth > MAX_JSON_DEPTH:
-            raise FileFormatError(f"{what} is nested more than {MAX_JSON_DEPTH} levels deep")
+            raise _too_deep(what)
         inner = [part.values() if isinstance(part, dict) else part for part in level]
         level = [x for part in inner for x in part if isinstance(x, (dict, list))]
     return value
+
+
+def _too_deep(what: str) -> FileFormatError:
+    return hostile(f"{what} is nested more than {MAX_JSON_DEPTH} levels deep")

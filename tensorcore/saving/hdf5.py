@@ -17,6 +17,7 @@ import numpy as np
 
 from tensorcore import dtypes
 from tensorcore.errors import FileFormatError
+from tensorcore.saving.refusals import damaged, hostile, of_another_model
 
 MAX_ATTRIBUTE_BYTES = 64 * 2**20
 
@@ -61,7 +62,7 @@ def _guarded(method: Any) -> Any:
         except FileFormatError:
             raise
         except _DAMAGE as error:
-            raise FileFormatError(f'{self.what}: "{path}" is damaged: {error}') from None
+            raise damaged(f'{self.what}: "{path}" cannot be read: {error}') from None
 
     return guarded
 
@@ -81,7 +82,7 @@ class Reader:
         try:
             self._file = h5py.File(io.BytesIO(source) if isinstance(source, bytes) else source, "r")
         except _DAMAGE as error:
-            raise FileFormatError(f"{what} is no HDF5 file, or a damaged one: {error}") from None
+            raise damaged(f"{what} cannot be read as HDF5: {error}") from None
 
     def __enter__(self) -> Reader:
         return self
@@ -113,10 +114,10 @@ class Reader:
 
         found = self._find(path)
         if not isinstance(found, h5py.Dataset):
-            raise FileFormatError(f'{self.what} has no array "{path}"; expected shape {shape}')
+            raise of_another_model(f'{self.what} has no array "{path}"; expected shape {shape}')
         self._check_dataset(path, found)
         if tuple(found.shape) != tuple(shape):
-            raise FileFormatError(
+            raise of_another_model(
                 f'{self.what}: the array "{path}" has shape {tuple(found.shape)}; the model '
                 f"expects {tuple(shape)}"
             )
@@ -136,7 +137,9 @@ class Reader:
             return None
         attribute = thing.attrs.get_id(name)
         if math.prod(attribute.shape) * attribute.dtype.itemsize > MAX_ATTRIBUTE_BYTES:
-            raise FileFormatError(f'{self.what}: the attribute "{name}" is too large')
+            raise hostile(
+                f'{self.what}: the attribute "{name}" is larger than {MAX_ATTRIBUTE_BYTES} bytes'
+            )
         value = thing.attrs[name]
         if isinstance(value, np.ndarray):
             return [_text(part) for part in value.tolist()]
@@ -153,7 +156,7 @@ class Reader:
             if link is None:
                 return None
             if not isinstance(link, h5py.HardLink):
-                raise FileFormatError(
+                raise hostile(
                     f'{self.what}: "{path}" is a link to another place or file, which is never '
                     "followed"
                 )
@@ -167,11 +170,11 @@ class Reader:
         if data.is_virtual or properties.get_external_count():
             problem = "its values lie in other files"
         elif data.dtype.kind not in "fiubV" or (data.dtype.kind == "V" and data.dtype.itemsize > 2):
-            problem = f"its type {data.dtype} is no number"
+            problem = f"it holds {data.dtype}, not numbers"
         elif any(number not in _FILTER_NUMBERS for number in filters):
-            problem = "it needs a filter that is not built in"
+            problem = "it needs a filter other than gzip, shuffle and fletcher32"
         if problem is not None:
-            raise FileFormatError(f'{self.what}: the array "{path}" is never read, since {problem}')
+            raise hostile(f'{self.what}: the array "{path}" is never read, since {problem}')
 
 
 _FILTER_NUMBERS = (1, 2, 3)  # deflate, shuffle, fletcher32

@@ -10,6 +10,7 @@ from tensorcore.errors import FileFormatError
 from tensorcore.saving.archive import parse_json
 from tensorcore.saving.hdf5 import Reader
 from tensorcore.saving.objects import deserialize_keras_object
+from tensorcore.saving.refusals import damaged, of_another_model
 from tensorcore.saving.weights import parts_of
 
 
@@ -29,7 +30,7 @@ def load_model(reader: Reader, custom_objects: Mapping[str, Any] | None, compile
     config = parse_json(text, f"{reader.what}: the model's description")
     model = deserialize_keras_object(config, custom_objects)
     if not hasattr(model, "weight_parts"):
-        raise FileFormatError(f"{reader.what} describes no model")
+        raise damaged(f"{reader.what} describes no model")
     load_weights(model, reader)
     training = reader.attribute("", "training_config")
     if compile and isinstance(training, str):
@@ -62,7 +63,7 @@ def load_weights(
     elif len(filled) == len(layers):
         pairs = list(zip(layers, filled, strict=True))
     else:
-        raise FileFormatError(
+        raise of_another_model(
             f"{reader.what} has {len(filled)} layers with weights, the model has {len(layers)}: "
             f"{[layer.name for layer in layers]}"
         )
@@ -83,7 +84,7 @@ def _of_layer(reader: Reader, layer: Any, path: str, names: list[str]) -> list[A
     own = [variable for _, _, variables in parts_of(layer) for variable in variables]
     variables = [v for v in own if v.trainable] + [v for v in own if not v.trainable]
     if len(names) != len(variables):
-        raise FileFormatError(
+        raise of_another_model(
             f'{reader.what}: the layer "{layer.name}" has {len(variables)} weights, but the file '
             f"has {len(names)} for it"
         )

@@ -27,6 +27,7 @@ from tensorcore.saving.objects import (
     deserialize_keras_object,
     serialize_keras_object,
 )
+from tensorcore.saving.refusals import damaged
 from tensorcore.saving.weights import arrays_of, load_arrays, load_optimizer
 
 KERAS_VERSION = "3.15.1"  # the version of Keras whose format is written
@@ -124,13 +125,13 @@ def load_model(
         archive = Archive(file, what)
         config = archive.json(CONFIG)
         if not isinstance(config, dict):
-            raise FileFormatError(f'{what}: "{CONFIG}" describes no model')
+            raise damaged(f'{what}: "{CONFIG}" describes no model')
         if not compile:
             config = {key: value for key, value in config.items() if key != "compile_config"}
         with _described_by(what, archive.size(WEIGHTS)), SharedObjects():
             model = deserialize_keras_object(config, custom_objects)
         if not hasattr(model, "weight_parts") or not hasattr(model, "optimizer"):
-            raise FileFormatError(f"{what} holds {type(model).__name__}, which is no model")
+            raise damaged(f"{what} holds {type(model).__name__}, which is no model")
         with Reader(archive.read(WEIGHTS), f'{what}: "{WEIGHTS}"') as reader:
             load_arrays(model, reader)
             if compile and model.compiled:
@@ -151,8 +152,9 @@ def _described_by(what: str, nbytes: int) -> Iterator[None]:
     except FileFormatError as error:
         raise FileFormatError(f"{what}: {error}") from None
     except _NONSENSE as error:
-        raise FileFormatError(
-            f"{what}: the model cannot be made as the file describes it: {error}"
+        problem = f"the entry {error} is missing" if type(error) is KeyError else error
+        raise damaged(
+            f"{what}: the model cannot be made as the file describes it: {problem}"
         ) from error
     finally:
         context.budget = before
@@ -247,7 +249,9 @@ def _checked_path(filepath: Any, ending: str, overwrite: bool, method: str) -> P
             f'{method}: the file name must end in "{ending}"{also}, received {str(filepath)!r}'
         )
     if path.exists() and not overwrite:
-        raise InvalidArgumentError(f"{method}: {path} is there already, and overwrite is False")
+        raise InvalidArgumentError(
+            f"{method}: {path} is there already, and overwrite is False; give another name"
+        )
     return path
 
 

@@ -16,12 +16,18 @@ import numpy as np
 
 from tensorcore import dtypes
 from tensorcore.device import is_array
-from tensorcore.errors import ArgumentTypeError, FileFormatError
+from tensorcore.errors import ArgumentTypeError, FileFormatError, InvalidArgumentError
 from tensorcore.saving import registry
+from tensorcore.saving.refusals import damaged, hostile
 from tensorcore.saving.registry import BUILT_IN, CustomObjectScope
 from tensorcore.tensor import Tensor, as_tensor
 
 PLAIN = (str, int, float, bool)
+_UNKNOWN = (
+    "which tensorcore does not know and never imports. If it is yours, give it as "
+    "custom_objects={{{0!r}: {0}}}, or decorate it with "
+    "@keras.saving.register_keras_serializable(); if not, do not trust the file"
+)
 
 
 class SharedObjects:
@@ -181,7 +187,7 @@ def _read(config: Any) -> Any:
     name = config["class_name"]
     inner = {} if config["config"] is None else config["config"]
     if not isinstance(name, str):
-        raise FileFormatError(f"a description has the class name {name!r}; expected a text")
+        raise damaged(f"a description has the class name {name!r}; expected a text")
     if name in _SPECIAL:
         return _read_special(name, inner)
     if name == "function":
@@ -204,7 +210,7 @@ _SPECIAL = {
 def _index(value: Any) -> Any:
     if value is None or isinstance(value, int):
         return value
-    raise FileFormatError(f"a slice has {value!r} as a bound; expected an integer or null")
+    raise InvalidArgumentError(f"the bound {value!r}; expected an integer or null")
 
 
 def _read_special(name: str, inner: Any) -> Any:
@@ -218,12 +224,13 @@ def _read_special(name: str, inner: Any) -> Any:
     try:
         return reader(inner)
     except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise FileFormatError(f"the file describes {name} wrongly: {error}") from None
+        problem = f"the entry {error} is missing" if isinstance(error, KeyError) else error
+        raise damaged(f"the file describes {name} wrongly: {problem}") from None
 
 
 def _read_function(config: dict[str, Any], name: Any) -> Any:
     if not isinstance(name, str):
-        raise FileFormatError(f"a function is described by {name!r}; expected its name")
+        raise damaged(f"a function is described by {name!r}; expected its name")
     for key in (config.get("registered_name"), name):
         found = registry.registered_object(key) if isinstance(key, str) else None
         if found is not None:
@@ -234,9 +241,7 @@ def _read_function(config: dict[str, Any], name: Any) -> Any:
             if name in names:
                 return names.named(name)
     raise FileFormatError(
-        f'the file names the function "{name}", which is not known here. Give it as '
-        f"custom_objects={{{name!r}: {name}}}, or decorate it with "
-        "@keras.saving.register_keras_serializable()"
+        f'the file names the function "{name}" of module {module!r}, {_UNKNOWN.format(name)}'
     )
 
 
@@ -248,7 +253,7 @@ def _read_object(config: dict[str, Any], name: str, inner: Any) -> Any:
     if not isinstance(cls, type):
         return cls  # a function of the user's in the place of a class
     if not isinstance(inner, dict):
-        raise FileFormatError(f'the file describes "{name}" by {inner!r}; expected a dict')
+        raise damaged(f'the file describes "{name}" by {inner!r}; expected a dict')
     made = cls.from_config(_without_defaults(cls, inner))  # type: ignore[attr-defined]
     build = config.get("build_config")
     if build and hasattr(made, "build_from_config") and not made.built:
@@ -316,15 +321,13 @@ def class_named(name: str, module: Any = None, registered: Any = None) -> Any:
     found = built_in_named(name, module)
     if found is not None:
         if registered not in (None, name):
-            raise FileFormatError(
+            raise hostile(
                 f'the file gives {module}.{name} the registered name "{registered}", but it is a '
                 "class of tensorcore"
             )
         return found
     raise FileFormatError(
-        f'the file names the class "{name}" of module {module!r}, which is not known here. Give it '
-        f"as custom_objects={{{name!r}: {name}}}, or decorate it with "
-        "@keras.saving.register_keras_serializable()"
+        f'the file names the class "{name}" of module {module!r}, {_UNKNOWN.format(name)}'
     )
 
 

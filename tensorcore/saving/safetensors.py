@@ -16,8 +16,8 @@ from typing import IO, Any
 import numpy as np
 
 from tensorcore import dtypes
-from tensorcore.errors import FileFormatError
 from tensorcore.saving.archive import parse_json
+from tensorcore.saving.refusals import damaged, hostile, of_another_model
 from tensorcore.saving.weights import parts_of
 
 MAX_HEADER_BYTES = 100 * 2**20
@@ -91,22 +91,24 @@ def read_header(file: IO[bytes], what: str) -> tuple[dict[str, Any], int]:
     first = file.read(8)
     length = struct.unpack("<Q", first)[0] if len(first) == 8 else -1
     if not 2 <= length <= min(MAX_HEADER_BYTES, size - 8):
-        raise FileFormatError(f"{what} is no safetensors file, or a damaged one")
+        raise damaged(f"{what} cannot be read as a safetensors file")
     header = parse_json(file.read(length), f"{what}: the header")
     if not isinstance(header, dict) or len(header) > MAX_ARRAYS:
-        raise FileFormatError(f"{what}: the header is no JSON object of arrays")
+        raise damaged(f"{what}: the header is no JSON object of arrays")
     entries = {name: entry for name, entry in header.items() if name != METADATA}
     for name, entry in entries.items():
         problem = _problem_of(entry)
         if problem is not None:
-            raise FileFormatError(f'{what}: the array "{name}" is refused: {problem}')
+            raise hostile(f'{what}: the array "{name}" is refused: {problem}')
     end = 0
     for name, entry in sorted(entries.items(), key=lambda item: item[1]["data_offsets"]):
         if entry["data_offsets"][0] != end:
-            raise FileFormatError(f'{what}: the array "{name}" overlaps another or leaves a hole')
+            raise hostile(f'{what}: the array "{name}" overlaps another or leaves a hole')
         end = entry["data_offsets"][1]
     if 8 + length + end != size:
-        raise FileFormatError(f"{what}: the arrays take {end} bytes, the file has others")
+        raise damaged(
+            f"{what}: the header speaks of {end} bytes of arrays, the file has {size - 8 - length}"
+        )
     return header, 8 + length
 
 
@@ -146,7 +148,7 @@ def _array(file: IO[bytes], what: str, header: Any, begin: int, name: str) -> np
     known = header.get(METADATA)
     expected = known.get(f"sha256:{name}") if isinstance(known, dict) else None
     if expected is not None and hashlib.sha256(raw).hexdigest() != expected:
-        raise FileFormatError(f'{what}: the array "{name}" is damaged: its checksum is another')
+        raise damaged(f'{what}: the array "{name}" has another checksum than its header says')
     return np.frombuffer(raw, CODES[entry["dtype"]]).reshape(entry["shape"])
 
 
@@ -156,10 +158,10 @@ def load(model: Any, file: IO[bytes], what: str) -> None:
     variables = named_variables(model)
     missing = [name for name in variables if name not in header]
     if missing:
-        raise FileFormatError(f"{what} has no arrays {missing[:5]}; it is of another model")
+        raise of_another_model(f"{what} has no arrays {missing[:5]}")
     for name, variable in variables.items():
         if tuple(header[name]["shape"]) != variable.shape:
-            raise FileFormatError(
+            raise of_another_model(
                 f'{what}: the array "{name}" has shape {tuple(header[name]["shape"])}; the model '
                 f"expects {variable.shape}"
             )

@@ -15,6 +15,7 @@ import numpy as np
 from tensorcore.errors import FileFormatError
 from tensorcore.layers.naming import to_snake_case
 from tensorcore.saving.hdf5 import Reader
+from tensorcore.saving.refusals import of_another_model
 
 Part = tuple[str, Any, list[Any]]  # path, layer or optimizer, its own variables
 
@@ -99,10 +100,9 @@ def _read_part(reader: Reader, path: str, part: Any, variables: list[Any]) -> li
     group = _join(path, "vars")
     stored = reader.count(group)
     if stored != len(variables):
-        raise FileFormatError(
+        raise of_another_model(
             f'{reader.what}: {type(part).__name__} "{part.name}" has {len(variables)} arrays, but '
-            f'the file has {stored} in "{group}". Build the model for the same input as the one '
-            "that was saved, with the same layers"
+            f'the file has {stored} in "{group}"'
         )
     return [
         (variable, reader.array(f"{group}/{number}", variable.shape))

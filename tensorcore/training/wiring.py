@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tensorcore.errors import FileFormatError
 from tensorcore.graph.deferred import Node
 from tensorcore.graph.symbol import OpenSymbol
 from tensorcore.layers.base import Layer
 from tensorcore.layers.inputs import InputLayer
 from tensorcore.layers.structure import map_structure
 from tensorcore.saving.objects import deserialize_keras_object, serialize_keras_object
+from tensorcore.saving.refusals import damaged
 from tensorcore.saving.registry import CustomObjectScope
 from tensorcore.training import operations
 from tensorcore.training.network import Network
@@ -104,9 +104,8 @@ def connect(config: Mapping[str, Any], custom_objects: Any = None) -> tuple[dict
             wires.call_all()
             return config, wires.symbols(inputs), wires.symbols(outputs)
     except (KeyError, IndexError, AttributeError) as error:
-        raise FileFormatError(
-            f"the file describes a functional model wrongly: {type(error).__name__}: {error}"
-        ) from None
+        problem = f"{error} is not there" if isinstance(error, KeyError) else error
+        raise damaged(f"the file describes a functional model wrongly: {problem}") from None
 
 
 class _Wires:
@@ -123,9 +122,9 @@ class _Wires:
         if operation is None:
             operation = deserialize_keras_object(dict(entry))
         if not callable(operation) or isinstance(operation, type):
-            raise FileFormatError(f'the model\'s part "{name}" is no layer')
+            raise damaged(f'the model\'s part "{name}" is no layer')
         if name in self._made:
-            raise FileFormatError(f'the name "{name}" is used twice in a functional model')
+            raise damaged(f'the name "{name}" is used twice in a functional model')
         self._made[name] = operation
         if isinstance(operation, InputLayer):
             self._results[name, 0] = [operation.output]
@@ -140,7 +139,7 @@ class _Wires:
             left = [wire for wire in self._waiting if not self._try(*wire)]
             if len(left) == len(self._waiting):
                 names = sorted({name for name, _, _ in left})
-                raise FileFormatError(
+                raise damaged(
                     f"the layers {names} of a functional model wait for each other, or for a layer "
                     "that is not there"
                 )
@@ -179,7 +178,7 @@ class _Wires:
         if isinstance(places, dict):
             return {key: self.symbols(value) for key, value in places.items()}
         if not isinstance(places, (list, tuple)) or not places:
-            raise FileFormatError(
+            raise damaged(
                 f"the file describes a functional model wrongly: {places!r} names no output"
             )
         if len(places) == 3 and isinstance(places[0], str):
