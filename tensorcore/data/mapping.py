@@ -69,7 +69,7 @@ class Map(Dataset):
             # sizes of the result depend on them.
             first, second = (self._result(map_leaves(_example(n), spec)) for n in (2, 3))
             return map_leaves(_common_spec, first, second)
-        except Exception:
+        except Exception:  # the user's function may refuse made-up values with any error
             element = next(iter(self.steps(Run([]))), None)
             if element is None:
                 raise
@@ -230,7 +230,7 @@ class Interleave(Dataset):
     def make_spec(self) -> Any:
         try:
             return self._made(map_leaves(_example(2), self.sources[0].element_spec)).element_spec
-        except Exception:
+        except Exception:  # as above
             first = next(iter(self.sources[0].steps(Run([]))))
             return self._made(first).element_spec
 
