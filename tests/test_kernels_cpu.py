@@ -302,6 +302,74 @@ def test_scatter_add_by_several_threads_is_the_same(rng, monkeypatch):
     np.testing.assert_array_equal(*results)
 
 
+def padded(rng, rows, lines, length):
+    """Lines of indices with runs of one index at none, one or both ends, or over all of a line."""
+    indices = rng.integers(0, rows, (lines, length)).astype(np.int32)
+    for n, line in enumerate(indices):
+        line[: rng.integers(0, length + 1) if n % 3 == 1 else 0] = rng.integers(rows)
+        line[length - rng.integers(0, length + 1) if n % 3 > 1 else length :] = 0
+    return indices
+
+
+def mean_of_rows(x, indices):
+    out = np.full((len(indices), x.shape[1]), 7, x.dtype)
+    assert kernel("take_mean")(x, indices, keepdims=False, out=out) is out
+    return out
+
+
+WIDTHS = (1, 3, 8, 16, 20, 32, 40, 64, 100, 128)
+
+
+@pytest.mark.parametrize("dtype", [F32, F64], ids=str)
+def test_means_of_rows_and_their_gradient(rng, dtype):
+    for width in WIDTHS:
+        indices = padded(rng, 30, 23, 19)
+        x = rng.standard_normal((30, width)).astype(dtype)
+        result = mean_of_rows(x, indices)
+        np.testing.assert_allclose(result, x[indices].astype(F64).mean(axis=1), 1e-5, 1e-6)
+        lines = rng.standard_normal((23, width)).astype(dtype)
+        updates = np.broadcast_to(lines[:, None], (23, 19, width))
+        expected = x.astype(F64)
+        np.add.at(expected, indices, updates)
+        result = run("scatter_add", x, indices, updates, axis=0)
+        np.testing.assert_allclose(result, expected, rtol=1e-5, atol=2e-5)
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.uint8, np.int8], ids=str)
+def test_rows_may_be_chosen_by_integers_of_any_size(rng, kind):
+    indices = padded(rng, 100, 9, 12).astype(kind)
+    x = rng.standard_normal((100, 16)).astype(F32)
+    result = mean_of_rows(x, indices)
+    np.testing.assert_allclose(result, x[indices].mean(axis=1), rtol=1e-5, atol=1e-6)
+    updates = rng.standard_normal((9, 12, 16)).astype(F32)
+    expected = x.astype(F64)
+    np.add.at(expected, indices, updates)
+    np.testing.assert_allclose(
+        run("scatter_add", x, indices, updates, axis=0), expected, rtol=1e-5, atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("one_update_a_line", [False, True])
+def test_sums_of_rows_are_the_same_for_any_number_of_threads(rng, monkeypatch, one_update_a_line):
+    from tensorcore.kernels.cpu import row_lists, threads
+
+    monkeypatch.setattr(row_lists, "LOOKUPS_A_THREAD", 64)
+    indices = padded(rng, 300, 200, 40)
+    shape = (200, 1, 24) if one_update_a_line else (200, 40, 24)
+    updates = np.broadcast_to(rng.standard_normal(shape).astype(F32), (200, 40, 24))
+    results = []
+    for count in (1, 2, 5):
+        monkeypatch.setattr(threads, "usable", lambda count=count: count)
+        lists = row_lists.RowLists(indices, updates, 300)
+        assert len(lists.pieces[0].args[-1]) == count
+        results.append(run("scatter_add", np.zeros((300, 24), F32), indices, updates, axis=0))
+    expected = np.zeros((300, 24))
+    np.add.at(expected, indices, updates)
+    np.testing.assert_allclose(results[0], expected, rtol=1e-5, atol=1e-4)
+    for result in results[1:]:
+        np.testing.assert_array_equal(result, results[0])
+
+
 # Convolution and pooling --------------------------------------------------------------------------
 
 

@@ -24,6 +24,7 @@ from tensorcore.kernels.cpu import (
 )
 from tensorcore.kernels.cpu.jit import REORDER, kernel
 from tensorcore.kernels.cpu.piece import Check, Number, Piece
+from tensorcore.kernels.cpu.row_lists import RowLists
 
 ELEMENTS_A_THREAD = 1 << 15
 LINE = 16  # columns whose sums one step computes
@@ -274,24 +275,21 @@ def _dropout_mask(
 
 
 def _take_mean(x: Any, indices: Any, *, keepdims: bool, out: Any) -> Piece | None:
-    width = x.shape[1]
-    if x.dtype.char not in "fd" or width > indexing.WIDEST or not _are_flat(x, indices):
+    if x.dtype.char not in "fd" or not _are_flat(x, indices):
         return None
     rows, length = indices.shape
     grain = max(1, indexing.LOOKUPS_A_THREAD // 4 // length)
-    return Piece(indexing._take_mean, rows, grain, (x, indices, out.reshape(rows, width)))
+    return Piece(indexing._take_mean, rows, grain, (x, indices, out.reshape(rows, x.shape[1])))
 
 
 def _scatter_add(x: Any, indices: Any, updates: Any, *, axis: int, out: Any) -> Any:
-    if x.ndim != 2 or axis != 0 or not indexing._is_one_line_a_row(indices, updates):
+    if x.ndim != 2 or axis != 0 or x.dtype.char not in "fd":
         return None
     start = copy(out, x)
-    lines = updates[:, 0].reshape(len(indices), x.shape[1])
-    if start is None or x.dtype.char not in "fd" or not _are_flat(indices, lines):
+    if start is None or not indexing.pays_to_sort(indices, updates, *x.shape):
         return None
-    rows = len(x)
-    grain = max(1, rows // 4) if indices.size > indexing.LOOKUPS_A_THREAD else rows
-    return [*start, Piece(indexing._add_lines, rows, grain, (indices, lines, out))]
+    lists = RowLists(indices, updates, len(x))
+    return [*start, *lists.pieces, lists.add_to(out)]
 
 
 BINDERS: dict[str, Callable[..., Any]] = {

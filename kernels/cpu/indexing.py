@@ -10,59 +10,48 @@ from typing import Any
 
 import numpy as np
 from tensorcore.kernels.cpu.jit import kernel, split
+from tensorcore.kernels.cpu.row_lists import RowLists
+from tensorcore.kernels.cpu.row_sums import sum_row
 
 BYTES_FOR_THREADS = 1 << 21
 LOOKUPS_A_THREAD = 1 << 15
-WIDEST = 512  # columns of a table whose sums fit into fast memory
+NARROW = 8  # columns from which sorting the look-ups of a row is faster than adding each
+FEW = 8  # rows to a look-up, from which it is not
 
 
 @kernel
 def _take_mean(start, stop, x, indices, result):
-    """result[n] = mean over l of x[indices[n, l]]"""
+    """result[n] = mean over l of x[indices[n, l]]; a run at an end of the line is one product."""
     length = indices.shape[1]
     width = x.shape[1]
-    total = np.empty(width, x.dtype)
-    scale = x.dtype.type(1) / x.dtype.type(length)
-    for n in range(np.uintp(start), np.uintp(stop)):
-        chosen = indices[n]
-        for i in range(width):
-            total[i] = 0
-        position = np.uintp(0)
-        while position < length:
-            index = chosen[position]
-            end = position + np.uintp(1)
-            if end < length and chosen[end] == index:
-                while end < length and chosen[end] == index:
-                    end += np.uintp(1)
-                row = x[np.uintp(index)]
-                times = x.dtype.type(end - position)
-                for i in range(width):
-                    total[i] += times * row[i]
-                position = end
-            elif position + np.uintp(4) <= length:
-                # Four rows at once: the sums are read and written a quarter as often.
-                a = x[np.uintp(index)]
-                b = x[np.uintp(chosen[position + np.uintp(1)])]
-                c = x[np.uintp(chosen[position + np.uintp(2)])]
-                d = x[np.uintp(chosen[position + np.uintp(3)])]
-                for i in range(width):
-                    total[i] += (a[i] + b[i]) + (c[i] + d[i])
-                position += np.uintp(4)
-            else:
-                row = x[np.uintp(index)]
-                for i in range(width):
-                    total[i] += row[i]
-                position = end
-        mean = result[n]
-        for i in range(width):
-            mean[i] = total[i] * scale
+    table, numbers, means = x.reshape(x.size), indices.reshape(indices.size), result
+    flat = means.reshape(means.size)
+    divisor = x.dtype.type(length)
+    for n in range(start, stop):
+        line = indices[n]
+        begin, end = 1, length
+        while begin < length and line[begin] == line[0]:
+            begin += 1
+        while end > begin and line[end - 1] == line[length - 1]:
+            end -= 1
+        sum_row(table, width, numbers, n * length + begin, n * length + end, flat, n * width)
+        total = means[n]
+        head, tail = x[np.uintp(line[0])], x[np.uintp(line[length - 1])]
+        before, after = x.dtype.type(begin), x.dtype.type(length - end)
+        for i in range(np.uintp(width)):
+            total[i] += before * head[i]
+        if end < length:
+            for i in range(np.uintp(width)):
+                total[i] += after * tail[i]
+        for i in range(np.uintp(width)):
+            total[i] /= divisor
 
 
 def take_mean(x: Any, indices: Any, *, keepdims: bool, out: Any = None) -> Any:
     """The mean over l of the rows x[indices[n, l]] of a matrix; keepdims keeps the axis of l."""
     rows, length = indices.shape
     width = x.shape[1]
-    if out is None or not out.flags.c_contiguous or width > WIDEST or length == 0:
+    if out is None or not out.flags.c_contiguous or length == 0:
         return NotImplemented
     grain = max(1, LOOKUPS_A_THREAD // length)
     split(_take_mean, rows, grain, x, indices, out.reshape(rows, width))
@@ -100,40 +89,6 @@ def _add_rows(start, stop, indices, updates, result):
         n = end
 
 
-@kernel
-def _add_lines(start, stop, indices, lines, result):
-    """result[indices[n, l]] += lines[n] for all l, in the rows of the result from start to stop.
-
-    Threads divide the rows of the result: the order of the additions to one never changes.
-    """
-    rows, length = indices.shape
-    width = lines.shape[1]
-    for n in range(np.uintp(rows)):
-        line = lines[n]
-        chosen = indices[n]
-        position = np.uintp(0)
-        while position < length:
-            index = chosen[position]
-            end = position + np.uintp(1)
-            while end < length and chosen[end] == index:
-                end += np.uintp(1)
-            if start <= index < stop:
-                target = result[np.uintp(index)]
-                if end == position + np.uintp(1):
-                    for i in range(width):
-                        target[i] += line[i]
-                else:
-                    times = result.dtype.type(end - position)
-                    for i in range(width):
-                        target[i] += times * line[i]
-            position = end
-
-
-def _is_one_line_a_row(indices: Any, updates: Any) -> bool:
-    """Whether all updates of a row of indices are the same, as in the gradient of a mean."""
-    return indices.ndim == 2 and updates.strides[1] == 0 and indices.shape[1] > 1
-
-
 def scatter_add(x: Any, indices: Any, updates: Any, *, axis: int, out: Any = None) -> Any:
     """A copy of x, with the slices of `updates` added where `indices` say, in their order."""
     if axis % max(x.ndim, 1) != 0 or x.ndim == 0:
@@ -147,9 +102,10 @@ def scatter_add(x: Any, indices: Any, updates: Any, *, axis: int, out: Any = Non
     if updates.size:
         target = result.reshape(x.shape[0], -1)
         width = target.shape[1]
-        if _is_one_line_a_row(indices, updates):
-            lines = updates[:, 0].reshape(len(indices), width)
-            _add_lines(0, len(target), indices, lines, target)
+        if pays_to_sort(indices, updates, len(target), width):
+            lists = RowLists(indices, updates.reshape(*indices.shape, width), len(target))
+            for piece in (*lists.pieces, lists.add_to(target)):
+                piece()
             return _stored(result, out)
         numbers = indices.ravel()
         arrays = (numbers, updates.ravel().reshape(numbers.size, -1), target)
@@ -158,6 +114,13 @@ def scatter_add(x: Any, indices: Any, updates: Any, *, axis: int, out: Any = Non
         else:
             split(_add_rows, width, 16, *arrays)
     return _stored(result, out)
+
+
+def pays_to_sort(indices: Any, updates: Any, rows: int, width: int) -> bool:
+    """Whether lists of the look-ups of each row are faster than adding one after the other."""
+    if not RowLists.cover(indices, updates) or updates.ndim != indices.ndim + 1:
+        return False
+    return width >= NARROW and indices.size * FEW >= rows
 
 
 def _stored(result: Any, out: Any) -> Any:

@@ -64,6 +64,8 @@ INLINED = (
     "rows.py",
     "vectors.py",
     "products.py",
+    "row_lists.py",
+    "row_sums.py",
 )
 
 
