@@ -1046,6 +1046,40 @@ def test_an_unknown_function_is_refused():
         generated.compile(unknown)(np.zeros(3, F32))
 
 
+# Entries ------------------------------------------------------------------------------------------
+
+
+def test_an_entry_gets_its_arguments_out_of_words(rng):
+    import ctypes
+
+    from tensorcore.kernels.cpu import jit, native
+    from tensorcore.kernels.cpu.piece import Number, Piece
+
+    @jit.inline
+    def loop(start, stop, table, flags, result, shift, scale, count, turned):
+        for i in range(start, stop):
+            for j in range(table.shape[1]):
+                value = table[i, j] * scale + shift if flags[j] else count
+                result[i, table.shape[1] - 1 - j if turned else j] = value
+
+    table = rng.random((4, 3))
+    flags, result = np.array([True, False, True]), np.zeros((4, 3), F32)
+    count = np.array(11, np.int64)
+    args = (table, flags, result, 5, np.float32(2), Number(count), np.bool_(True))
+    entry, words, _ = native._packed(Piece(loop, 4, 1, args))
+    run = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 3)(entry)
+    run(words.ctypes.data, 1, 3)
+    expected = np.where(flags, table * 2 + 5, 11).astype(F32)[:, ::-1]
+    np.testing.assert_allclose(result[1:3], expected[1:3], rtol=1e-6)
+    assert not result[[0, 3]].any()
+    count[...] = 12  # read whenever the entry is called
+    run(words.ctypes.data, 0, 4)
+    assert result[:, 1].tolist() == [12] * 4
+    other = (table.astype(np.int64), flags, result, 5, np.float32(2), Number(count), np.bool_(True))
+    assert native._packed(Piece(loop, 4, 1, other))[0] == entry  # lies in memory like float64
+    assert native._packed(Piece(loop, 4, 1, (table.T, *args[1:]))) is None
+
+
 # Processes ----------------------------------------------------------------------------------------
 
 

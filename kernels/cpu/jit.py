@@ -130,18 +130,11 @@ def inline(
     )
 
 
-def entry(function: Callable[..., Any]) -> Any:
-    """Compile a C function of three 64-bit words, whose machine code is kept on disk."""
-    words = numba.types.void(*(numba.types.int64,) * 3)
-    options: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
-    folder = cache_folder()
-    if folder is not None:
-        try:
-            with _numba_cache_in(folder / digest(function.__code__.co_filename)):
-                return numba.cfunc(words, cache=True, **options)(function)
-        except (RuntimeError, OSError):  # numba found no place to write
-            pass
-    return numba.cfunc(words, **options)(function)
+def compiled(function: Any, arguments: tuple[Any, ...]) -> int:
+    """The address of a kernel's machine code for arguments of these types."""
+    function.compile(arguments)
+    made = function.overloads[arguments]
+    return made.library.get_pointer_to_function(made.fndesc.llvm_func_name)
 
 
 # The notice ---------------------------------------------------------------------------------------

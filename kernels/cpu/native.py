@@ -1,7 +1,8 @@
 """Pieces of work run one after the other without Python in between, by several threads at once.
 
-Each `Piece` gets an entry: a C function (words, start, stop) that takes its arguments out of a row
-of 64-bit words.  A list of them is a table of numbers that one compiled function walks through.
+Each `Piece` gets an entry (`entries.py`): a C function (words, start, stop) that takes its
+arguments out of a row of 64-bit words.  A list of them is a table of numbers that one compiled
+function walks through.
 
 Threads help at a piece by claiming some of its steps at a time.  The claim is one word, changed
 atomically, that also holds the number of the job: who comes late finds nothing to claim, and
@@ -23,7 +24,8 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
-from tensorcore.kernels.cpu import generated, jit, threads
+from tensorcore.kernels.cpu import jit, threads
+from tensorcore.kernels.cpu.entries import Kind, entry
 from tensorcore.kernels.cpu.piece import Check, Number, Piece
 
 # Places in the control block, each in a cache line of its own.
@@ -369,81 +371,24 @@ class Run:
 
 def _packed(piece: Piece) -> tuple[int, np.ndarray, list[np.ndarray]] | None:
     """The entry of a piece's loop, its arguments as words, and the numbers that some point to."""
-    kinds: list[str] = []
+    kinds: list[Kind] = []
     words: list[int] = []
     constants: list[np.ndarray] = []
     for value in piece.args:
-        if isinstance(value, Number):
-            kinds.append(f"number {value.array.dtype.name}")
-            words.append(value.array.ctypes.data)
+        if type(value) is int:
+            kinds.append(Kind("word"))
+            words.append(value)
         elif isinstance(value, np.ndarray):
             if not value.flags.c_contiguous or value.ndim == 0:
                 return None
-            kinds.append(f"array {value.dtype.name} {value.ndim}")
-            words += [value.ctypes.data, *value.shape]
-        elif type(value) is int:
-            kinds.append("word")
-            words.append(int(value))
-        elif isinstance(value, np.generic):
-            constant = np.array([value])
-            constants.append(constant)
-            kinds.append(f"number {value.dtype.name}")
-            words.append(constant.ctypes.data)
+            kinds.append(Kind("array", value.dtype, value.ndim))
+            words += [value.ctypes.data, value.itemsize, *value.shape]
+        elif isinstance(value, (Number, np.generic)):
+            array = value.array if isinstance(value, Number) else np.array([value])
+            constants.append(array)
+            kinds.append(Kind("number", array.dtype))
+            words.append(array.ctypes.data)
         else:
             return None
-    entry = _entry(piece.loop, tuple(kinds))
-    return None if entry is None else (entry, np.array(words or [0], np.int64), constants)
-
-
-@functools.cache
-def _entry(loop: Any, kinds: tuple[str, ...]) -> int | None:
-    """The address of the C function that calls `loop` with arguments of these kinds."""
-    function = loop.py_func
-    if jit.cache_folder() is None and function.__module__.rpartition(".")[2].startswith(
-        "generated_"
-    ):
-        return None  # it lives in no module that could be imported
-    text = entry_source(
-        function.__module__, function.__name__, kinds, function.__code__.co_filename
-    )
-    name = f"{function.__name__}_entry"
-    return generated.load(name, text).address
-
-
-def entry_source(module: str, name: str, kinds: Sequence[str], filename: str) -> str:
-    """The module that makes the entry of a loop."""
-    arguments = []
-    place = 0
-    for kind in kinds:
-        what, *rest = kind.split()
-        if what == "word":
-            arguments.append(f"_words[{place}]")
-            place += 1
-        elif what == "number":
-            arguments.append(f"array_at(_words[{place}], (1,), {_example(rest[0])})[0]")
-            place += 1
-        else:
-            ndim = int(rest[1])
-            shape = ", ".join(f"_words[{place + 1 + axis}]" for axis in range(ndim))
-            arguments.append(f"array_at(_words[{place}], ({shape},), {_example(rest[0])})")
-            place += 1 + ndim
-    digest = jit.digest(filename)
-    lines = [
-        f'"""The entry of {name}: made by tensorcore.kernels.cpu.native for {digest}."""',
-        "",
-        "import numpy as np",
-        f"from {module} import {name} as loop",
-        "from tensorcore.kernels.cpu.jit import entry",
-        "from tensorcore.kernels.cpu.native import array_at",
-        "",
-        "",
-        "@entry",
-        f"def {name}_entry(_address, _start, _stop):",
-        f"    _words = array_at(_address, ({max(place, 1)},), np.int64(0))",
-        f"    loop(_start, _stop, {', '.join(arguments)})",
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def _example(dtype: str) -> str:
-    return "np.bool_(False)" if dtype == "bool" else f"np.{dtype}(0)"
+    address, machine_code = entry(piece.loop, tuple(kinds))
+    return address, np.array([machine_code, *words], np.int64), constants
