@@ -18,6 +18,7 @@ from tensorcore.kernels.cpu import (
     cross_entropy,
     indexing,
     philox,
+    pooling,
     products,
     reductions,
     softmax,
@@ -292,6 +293,13 @@ def _scatter_add(x: Any, indices: Any, updates: Any, *, axis: int, out: Any) -> 
     return [*start, *lists.pieces, lists.add_to(out)]
 
 
+def _as_made(work: Any, *arrays: Any, out: Any, **attrs: Any) -> list[Piece] | None:
+    """The pieces that a function makes of contiguous arrays of float32 or float64."""
+    if not all(a.dtype == out.dtype and a.dtype.char in "fd" for a in arrays):
+        return None
+    return work(*arrays, out=out, **attrs) if _are_flat(*arrays) else None
+
+
 BINDERS: dict[str, Callable[..., Any]] = {
     "matmul": _matmul,
     "sum": _sum,
@@ -310,5 +318,6 @@ BINDERS: dict[str, Callable[..., Any]] = {
     "dropout_mask": _dropout_mask,
     "take_mean": _take_mean,
     "scatter_add": _scatter_add,
-    **{name: functools.partial(convolution.bind, name) for name in convolution.WORK},
+    **{name: functools.partial(_as_made, work) for name, work in convolution.WORK.items()},
+    **{name: functools.partial(_as_made, work) for name, work in pooling.WORK.items()},
 }

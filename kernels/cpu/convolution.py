@@ -14,7 +14,7 @@ import numpy as np
 from tensorcore.kernels.cpu import correlation, depthwise
 from tensorcore.kernels.cpu.correlation import ROWS, Line
 from tensorcore.kernels.cpu.jit import kernel
-from tensorcore.kernels.cpu.piece import Piece
+from tensorcore.kernels.cpu.piece import Piece, run
 from tensorcore.kernels.windows import output_size, pads
 
 PRODUCTS_A_THREAD = 1 << 20  # what is worth giving to a thread that waits for work
@@ -211,32 +211,6 @@ def _filter_gradient(
 # What Python calls --------------------------------------------------------------------------------
 
 
-def _computed(array: Any) -> np.ndarray:
-    """Contiguous, and float32 for the 16-bit types."""
-    if array.dtype.itemsize == 2:
-        return array.astype(np.float32, order="C")
-    return np.ascontiguousarray(array)
-
-
-def _run(work: Any, first: Any, second: Any, shape: Any, out: Any, **attrs: Any) -> Any:
-    """Make the pieces of work for these arrays and run them; `out`, or a new array."""
-    dtype = first.dtype
-    first, second = _computed(first), _computed(second)
-    direct = out is not None and out.dtype == first.dtype and out.flags.c_contiguous
-    result = out if direct else np.empty(tuple(shape), first.dtype)
-    if first.size and second.size and result.size:
-        for piece in work(first, second, out=result, **attrs):
-            piece()
-    else:
-        result[...] = 0
-    if direct:
-        return out
-    if out is not None:
-        out[...] = result
-        return out
-    return result.astype(dtype, copy=False)
-
-
 def conv2d(
     x: Any, w: Any, *, strides: Any, padding: Any, dilation: Any, groups: int, out: Any = None
 ) -> Any:
@@ -246,21 +220,21 @@ def conv2d(
     )
     shape = (len(x), height, width, w.shape[3])
     attrs = {"strides": strides, "padding": padding, "dilation": dilation, "groups": groups}
-    return _run(_forward, x, w, shape, out, **attrs)
+    return run(_forward, (x, w), shape, out, **attrs)
 
 
 def conv2d_input_gradient(
     g: Any, w: Any, *, input_shape: Any, out: Any = None, **attrs: Any
 ) -> Any:
     """g (N, OH, OW, O), w (KH, KW, C / groups, O) -> input_shape."""
-    return _run(_input_gradient, g, w, input_shape, out, input_shape=input_shape, **attrs)
+    return run(_input_gradient, (g, w), input_shape, out, input_shape=input_shape, **attrs)
 
 
 def conv2d_filter_gradient(
     x: Any, g: Any, *, filter_shape: Any, out: Any = None, **attrs: Any
 ) -> Any:
     """x (N, H, W, C), g (N, OH, OW, O) -> filter_shape (KH, KW, C / groups, O)."""
-    return _run(_filter_gradient, x, g, filter_shape, out, filter_shape=filter_shape, **attrs)
+    return run(_filter_gradient, (x, g), filter_shape, out, filter_shape=filter_shape, **attrs)
 
 
 WORK = {
@@ -268,9 +242,3 @@ WORK = {
     "conv2d_input_gradient": _input_gradient,
     "conv2d_filter_gradient": _filter_gradient,
 }
-
-
-def bind(name: str, *arrays: Any, out: Any, **attrs: Any) -> list[Piece] | None:
-    """The pieces of work for arrays that stay where they are."""
-    ready = all(a.flags.c_contiguous and a.dtype.char in "fd" for a in (*arrays, out))
-    return WORK[name](*arrays, out=out, **attrs) if ready else None

@@ -73,3 +73,40 @@ class Check(Piece):
 
     def __call__(self) -> None:
         self.refuse()
+
+
+def run(
+    work: Callable[..., list[Piece]],
+    arrays: Sequence[Any],
+    shape: Sequence[int],
+    out: Any,
+    **attrs: Any,
+) -> Any:
+    """Make pieces of work for any floating-point arrays, and run them; `out`, or a new array.
+
+    Args:
+        work: makes the pieces of contiguous arrays of one type, float32 or float64, and of `out`.
+        arrays: those of 16 bits are computed in float32.
+        shape: of the result.
+        out: where it goes, or None.
+        attrs: for `work`.
+    """
+    dtype = arrays[0].dtype
+    if dtype.itemsize == 2:
+        arrays = [array.astype(np.float32, order="C") for array in arrays]
+    else:
+        arrays = [np.ascontiguousarray(array) for array in arrays]
+    compute = arrays[0].dtype
+    direct = out is not None and out.dtype == compute and out.flags.c_contiguous
+    result = out if direct else np.empty(tuple(shape), compute)
+    if result.size and all(array.size for array in arrays):
+        for piece in work(*arrays, out=result, **attrs):
+            piece()
+    else:
+        result[...] = 0
+    if direct:
+        return out
+    if out is not None:
+        out[...] = result
+        return out
+    return result.astype(dtype, copy=False)

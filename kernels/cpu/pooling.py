@@ -1,6 +1,7 @@
 """Pooling over windows of (N, H, W, C): the largest value, or the mean, with what gradients need.
 
-Loops run over the channels last, where neighbouring values lie next to each other in memory.
+Loops run over the channels last, where neighbouring values lie next to each other in memory, and
+have no branches there.  All are pieces of work (`piece.py`), as convolutions are.
 """
 
 from __future__ import annotations
@@ -9,10 +10,11 @@ from typing import Any
 
 import numpy as np
 from tensorcore.kernels.cpu.intrinsics import select
-from tensorcore.kernels.cpu.jit import inline, kernel, split
+from tensorcore.kernels.cpu.jit import inline, kernel
+from tensorcore.kernels.cpu.piece import Piece, run
 from tensorcore.kernels.windows import output_size, pads
 
-ELEMENTS_A_THREAD = 1 << 18
+ELEMENTS_A_THREAD = 1 << 15  # what is worth giving to a thread that waits for work
 
 
 @inline
@@ -23,12 +25,12 @@ def _inside(o, stride, before, window, size):
 
 
 @kernel
-def _max(start, stop, x, y, window, strides, before):
+def _max(start, stop, x, y, window_h, window_w, stride_y, stride_x, top_pad, left_pad):
     for n in range(start, stop):
         for oy in range(y.shape[1]):
-            top, bottom = _inside(oy, strides[0], before[0], window[0], x.shape[1])
+            top, bottom = _inside(oy, stride_y, top_pad, window_h, x.shape[1])
             for ox in range(y.shape[2]):
-                left, right = _inside(ox, strides[1], before[1], window[1], x.shape[2])
+                left, right = _inside(ox, stride_x, left_pad, window_w, x.shape[2])
                 result = y[n, oy, ox]
                 for c in range(result.size):
                     result[c] = -np.inf
@@ -61,32 +63,36 @@ def _find(x, n, top, bottom, left, right, best, place):
 
 
 @kernel
-def _max_gradient(start, stop, g, x, dx, window, strides, before):
+def _max_gradient(start, stop, g, x, dx, window_h, window_w, stride_y, stride_x, top_pad, left_pad):
     best = np.empty(x.shape[3], x.dtype)
     place = np.empty(x.shape[3], np.int32)
-    cells = dx.reshape(dx.shape[0], dx.shape[1] * dx.shape[2], dx.shape[3])
     for n in range(start, stop):
+        dx[n] = 0
         for oy in range(g.shape[1]):
-            top, bottom = _inside(oy, strides[0], before[0], window[0], x.shape[1])
+            top, bottom = _inside(oy, stride_y, top_pad, window_h, x.shape[1])
             for ox in range(g.shape[2]):
-                left, right = _inside(ox, strides[1], before[1], window[1], x.shape[2])
+                left, right = _inside(ox, stride_x, left_pad, window_w, x.shape[2])
                 _find(x, n, top, bottom, left, right, best, place)
                 arriving = g[n, oy, ox]
-                for c in range(best.size):
-                    if place[c] >= 0:
-                        cells[n, np.uintp(place[c]), c] += arriving[c]
+                for iy in range(top, bottom):
+                    for ix in range(left, right):
+                        cell = dx[n, np.uintp(iy), np.uintp(ix)]
+                        here = np.int32(iy * x.shape[2] + ix)
+                        for c in range(best.size):
+                            wins = place[c] == here
+                            cell[c] += select(wins, arriving[c], arriving.dtype.type(0))
 
 
 @kernel
-def _max_gather(start, stop, v, x, y, window, strides, before):
+def _max_gather(start, stop, v, x, y, window_h, window_w, stride_y, stride_x, top_pad, left_pad):
     best = np.empty(x.shape[3], x.dtype)
     place = np.empty(x.shape[3], np.int32)
     cells = v.reshape(v.shape[0], v.shape[1] * v.shape[2], v.shape[3])
     for n in range(start, stop):
         for oy in range(y.shape[1]):
-            top, bottom = _inside(oy, strides[0], before[0], window[0], x.shape[1])
+            top, bottom = _inside(oy, stride_y, top_pad, window_h, x.shape[1])
             for ox in range(y.shape[2]):
-                left, right = _inside(ox, strides[1], before[1], window[1], x.shape[2])
+                left, right = _inside(ox, stride_x, left_pad, window_w, x.shape[2])
                 _find(x, n, top, bottom, left, right, best, place)
                 result = y[n, oy, ox]
                 for c in range(best.size):
@@ -94,12 +100,12 @@ def _max_gather(start, stop, v, x, y, window, strides, before):
 
 
 @kernel
-def _mean(start, stop, x, y, window, strides, before):
+def _mean(start, stop, x, y, window_h, window_w, stride_y, stride_x, top_pad, left_pad):
     for n in range(start, stop):
         for oy in range(y.shape[1]):
-            top, bottom = _inside(oy, strides[0], before[0], window[0], x.shape[1])
+            top, bottom = _inside(oy, stride_y, top_pad, window_h, x.shape[1])
             for ox in range(y.shape[2]):
-                left, right = _inside(ox, strides[1], before[1], window[1], x.shape[2])
+                left, right = _inside(ox, stride_x, left_pad, window_w, x.shape[2])
                 result = y[n, oy, ox]
                 for c in range(result.size):
                     result[c] = 0
@@ -114,12 +120,13 @@ def _mean(start, stop, x, y, window, strides, before):
 
 
 @kernel
-def _mean_gradient(start, stop, g, dx, window, strides, before):
+def _mean_gradient(start, stop, g, dx, window_h, window_w, stride_y, stride_x, top_pad, left_pad):
     for n in range(start, stop):
+        dx[n] = 0
         for oy in range(g.shape[1]):
-            top, bottom = _inside(oy, strides[0], before[0], window[0], dx.shape[1])
+            top, bottom = _inside(oy, stride_y, top_pad, window_h, dx.shape[1])
             for ox in range(g.shape[2]):
-                left, right = _inside(ox, strides[1], before[1], window[1], dx.shape[2])
+                left, right = _inside(ox, stride_x, left_pad, window_w, dx.shape[2])
                 arriving = g[n, oy, ox]
                 count = g.dtype.type((bottom - top) * (right - left))
                 for iy in range(top, bottom):
@@ -129,105 +136,78 @@ def _mean_gradient(start, stop, g, dx, window, strides, before):
                             cell[c] += arriving[c] / count
 
 
+# The work -----------------------------------------------------------------------------------------
+
+
+def _pieces(
+    loop: Any, arrays: Any, images: Any, window: Any, strides: Any, padding: Any
+) -> list[Piece]:
+    """One piece: `loop` over the images of these arrays; `images` is the array that is pooled."""
+    before = [pads(images.shape[1 + i], window[i], strides[i], 1, padding, i)[0] for i in (0, 1)]
+    largest = max(array.size for array in arrays)
+    grain = max(1, ELEMENTS_A_THREAD * len(images) // largest)
+    return [Piece(loop, len(images), grain, (*arrays, *window, *strides, *before))]
+
+
+def _max_work(x: Any, *, out: Any, **attrs: Any) -> list[Piece]:
+    return _pieces(_max, (x, out), x, **attrs)
+
+
+def _max_gradient_work(g: Any, x: Any, *, out: Any, **attrs: Any) -> list[Piece]:
+    return _pieces(_max_gradient, (g, x, out), x, **attrs)
+
+
+def _max_gather_work(v: Any, x: Any, *, out: Any, **attrs: Any) -> list[Piece]:
+    return _pieces(_max_gather, (v, x, out), x, **attrs)
+
+
+def _mean_work(x: Any, *, out: Any, **attrs: Any) -> list[Piece]:
+    return _pieces(_mean, (x, out), x, **attrs)
+
+
+def _mean_gradient_work(g: Any, *, input_shape: Any, out: Any, **attrs: Any) -> list[Piece]:
+    return _pieces(_mean_gradient, (g, out), out, **attrs)
+
+
 # What Python calls --------------------------------------------------------------------------------
 
 
-def _sizes(shape: Any, window: Any, strides: Any, padding: Any) -> tuple[Any, Any]:
-    """The shape of the result, and the padding before the two axes."""
-    height, width = shape[1], shape[2]
-    oh = output_size(height, window[0], strides[0], 1, padding, 0)
-    ow = output_size(width, window[1], strides[1], 1, padding, 1)
-    top = pads(height, window[0], strides[0], 1, padding, 0)[0]
-    left = pads(width, window[1], strides[1], 1, padding, 1)[0]
-    return (shape[0], oh, ow, shape[3]), (top, left)
+def _pooled(shape: Any, window: Any, strides: Any, padding: Any) -> tuple[int, ...]:
+    """The shape of the result."""
+    sizes = [output_size(shape[1 + i], window[i], strides[i], 1, padding, i) for i in (0, 1)]
+    return (shape[0], *sizes, shape[3])
 
 
-def _computed(array: Any) -> np.ndarray:
-    """Contiguous, and float32 for the 16-bit types."""
-    if array.dtype.itemsize == 2:
-        return array.astype(np.float32, order="C")
-    return np.ascontiguousarray(array)
-
-
-def _run(
-    loop: Any, arrays: Any, result: np.ndarray, window: Any, strides: Any, before: Any
-) -> None:
-    images = result.shape[0]
-    args = (*arrays, result, tuple(window), tuple(strides), before)
-    elements = max(array.size for array in (*arrays, result))
-    if images == 0 or elements < 2 * ELEMENTS_A_THREAD:
-        loop(0, images, *args)
-    else:
-        split(loop, images, max(1, ELEMENTS_A_THREAD * images // elements), *args)
-
-
-def _forward(
-    loop: Any, arrays: Any, dtype: Any, window: Any, strides: Any, padding: Any, out: Any
-) -> Any:
-    shape, before = _sizes(arrays[0].shape, window, strides, padding)
-    arrays = [_computed(array) for array in arrays]
-    direct = out is not None and out.flags.c_contiguous and out.dtype == arrays[0].dtype
-    result = out if direct else np.empty(shape, arrays[0].dtype)
-    _run(loop, arrays, result, window, strides, before)
-    return _delivered(result, dtype, out)
-
-
-def _backward(
-    loop: Any,
-    arrays: Any,
-    shape: Any,
-    dtype: Any,
-    window: Any,
-    strides: Any,
-    padding: Any,
-    out: Any,
-) -> Any:
-    before = _sizes(shape, window, strides, padding)[1]
-    arrays = [_computed(array) for array in arrays]
-    if out is not None and out.flags.c_contiguous and out.dtype == arrays[0].dtype:
-        result = out
-        result[...] = 0
-    else:
-        result = np.zeros(tuple(shape), arrays[0].dtype)
-    _run(loop, arrays, result, window, strides, before)
-    return _delivered(result, dtype, out)
-
-
-def _delivered(result: np.ndarray, dtype: np.dtype, out: Any) -> np.ndarray:
-    if out is result:
-        return out
-    if out is not None:
-        out[...] = result
-        return out
-    return result if result.dtype == dtype else result.astype(dtype)
-
-
-def max_pool2d(x: Any, *, window: Any, strides: Any, padding: Any, out: Any = None) -> Any:
+def max_pool2d(x: Any, *, out: Any = None, **attrs: Any) -> Any:
     """The largest value of each window; padding never wins, NaN always."""
-    return _forward(_max, [x], x.dtype, window, strides, padding, out)
+    return run(_max_work, (x,), _pooled(x.shape, **attrs), out, **attrs)
 
 
-def max_pool2d_gradient(
-    g: Any, x: Any, *, window: Any, strides: Any, padding: Any, out: Any = None
-) -> Any:
+def max_pool2d_gradient(g: Any, x: Any, *, out: Any = None, **attrs: Any) -> Any:
     """g (N, OH, OW, C) at the first maximum of each window, zero elsewhere -> the shape of x."""
-    return _backward(_max_gradient, [g, x], x.shape, x.dtype, window, strides, padding, out)
+    return run(_max_gradient_work, (g, x), x.shape, out, **attrs)
 
 
-def max_pool2d_gather(
-    v: Any, x: Any, *, window: Any, strides: Any, padding: Any, out: Any = None
-) -> Any:
+def max_pool2d_gather(v: Any, x: Any, *, out: Any = None, **attrs: Any) -> Any:
     """The values of v (as large as x) where the first maxima of x are -> (N, OH, OW, C)."""
-    return _forward(_max_gather, [v, x], x.dtype, window, strides, padding, out)
+    return run(_max_gather_work, (v, x), _pooled(x.shape, **attrs), out, **attrs)
 
 
-def avg_pool2d(x: Any, *, window: Any, strides: Any, padding: Any, out: Any = None) -> Any:
+def avg_pool2d(x: Any, *, out: Any = None, **attrs: Any) -> Any:
     """The mean of the cells of each window that lie inside the image."""
-    return _forward(_mean, [x], x.dtype, window, strides, padding, out)
+    return run(_mean_work, (x,), _pooled(x.shape, **attrs), out, **attrs)
 
 
-def avg_pool2d_gradient(
-    g: Any, *, input_shape: Any, window: Any, strides: Any, padding: Any, out: Any = None
-) -> Any:
+def avg_pool2d_gradient(g: Any, *, input_shape: Any, out: Any = None, **attrs: Any) -> Any:
     """Each element of g shared equally by the cells of its window -> input_shape."""
-    return _backward(_mean_gradient, [g], input_shape, g.dtype, window, strides, padding, out)
+    attrs["input_shape"] = input_shape
+    return run(_mean_gradient_work, (g,), input_shape, out, **attrs)
+
+
+WORK = {
+    "max_pool2d": _max_work,
+    "max_pool2d_gradient": _max_gradient_work,
+    "max_pool2d_gather": _max_gather_work,
+    "avg_pool2d": _mean_work,
+    "avg_pool2d_gradient": _mean_gradient_work,
+}
