@@ -205,7 +205,7 @@ def test_accuracy_gathers_over_batches_of_different_size(device):
     metric.update_state([0], f32([[0.9, 0.1]]))
     metric.update_state([1, 1, 1], f32([[0.9, 0.1]] * 3))
     close(metric.result(), 0.25)
-    with pytest.raises(ShapeError, match="expected labels of shape"):
+    with pytest.raises(ShapeError, match="expected integer labels of shape"):
         metric.update_state([1, 1], f32([[0.9, 0.1]]))
 
 

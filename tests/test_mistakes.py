@@ -7,6 +7,7 @@ import pytest
 
 import tensorcore as tc
 from tensorcore import keras, tf
+from tensorcore.errors import ArgumentTypeError
 
 
 def test_gradients_sent_to_targets(device):
@@ -164,6 +165,104 @@ def test_fit_asks_for_batches(device):
 def test_a_model_file_that_is_not_there(tmp_path):
     with pytest.raises(FileNotFoundError, match=r'no file ".*none.keras" to load; the current'):
         keras.models.load_model(tmp_path / "none.keras")
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (
+            lambda: keras.callbacks.EarlyStopping(patients=2),
+            "EarlyStopping: unknown argument 'patients'. Did you mean 'patience'?",
+        ),
+        (
+            lambda: keras.losses.SparseCategoricalCrossentropy(from_logit=True),
+            "SparseCategoricalCrossentropy: unknown argument 'from_logit'. Did you mean "
+            "'from_logits'?",
+        ),
+        (
+            lambda: keras.initializers.HeNormal(sed=3),
+            "HeNormal: unknown argument 'sed'. Did you mean 'seed'?",
+        ),
+        (lambda: keras.regularizers.L2(x=3), "L2: unknown argument 'x'. It takes l2."),
+        (
+            lambda: classifier().compile("sgd", "mse", metric=["mae"]),
+            "compile: unknown argument 'metric'. Did you mean 'metrics'?",
+        ),
+        (
+            lambda: classifier().predict(np.ones((1, 2)), batchsize=3),
+            "predict: unknown argument 'batchsize'. Did you mean 'batch_size'?",
+        ),
+        (
+            lambda: classifier().evaluate(np.ones((1, 2)), batchsize=3, step=1),
+            "evaluate: unknown arguments 'batchsize', 'step'. Did you mean 'batch_size' instead of "
+            "'batchsize'? Did you mean 'steps' instead of 'step'?",
+        ),
+    ],
+)
+def test_misspelt_arguments(call, words):
+    with pytest.raises(ArgumentTypeError) as caught:
+        call()
+    assert str(caught.value) == words
+
+
+def test_errors_from_inside_are_not_taken_for_misspelt_arguments():
+    class Own(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            {}.get(wrong=1)
+
+    with pytest.raises(TypeError, match="takes no keyword arguments"):
+        classifier().fit(np.ones((1, 2)), [0], callbacks=[Own()], verbose=0)
+    with pytest.raises(TypeError, match="missing 1 required positional argument: 'x'"):
+        classifier().predict()
+
+
+SIGNATURES = (
+    "input_signature must be a possibly nested sequence of TensorSpec objects, got invalid args "
+    "{}. Give one for each argument, for example [tf.TensorSpec(shape=(None, 3), dtype=tf.float32)]"
+)
+
+
+@pytest.mark.parametrize(
+    ("signature", "words"),
+    [
+        ([None], SIGNATURES.format("[None]")),
+        ([(2,)], SIGNATURES.format("[2]")),
+        ([{"a": "float32"}], SIGNATURES.format("['float32']")),
+        (
+            tf.TensorSpec((2,)),
+            "input_signature must be either a tuple or a list, got TensorSpec: write "
+            "input_signature=[...]",
+        ),
+    ],
+)
+def test_signatures_that_are_none(signature, words):
+    with pytest.raises(ArgumentTypeError) as caught:
+        tf.function(lambda x: x, input_signature=signature)
+    assert str(caught.value) == words
+
+
+def test_devices_that_are_not_there(capsys):
+    from tensorcore.tf import control
+
+    control._say_instead.cache_clear()
+    for _ in range(2):
+        with tf.device("/GPU:7"):
+            assert tf.constant(1).device.name == "cpu"
+    there = ", ".join(each.name for each in tc.devices())
+    said = f"tensorcore: there is no device /GPU:7; using the CPU. There are: {there}\n"
+    assert capsys.readouterr().err == said
+    for known in ("/CPU:0", "cpu:0", "/device:CPU:0", "/job:localhost/replica:0/task:0/CPU:0"):
+        with tf.device(known):
+            assert tf.constant(1).device.name == "cpu"
+    with tf.device("/CPU:0"), tf.device(None):
+        assert tf.constant(1).device.name == "cpu"
+    with pytest.raises(ValueError) as caught:
+        tf.device("/XPU:0")
+    assert str(caught.value) == (
+        "tf.device: Unknown attribute 'XPU:0' is encountered while parsing the device spec: "
+        "'/XPU:0'; expected a name such as '/CPU:0' or '/GPU:0'"
+    )
+    assert capsys.readouterr().err == ""
 
 
 def test_several_misspelt_arguments():

@@ -15,7 +15,7 @@ from tensorcore.graph.autograph import converted
 from tensorcore.graph.graph import Graph
 from tensorcore.graph.plan import Plan
 from tensorcore.graph.retracing import Retraces, parts_of
-from tensorcore.graph.signature import fitted
+from tensorcore.graph.signature import checked, fitted
 from tensorcore.graph.structures import Leaf, flatten, rebuild, signature_of
 from tensorcore.graph.whereabouts import note_place
 from tensorcore.mode import mode
@@ -118,7 +118,7 @@ class TracedFunction:
             "fallback": fallback,
             "makes_variables_once": makes_variables_once,
         }
-        self._signature = None if input_signature is None else tuple(input_signature)
+        self._signature = None if input_signature is None else checked(input_signature)
         self._traces: dict[Any, Traced] = {}
         self._calls = 0
         self._runs_eagerly = False

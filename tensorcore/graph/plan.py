@@ -24,7 +24,7 @@ from tensorcore.graph.passes.fuse import kind_of
 from tensorcore.graph.passes.relations import producers
 from tensorcore.graph.symbol import Symbol
 from tensorcore.mode import listeners, mode
-from tensorcore.ops.door import kernel_for
+from tensorcore.ops.door import in_layer, kernel_for
 from tensorcore.ops.elementwise import Elementwise
 from tensorcore.ops.shaping import reshape
 from tensorcore.tensor import Tensor, wrap
@@ -229,7 +229,8 @@ class Plan:
             return
         if node.op.bounds is not None and self.device.kind not in node.op.trusted_on:
             for index, low, high, message in node.op.bounds(*arrays, **node.attrs):
-                self._add_check(node.inputs[index], arrays[index], (low, high, message))
+                limits = (low, high, in_layer(message, node.place[1]))
+                self._add_check(node.inputs[index], arrays[index], limits)
         outs = tuple(
             self._storage_of(node.writes[i]) if node.writes else self._destination(symbol)
             for i, symbol in enumerate(node.outputs)

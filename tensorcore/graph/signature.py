@@ -3,12 +3,43 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from tensorcore.errors import ArgumentTypeError, DTypeError, ShapeError
 from tensorcore.tensor import Tensor, as_tensor
 from tensorcore.variable import Variable
+
+
+def checked(signature: Any) -> tuple[Any, ...]:
+    """The signature as a tuple.
+
+    Raises:
+        ArgumentTypeError: it is no list of `TensorSpec`s (which may be nested).
+    """
+    if not isinstance(signature, (list, tuple)):
+        raise ArgumentTypeError(
+            "input_signature must be either a tuple or a list, got "
+            f"{type(signature).__name__}: write input_signature=[...]"
+        )
+    wrong = [spec for spec in _specs(signature) if not hasattr(spec, "dtype")]
+    if wrong:
+        raise ArgumentTypeError(
+            "input_signature must be a possibly nested sequence of TensorSpec objects, got invalid "
+            f"args {wrong}. Give one for each argument, for example "
+            "[tf.TensorSpec(shape=(None, 3), dtype=tf.float32)]"
+        )
+    return tuple(signature)
+
+
+def _specs(structure: Any) -> Iterator[Any]:
+    if isinstance(structure, dict):
+        structure = list(structure.values())
+    if not isinstance(structure, (list, tuple)):
+        yield structure
+        return
+    for part in structure:
+        yield from _specs(part)
 
 
 def fitted(

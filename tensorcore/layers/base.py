@@ -328,6 +328,11 @@ class Layer(Weighted, Configurable, keras_module="keras.layers"):
         if isinstance(inputs, (list, tuple, dict)) and any(
             hasattr(x, "shape") for x in leaves(inputs)
         ):
+            if self.input_spec is not None and len(inputs) > 1:
+                raise ArgumentTypeError(
+                    f"{self._who()}: expected one tensor, received a {type(inputs).__name__} of "
+                    f"{len(inputs)}; join them first, for example with keras.layers.Concatenate()"
+                )
             return map_structure(self._as_input, inputs)
         return self._as_input(inputs)
 
@@ -365,6 +370,10 @@ class Layer(Weighted, Configurable, keras_module="keras.layers"):
 
     def _input_hint(self, shape: Shape) -> str:
         """What to do about inputs of a shape that does not fit, to be said after the message."""
+        if len(shape) == 1:
+            return "; for a single sample add the dimension of the batch: x[None]"
+        if self.built:
+            return "; give it data of that size, or make a new layer for these"
         return ""
 
 

@@ -8,6 +8,7 @@ from tensorcore import dtypes
 from tensorcore.errors import InvalidArgumentError
 from tensorcore.layers.base import Layer
 from tensorcore.layers.options import add_kernel, keep
+from tensorcore.mode import place
 from tensorcore.ops.choosing import whole_numbers
 from tensorcore.ops.indexing import take
 from tensorcore.ops.logical import not_equal
@@ -68,7 +69,12 @@ class Embedding(Layer):
     def call(self, inputs: Any) -> Any:
         if not dtypes.is_integer(inputs.dtype):
             inputs = whole_numbers(inputs)
-        return take(self.embeddings, inputs, axis=0)
+        before = place.layers
+        place.layers = before or (self.name,)
+        try:
+            return take(self.embeddings, inputs, axis=0)
+        finally:
+            place.layers = before
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return (*input_shape, self.output_dim)

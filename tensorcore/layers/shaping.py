@@ -73,7 +73,7 @@ class Reshape(Layer):
         if not fits:
             raise ShapeError(
                 f"{self._who()}: samples of shape {shape} with {size} elements cannot become "
-                f"{self.target_shape}"
+                f"{self.target_shape}; expected a shape with as many elements, or one -1 in it"
             )
         return tuple(size // known if n == -1 else n for n in self.target_shape)
 

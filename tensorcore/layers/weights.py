@@ -11,7 +11,7 @@ import numpy as np
 
 from tensorcore import constraints, dtypes, initializers, regularizers
 from tensorcore.device import Device, default_device
-from tensorcore.errors import ShapeError, TrainingError
+from tensorcore.errors import MissingAttributeError, ShapeError, TrainingError
 from tensorcore.layers.context import context
 from tensorcore.layers.structure import leaves
 from tensorcore.mode import outside
@@ -28,8 +28,30 @@ _NOT_PARTS = {
 }
 
 
+class _NotMade:
+    """The answer to `layer.kernel` and its like where the layer has none (yet)."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, layer: Any, owner: type) -> Any:
+        if layer is None:
+            return self
+        problem = f"{layer._who()} has no {self.name}"
+        if not layer.built:
+            problem += " yet; call it on data or call build(input_shape) first"
+        raise MissingAttributeError(problem, name=self.name, obj=layer)
+
+
 class Weighted:
     """The half of a layer that keeps weights; see `Layer`."""
+
+    # Attributes of the object that have these names go before them.
+    kernel: Any = _NotMade()
+    bias: Any = _NotMade()
+    embeddings: Any = _NotMade()
+    gamma: Any = _NotMade()
+    beta: Any = _NotMade()
 
     name: str
     dtype: np.dtype
@@ -165,11 +187,13 @@ class Weighted:
     def count_params(self) -> int:
         """Number of elements of all weights."""
         if not self.built:
-            raise TrainingError(
-                f"{self._who()} has no weights yet; call it on data or call build(input_shape) "
-                "first"
-            )
+            self._refuse_unbuilt()
         return sum(variable.size for variable in self.weights)
+
+    def _refuse_unbuilt(self) -> None:
+        raise TrainingError(
+            f"{self._who()} has no weights yet; call it on data or call build(input_shape) first"
+        )
 
     def get_weights(self) -> list[np.ndarray]:
         """The values of all weights, in the order of `weights`."""
@@ -181,6 +205,8 @@ class Weighted:
         expected = [variable.shape for variable in variables]
         received = [np.shape(value) for value in weights]
         if expected != received:
+            if not self.built:
+                self._refuse_unbuilt()
             raise ShapeError(
                 f"{self._who()}.set_weights: expected arrays of shapes {expected}, received "
                 f"{received}"

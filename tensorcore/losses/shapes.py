@@ -55,8 +55,21 @@ def check_same_shape(name: str, y_true: Any, y_pred: Any, hint: str = "") -> Non
     if tuple(y_true.shape) != tuple(y_pred.shape):
         raise ShapeError(
             f"{name}: expected labels of the predictions' shape {tuple(y_pred.shape)}, received "
-            f"labels of shape {tuple(y_true.shape)}.{hint}"
+            f"labels of shape {tuple(y_true.shape)}.{hint or _units_hint(y_true, y_pred)}"
         )
+
+
+def _units_hint(y_true: Any, y_pred: Any) -> str:
+    """What to do where the labels have another number of values a sample than the predictions."""
+    label, predicted = tuple(y_true.shape), tuple(y_pred.shape)
+    if len(label) == len(predicted) - 1:
+        label = (*label, 1)
+    if not predicted or label[:-1] != predicted[:-1]:
+        return ""
+    return (
+        f" Give the last layer as many units as a label has values, here {label[-1]}, or give "
+        f"labels of {predicted[-1]} values each."
+    )
 
 
 def check_broadcast(name: str, y_true: Any, y_pred: Any) -> None:

@@ -46,7 +46,10 @@ def categorical_accuracy(y_true: Any, y_pred: Any) -> Any:
     [1.0, 0.0]
     """
     y_true, y_pred = as_pair(y_true, y_pred)
-    check_same_shape("categorical_accuracy", y_true, y_pred)
+    hint = ""
+    if tuple(y_true.shape) in (tuple(y_pred.shape[:-1]), (*y_pred.shape[:-1], 1)):
+        hint = ' For integer labels use "accuracy" or "sparse_categorical_accuracy".'
+    check_same_shape("categorical_accuracy", y_true, y_pred, hint)
     hits = equal(argmax(y_true, axis=-1), argmax(y_pred, axis=-1))
     return astype(hits, dtypes.float32)
 
@@ -61,9 +64,13 @@ def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> Any:
     if len(y_true.shape) == len(y_pred.shape) and len(y_true.shape) > 1 and y_true.shape[-1] == 1:
         y_true = squeeze(y_true, -1)
     if tuple(y_true.shape) != tuple(y_pred.shape[:-1]):
+        hint = ""
+        if tuple(y_true.shape) == tuple(y_pred.shape):
+            hint = ' For one-hot labels use "accuracy" or "categorical_accuracy".'
         raise ShapeError(
             f"sparse_categorical_accuracy: for predictions of shape {tuple(y_pred.shape)} expected "
-            f"labels of shape {tuple(y_pred.shape[:-1])}, received {tuple(y_true.shape)}"
+            f"integer labels of shape {tuple(y_pred.shape[:-1])}, received labels of shape "
+            f"{tuple(y_true.shape)}.{hint}"
         )
     return astype(equal(argmax(y_pred, axis=-1), y_true), dtypes.float32)
 

@@ -57,8 +57,8 @@ def window_output(
         if count < 1:
             raise ShapeError(
                 f"{op_name}: a window of {window} (dilation {dilation}, padding {padding}) does "
-                f"not fit "
-                f"an image of {shape[1]} x {shape[2]}"
+                f"not fit an image of {shape[1]} x {shape[2]}; use a smaller window, larger images "
+                'or padding="same"'
             )
         sizes.append(count)
     return tuple(sizes)

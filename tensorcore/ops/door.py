@@ -10,7 +10,7 @@ import numpy as np
 from tensorcore import dtypes
 from tensorcore.device import Device, check_range, default_device
 from tensorcore.errors import DeviceMismatchError, TensorcoreError
-from tensorcore.mode import dialect, listeners, mode
+from tensorcore.mode import dialect, listeners, mode, place
 from tensorcore.ops.composing import FOREIGN, ours
 from tensorcore.tensor import Tensor, as_tensor, wrap
 
@@ -238,7 +238,15 @@ def as_scalar(op: Op, index: int, value: Any, dtype: np.dtype) -> Any:
 def check_bounds(op: Op, device: Device, arrays: Sequence[Any], attrs: dict[str, Any]) -> None:
     """Refuse indices and labels outside the range that the record states."""
     for index, low, high, message in op.bounds(*arrays, **attrs):  # type: ignore[misc]
-        check_range(device, arrays[index], low, high, message)
+        check_range(device, arrays[index], low, high, in_layer(message, place.layers))
+
+
+def in_layer(message: str, layers: Sequence[str]) -> str:
+    """The template of a message, which begins with the layer's name if that is known."""
+    if not layers:
+        return message
+    name = layers[-1].replace("{", "{{").replace("}", "}}")
+    return f'layer "{name}": {message}'
 
 
 def run(

@@ -36,6 +36,13 @@ def _take_message(op_name: str) -> str:
     return op_name + ": index {value} is out of range; expected {low} to {last}"
 
 
+def _take_bounds(x: Any, indices: Any, axis: int) -> Any:
+    message = _take_message("take")
+    if axis == 0 and len(x.shape) == 2:
+        message += ". In an Embedding input_dim must be greater than every number of the input"
+    return [(1, 0, x.shape[axis], message)]
+
+
 @op(
     reference=lambda xp, x, indices, axis: xp.take(x, indices, axis=axis),
     gradient=(
@@ -49,7 +56,7 @@ def _take_message(op_name: str) -> str:
         ((rng.normal(size=(2, 4)), np.array([[1, 1], [3, 0]])), {"axis": 1}),
         ((rng.normal(size=(5,)), np.array(3)), {}),
     ],
-    bounds=lambda x, indices, axis: [(1, 0, x.shape[axis], _take_message("take"))],
+    bounds=_take_bounds,
 )
 def take(x, indices, /, *, axis=0):
     """Slices of x chosen by number along a dimension: an embedding look-up if x is a table.

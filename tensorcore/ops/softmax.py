@@ -136,14 +136,14 @@ def _sparse_gradient_reference(xp: Any, g: Any, logits: Any, labels: Any) -> Any
 
 
 def _label_bounds(position: int) -> Any:
-    message = (
-        "cross-entropy: label {value} is out of range; expected {low} to {last}, since the "
-        "predictions have that many classes. Check the labels, or the size of the last layer."
-    )
-
     def bounds(*inputs: Any) -> Any:
-        logits = inputs[position - 1]
-        return [(position, 0, logits.shape[-1], message)]
+        classes = inputs[position - 1].shape[-1]
+        message = (
+            "cross-entropy: label {value} is out of range; expected {low} to {last}, since the "
+            f"last layer gives {classes} {'class' if classes == 1 else 'classes'}. Check the "
+            "labels, or give the last layer one unit for each class."
+        )
+        return [(position, 0, classes, message)]
 
     return bounds
 

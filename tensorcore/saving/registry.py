@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tensorcore.errors import InvalidArgumentError
+from tensorcore.missing import known_arguments
 
 BUILT_IN: dict[tuple[str, str], type] = {}  # (Keras module, class name) -> class
 FUNCTIONS: list[Any] = []  # the registries whose functions have names, see initializers/registry.py
@@ -46,6 +47,9 @@ class Configurable:
             cls.keras_module = keras_module
         if cls.__module__.startswith("tensorcore."):
             BUILT_IN[cls.keras_module, cls.__name__] = cls
+            init = cls.__dict__.get("__init__")
+            if init is not None:
+                cls.__init__ = known_arguments(init)  # type: ignore[method-assign]
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal object."""

@@ -139,7 +139,8 @@ def feed_value(tensor: GraphTensor, value: Any) -> np.ndarray:
     if known is not None and array.shape != known and not _fits(array.shape, known):
         raise ShapeError(
             f"Cannot feed value of shape {TensorShape(array.shape)} for Tensor {tensor.name}, "
-            f"which has shape {tensor.static_shape}"
+            f"which has shape {tensor.static_shape}. Give it another shape, for example with "
+            f"np.reshape(values, {_reshape_hint(known)})"
         )
     if isinstance(value, int) and tensor.dtype.kind in "iu" and int(array) != value:
         raise ArgumentTypeError(
@@ -148,6 +149,13 @@ def feed_value(tensor: GraphTensor, value: Any) -> np.ndarray:
             "larger type (e.g. int64)."
         )
     return array
+
+
+def _reshape_hint(sizes: tuple[int | None, ...]) -> str:
+    """The shape to reshape values to: one unknown size is found by NumPy."""
+    if list(sizes).count(None) > 1:
+        return "shape"
+    return str(tuple(-1 if size is None else size for size in sizes))
 
 
 def _fits(shape: tuple[int, ...], known: tuple[int | None, ...]) -> bool:

@@ -115,7 +115,10 @@ class Saver:
             raise InvalidArgumentError("Can't load save_path when it is None.")
         prefix = os.fspath(save_path)
         if not checkpoint_exists(prefix):
-            raise InvalidArgumentError(f"The passed save_path is not a valid checkpoint: {prefix}")
+            raise InvalidArgumentError(
+                f"The passed save_path is not a valid checkpoint: {prefix}. It is what "
+                "saver.save() returned, without .index or .data"
+            )
         log.info("Restoring parameters from %s", prefix)
         reader = CheckpointReader(prefix)
         for name, symbol in self._variables.items():
@@ -143,7 +146,8 @@ class Saver:
             raise InvalidArgumentError(
                 f"Assign requires shapes of both tensors to match. lhs shape= "
                 f"{list(symbol.data.shape)} rhs shape= {list(shape)}: the variable {symbol.name} "
-                f"and {name} in the checkpoint {prefix}"
+                f"and {name} in the checkpoint {prefix}. Make the variable with the shape that was "
+                "saved"
             )
         if dtype != symbol.dtype:
             held = "string" if dtype is None else dtype.name

@@ -81,7 +81,11 @@ class Session:
 
     def _check_open(self) -> None:
         if self._closed:
-            raise SessionError("Attempted to use a closed Session.")
+            raise SessionError(
+                "Attempted to use a closed Session. The values of its variables went with it: run "
+                "inside `with tf.Session() as sess:`, or make a new session and initialize or "
+                "restore the variables"
+            )
 
     # Running --------------------------------------------------------------------------------------
 

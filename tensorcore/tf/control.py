@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import re
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -11,6 +14,7 @@ import numpy as np
 from tensorcore import dtypes
 from tensorcore.device import device as device_named
 from tensorcore.device import devices
+from tensorcore.errors import InvalidArgumentError
 from tensorcore.layers.structure import leaves, map_structure
 from tensorcore.mode import mode
 from tensorcore.ops import joining
@@ -46,15 +50,39 @@ class UnconnectedGradients:
 def device(device_name: Any) -> Any:
     """`with tf.device("/GPU:0")`: where new tensors are made.
 
-    Where there is no such GPU the CPU is used, as TensorFlow's soft placement does.
+    Where there is no such device the CPU is used, as TensorFlow's soft placement does, which is
+    said once.  None stands for the device that is chosen without this.
+
+    Raises:
+        InvalidArgumentError: the name is no device's.
     """
-    name = getattr(device_name, "name", device_name)
-    place = name.lower().rpartition("/")[2].replace("device:", "").replace("physical_device:", "")
-    if place.startswith("gpu"):
-        wanted = place if ":" in place else f"{place}:0"
-        if wanted in [each.name for each in devices()]:
-            return device_named(wanted)
-    return device_named("cpu")
+    if device_name is None:
+        return contextlib.nullcontext()
+    name = str(getattr(device_name, "name", device_name))
+    found = _DEVICE.fullmatch(name.lower())
+    if found is None:
+        raise InvalidArgumentError(
+            f"tf.device: Unknown attribute {name.strip('/')!r} is encountered while parsing the "
+            f"device spec: {name!r}; expected a name such as '/CPU:0' or '/GPU:0'"
+        )
+    kind, number = found[1], 0 if found[2] in (None, "*") else int(found[2])
+    wanted = "cpu" if kind == "cpu" else f"{kind}:{number}"
+    known = [each.name for each in devices()]
+    if wanted not in known or (kind == "cpu" and number > 0):
+        _say_instead(name, ", ".join(known))
+        wanted = "cpu"
+    return device_named(wanted)
+
+
+_DEVICE = re.compile(
+    r"(?:/?job:\w+)?(?:/replica:\d+)?(?:/task:\d+)?/?(?:physical_)?(?:device:)?"
+    r"(cpu|gpu|tpu)(?::(\d+|\*))?"
+)
+
+
+@functools.cache
+def _say_instead(name: str, known: str) -> None:
+    sys.stderr.write(f"tensorcore: there is no device {name}; using the CPU. There are: {known}\n")
 
 
 def executing_eagerly() -> bool:

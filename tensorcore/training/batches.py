@@ -123,7 +123,8 @@ class ArrayBatches:
         """The first rows for training, and the last `share` of the rows for validation."""
         if not 0 < share < 1:
             raise InvalidArgumentError(
-                f"validation_split must be between 0 and 1, received {share!r}"
+                f"validation_split must be between 0 and 1, received {share!r}; 0.2 keeps the last "
+                "fifth of the rows to validate with"
             )
         border = int(self.samples * (1 - share))
         if border in (0, self.samples):
@@ -282,8 +283,8 @@ def batches_of(
         return ArrayBatches(x, y, sample_weight, 32 if batch_size is None else batch_size, shuffle)
     if y is not None or sample_weight is not None:
         raise InvalidArgumentError(
-            f"x is a {type(x).__name__}, which yields batches (x, y) itself; y and sample_weight "
-            "must be left out"
+            f"x ({type(x).__name__}) yields batches (x, y) itself; y and sample_weight must be "
+            "left out"
         )
     return IterableBatches(x)
 
@@ -305,10 +306,13 @@ def _count_samples(data: tuple[Any, Any, Any]) -> int:
             counts[name if not number else f"{name}[{number}]"] = len(array)
     if len(set(counts.values())) > 1:
         listing = ", ".join(f"{name} has {count}" for name, count in counts.items())
-        raise ShapeError(f"the arrays must have the same number of samples, but {listing}")
+        raise ShapeError(
+            f"the arrays must have the same number of samples, but {listing}. Give one label (and "
+            "one weight) for each row of x"
+        )
     samples = next(iter(counts.values()), 0)
     if not samples:
-        raise InvalidArgumentError("there are no samples: x is empty")
+        raise InvalidArgumentError("there are no samples: x is empty; expected one row or more")
     return samples
 
 
@@ -322,15 +326,12 @@ def _rows(structure: Any, rows: Any, place: Placement) -> Any:
 
 
 def class_weights(y: Any, weights: Mapping[int, float], sample_weight: Any = None) -> np.ndarray:
-    """One weight a sample: that of its class, times the sample's own."""
+    """One weight a sample: that of its class (1 if it has none), times the sample's own."""
     labels = np.asarray(y)
     if labels.ndim > 1 and labels.shape[-1] > 1:
         labels = labels.argmax(axis=-1)
     labels = labels.reshape(len(labels), -1)[:, 0].astype(np.int64)
     present = np.unique(labels)
-    missing = [int(label) for label in present if int(label) not in weights]
-    if missing:
-        raise InvalidArgumentError(f"class_weight: no weight for the classes {missing}")
-    table = np.asarray([weights[int(label)] for label in present], np.float32)
+    table = np.asarray([weights.get(int(label), 1.0) for label in present], np.float32)
     result = table[np.searchsorted(present, labels)]
     return result if sample_weight is None else result * np.asarray(sample_weight, np.float32)

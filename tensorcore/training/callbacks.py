@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tensorcore.errors import ArgumentTypeError, InvalidArgumentError
+from tensorcore.missing import known_arguments
 
 HOOKS = tuple(
     f"on_{what}_{when}"
@@ -30,6 +31,11 @@ class Callback:
 
     model: Any = None
     params: Mapping[str, Any] = {}
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if cls.__module__.startswith("tensorcore.") and "__init__" in cls.__dict__:
+            cls.__init__ = known_arguments(cls.__init__)  # type: ignore[method-assign]
 
     def set_params(self, params: Mapping[str, Any]) -> None:
         """Called before training with `params`."""

@@ -142,14 +142,15 @@ class Functional(Model, keras_module="keras.src.models.functional"):
             if missing:
                 raise InvalidArgumentError(
                     f'Model "{self.name}": expected inputs named {names}, received '
-                    f"{sorted(inputs)}; {missing} are missing"
+                    f"{sorted(inputs)}; {missing} are missing: give a dict with these names"
                 )
             return [value for name in names for value in flat(inputs[name])]
         given = flat(inputs)
         if len(given) != len(expected):
             raise InvalidArgumentError(
                 f'Model "{self.name}": expected {len(expected)} inputs {self.input_names}, '
-                f"received {len(given)} of shapes {[tuple(x.shape) for x in given]}"
+                f"received {len(given)} of shapes {[tuple(x.shape) for x in given]}: give a list "
+                "in this order, or a dict by name"
             )
         return given
 
@@ -168,7 +169,7 @@ class Functional(Model, keras_module="keras.src.models.functional"):
             a == b or None in (a, b) for a, b in zip(shape, expected, strict=True)
         )
         if not fits:
-            hint = ""
+            hint = f"; reshape the data, or make the model with keras.Input({received[1:]})"
             if received == tuple(expected[1:]):
                 hint = "; for a single sample add the dimension of the batch: x[None]"
             raise ShapeError(

@@ -61,9 +61,13 @@ def fit(
         with _bar(verbose, steps, f"Epoch {epoch + 1}/{epochs}") as bar:
             logs = _train_epoch(model, feed, hooks, bar)
             if validation is not None and _validates(epoch, validation_freq):
-                found = evaluate(
-                    model, validation, verbose=0, callbacks=hooks, steps=validation_steps
-                )
+                try:
+                    found = evaluate(
+                        model, validation, verbose=0, callbacks=hooks, steps=validation_steps
+                    )
+                except Exception as error:
+                    error.add_note("while validating: look at validation_data")
+                    raise
                 logs.update({f"val_{name}": value for name, value in found.items()})
             if bar is not None:
                 bar.finish(logs)
@@ -85,7 +89,7 @@ def _warn_of_nan(logs: dict[str, Any], epoch: int, history: History) -> None:
         f"fit: the loss is NaN since epoch {epoch + 1}. Look for NaN in the data "
         "(np.isnan(x).any()), lower the learning rate, or clip the gradients (clipnorm=1.0); "
         "callbacks.TerminateOnNaN() stops training there.",
-        stacklevel=4,
+        stacklevel=5,
     )
 
 

@@ -38,7 +38,8 @@ def per_output(argument: str, given: Any, names: Sequence[str]) -> list[Any]:
         unknown = [name for name in given if name not in names]
         if unknown:
             raise InvalidArgumentError(
-                f"compile: {argument} names the outputs {unknown}; the model has {list(names)}"
+                f"compile: {argument} names the outputs {unknown}; the model has {list(names)}: "
+                "use these names"
             )
         return [given.get(name) for name in names]
     if isinstance(given, (list, tuple)):
@@ -69,7 +70,8 @@ def parts(argument: str, value: Any, names: Sequence[str], used: Sequence[bool] 
         unknown = [name for name in value if name not in names]
         if unknown:
             raise InvalidArgumentError(
-                f"{argument} has the keys {unknown}; the model has the outputs {list(names)}"
+                f"{argument} has the keys {unknown}; the model has the outputs {list(names)}: use "
+                "these names"
             )
         found = [value.get(name) for name in names]
     elif isinstance(value, (list, tuple)):

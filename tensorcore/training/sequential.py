@@ -219,6 +219,11 @@ class Sequential(Model, keras_module="keras"):
             inputs = layer(inputs)
         return inputs
 
+    def _as_inputs(self, inputs: Any) -> Any:
+        if isinstance(inputs, (list, tuple)) and len(inputs) == 1 and hasattr(inputs[0], "shape"):
+            inputs = inputs[0]
+        return super()._as_inputs(inputs)
+
     def _fitted(self, inputs: Any) -> Any:
         """Inputs with the last dimension of size 1 that is missing or too many; else the error."""
         expected, received = self._declared_shape, tuple(inputs.shape)
@@ -229,7 +234,7 @@ class Sequential(Model, keras_module="keras"):
         shape = tuple(inputs.shape)
         if _agree(shape[1:], expected[1:]):
             return inputs
-        hint = ""
+        hint = f"; reshape the data, or give the first layer input_shape={received[1:]}"
         if received == tuple(expected[1:]):
             hint = "; for a single sample add the dimension of the batch: x[None]"
         raise ShapeError(
@@ -252,6 +257,8 @@ class Sequential(Model, keras_module="keras"):
         """The shape of the output, the batch as None."""
         if len(self._symbols) > len(self._stack):
             return self._symbols[-1].shape
+        if self.input_shape is None:
+            raise self._without_symbols("output_shape")
         return self.compute_output_shape(self.input_shape)
 
     def get_config(self) -> dict[str, Any]:

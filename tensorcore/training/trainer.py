@@ -12,6 +12,7 @@ from tensorcore.device import device as device_named
 from tensorcore.errors import InvalidArgumentError, TrainingError
 from tensorcore.layers.structure import map_structure
 from tensorcore.metrics import Mean, Metric
+from tensorcore.missing import known_arguments
 from tensorcore.saving.objects import deserialize_keras_object
 from tensorcore.training import batches as data
 from tensorcore.training import loop, moving
@@ -40,6 +41,7 @@ class Trainer:
     # Compiling
     # ----------------------------------------------------------------------------------------
 
+    @known_arguments
     def compile(
         self,
         optimizer: Any = None,
@@ -222,6 +224,7 @@ class Trainer:
     # Training
     # -----------------------------------------------------------------------------------------
 
+    @known_arguments
     def fit(
         self,
         x: Any = None,
@@ -301,6 +304,7 @@ class Trainer:
             validation_freq=validation_freq,
         )
 
+    @known_arguments
     def evaluate(
         self,
         x: Any = None,
@@ -318,6 +322,7 @@ class Trainer:
         found = loop.evaluate(self, source, verbose=verbose, callbacks=callbacks, steps=steps)
         return found if return_dict else _as_list_or_number(found)
 
+    @known_arguments
     def predict(
         self,
         x: Any,
@@ -421,6 +426,11 @@ class Trainer:
 
 
 def _validation_batches(given: Any, batch_size: int | None) -> data.Batches:
+    if hasattr(given, "shape"):
+        raise InvalidArgumentError(
+            "fit: validation_data must be (x, y), (x, y, sample_weight) or an iterable of batches; "
+            f"received one array of shape {tuple(given.shape)}: its labels are missing"
+        )
     if (
         isinstance(given, (list, tuple))
         and len(given) in (2, 3)
