@@ -30,9 +30,9 @@ def operations(plan):
 
 
 def test_names_of_passes():
-    assert tc.config.passes == ("share", "prune", "lookups", "fuse", "updates", "native")
+    assert tc.config.passes == ("share", "prune", "lookups", "endings", "fuse", "updates", "native")
     tc.config.passes = "-fuse"
-    assert tc.config.passes == ("share", "prune", "lookups", "updates", "native")
+    assert tc.config.passes == ("share", "prune", "lookups", "endings", "updates", "native")
     tc.config.passes = ["prune"]
     assert tc.config.passes == ("prune",)
     tc.config.passes = "none"
@@ -43,7 +43,7 @@ def test_names_of_passes():
 
 def test_the_environment_chooses_passes(monkeypatch):
     monkeypatch.setenv("TENSORCORE_PASSES", "-fuse,-share")
-    assert tc.config.passes == ("prune", "lookups", "updates", "native")
+    assert tc.config.passes == ("prune", "lookups", "endings", "updates", "native")
 
 
 def gelu_like(x, b):
@@ -232,6 +232,78 @@ def test_gradients_of_large_matrices_join_the_update(device, name):
     np.testing.assert_allclose(found, losses, rtol=1e-5)
     for a, b in zip(model.get_weights(), eager.get_weights(), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+
+
+def image_step(device, padding, act):
+    """A step with three convolutions and a pool, and its argument."""
+    rng = np.random.default_rng(0)
+    with device:
+        shapes = [(3, 3, 2, 5), (5,), (3, 3, 5, 20), (20,), (2, 3, 20, 4), (4,)]
+        weights = [tc.Variable(rng.normal(size=s).astype(np.float32)) for s in shapes]
+        x = tc.asarray(rng.normal(size=(3, 12, 11, 2)).astype(np.float32))
+
+    def convolved(x, number):
+        w, bias = weights[2 * number : 2 * number + 2]
+        return act(tc.nn.conv2d(x, w, padding=padding) + bias)
+
+    def step(x):
+        with tc.GradientTape() as tape:
+            h = convolved(convolved(x, 0), 1)
+            h = convolved(tc.nn.max_pool2d(h, window=(2, 2), strides=(2, 1)), 2)
+            loss = tc.sum(tc.square(h))
+        return [loss, *tape.gradient(loss, weights)]
+
+    return step, x
+
+
+@pytest.mark.parametrize("padding", ["VALID", "SAME"])
+def test_what_ends_a_convolution_changes_no_bit(device, padding):
+    step, x = image_step(device, padding, tc.nn.relu)
+    found, plan = traced(step, x)
+    names = operations(plan)
+    is_cpu = device.kind == "cpu"
+    assert names.count("conv2d_add_relu") == (3 if is_cpu else 0)
+    # The other gradient passes through a pool, whose result is masked before.
+    assert names.count("conv2d_input_gradient_mask") == (1 if is_cpu else 0)
+    if is_cpu:
+        assert names.index("relu_vjp_y") < names.index("max_pool2d_gradient")
+    expected, plan = traced(step, x, passes="-endings")
+    assert "conv2d_add_relu" not in operations(plan)
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(a.numpy(), b.numpy())
+
+
+def test_only_what_ends_a_convolution_joins_it():
+    """Not another activation, what is as large as the result, or a result that is used twice."""
+    step, x = image_step(tc.device("cpu"), "VALID", tc.nn.tanh)
+    found, plan = traced(step, x)
+    assert operations(plan).count("conv2d_add") == 3
+    assert "conv2d_input_gradient_mask" not in operations(plan)
+    expected, _ = traced(step, x, passes="-endings")
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(a.numpy(), b.numpy())
+
+    w = tc.ones((2, 2, 1, 1), device="cpu")
+    bias = tc.ones((1,), device="cpu")
+    cells = tc.ones((1, 2, 2, 1), device="cpu")
+
+    def others(x):
+        y = tc.nn.conv2d(x, w)
+        return y, tc.nn.relu(y + bias), tc.nn.relu(tc.nn.conv2d(2 * x, w) + cells)
+
+    x = tc.ones((1, 3, 3, 1), device="cpu")
+    found, plan = traced(others, x)
+    assert operations(plan).count("conv2d") == 2
+    for a, b in zip(found, others(x), strict=True):
+        np.testing.assert_array_equal(a.numpy(), b.numpy())
+
+
+def test_what_ends_a_convolution_sees_nan(device):
+    with device:
+        w, bias = tc.ones((1, 1, 1, 1)), tc.ones((1,))
+        x = tc.asarray(np.array([np.nan, -3.0, -1.0, 2.0, np.inf], np.float32).reshape(1, 1, 5, 1))
+    found, _ = traced(lambda x: tc.nn.relu(tc.nn.conv2d(x, w) + bias), x)
+    np.testing.assert_array_equal(found.numpy().ravel(), [np.nan, 0.0, 0.0, 3.0, np.inf])
 
 
 def test_gradients_that_sum_many_rows_are_left_to_blas():

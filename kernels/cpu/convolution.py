@@ -7,6 +7,7 @@ Python between them, and one after the other where an operation is called.
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -15,6 +16,7 @@ from tensorcore.kernels.cpu import correlation, depthwise
 from tensorcore.kernels.cpu.correlation import ROWS, Line
 from tensorcore.kernels.cpu.jit import kernel
 from tensorcore.kernels.cpu.piece import Piece, run
+from tensorcore.kernels.cpu.vectors import ADD, ADD_RELU, MASK, NOTHING
 from tensorcore.kernels.windows import output_size, pads
 
 PRODUCTS_A_THREAD = 1 << 20  # what is worth giving to a thread that waits for work
@@ -73,10 +75,14 @@ def _border(shape: Any, window: Any, strides: Any, padding: Any, dilation: Any) 
 # The work -----------------------------------------------------------------------------------------
 
 
-def _correlation(x: Any, w: Any, y: Any, table: np.ndarray, products: int) -> Piece:
+def _correlation(
+    x: Any, w: Any, y: Any, table: np.ndarray, products: int, ending: int, extra: Any
+) -> Piece:
     blocks = int(table[-1, 0])
     grain = max(1, PRODUCTS_A_THREAD * blocks // max(1, products))
-    return Piece(correlation.correlate, blocks, grain, (x, w, y, table))
+    flat = (x.reshape(-1), w.reshape(-1), y.reshape(-1))
+    extra = flat[2] if extra is None else extra.reshape(-1)
+    return Piece(correlation.correlate, blocks, grain, (*flat, table, ending, extra))
 
 
 def _work(g_shape: Any, filter_shape: Any) -> int:
@@ -88,7 +94,16 @@ def _is_depthwise(filter_shape: Any, groups: int) -> bool:
 
 
 def _forward(
-    x: Any, w: Any, *, strides: Any, padding: Any, dilation: Any, groups: int, out: Any
+    x: Any,
+    w: Any,
+    extra: Any = None,
+    *,
+    strides: Any,
+    padding: Any,
+    dilation: Any,
+    groups: int,
+    out: Any,
+    ending: int = NOTHING,
 ) -> list[Piece]:
     border = _border(x.shape, w.shape, strides, padding, dilation)
     work = _work(out.shape, w.shape)
@@ -114,13 +129,13 @@ def _forward(
     table = correlation.sections(
         len(x), (chosen,), (0,), x.shape[1:], out.shape[1:], w.shape[2], groups
     )
-    flat = (x.reshape(-1), w.reshape(-1), out.reshape(-1))
-    return [*pieces, _correlation(*flat, table, work)]
+    return [*pieces, _correlation(x, w, out, table, work, ending, extra)]
 
 
 def _input_gradient(
     g: Any,
     w: Any,
+    extra: Any = None,
     *,
     input_shape: Any,
     strides: Any,
@@ -128,6 +143,7 @@ def _input_gradient(
     dilation: Any,
     groups: int,
     out: Any,
+    ending: int = NOTHING,
 ) -> list[Piece]:
     border = _border(input_shape, w.shape, strides, padding, dilation)
     work = _work(g.shape, w.shape)
@@ -160,8 +176,8 @@ def _input_gradient(
     table = correlation.sections(
         len(g), tuple(lines), tuple(starts), g.shape[1:], out.shape[1:], part, groups
     )
-    flat = (g.reshape(-1), turned.reshape(-1), out.reshape(-1))
-    return [Piece(_turn, cells, grain, given), _correlation(*flat, table, work)]
+    product = _correlation(g, turned, out, table, work, ending, extra)
+    return [Piece(_turn, cells, grain, given), product]
 
 
 def _phases(
@@ -237,8 +253,26 @@ def conv2d_filter_gradient(
     return run(_filter_gradient, (x, g), filter_shape, out, filter_shape=filter_shape, **attrs)
 
 
+def conv2d_add(x: Any, w: Any, bias: Any, *, out: Any, **attrs: Any) -> Any:
+    """The convolution and a bias (O,)."""
+    return run(_forward, (x, w, bias), out.shape, out, ending=ADD, **attrs)
+
+
+def conv2d_add_relu(x: Any, w: Any, bias: Any, *, out: Any, **attrs: Any) -> Any:
+    """max(convolution + bias, 0)."""
+    return run(_forward, (x, w, bias), out.shape, out, ending=ADD_RELU, **attrs)
+
+
+def conv2d_input_gradient_mask(g: Any, w: Any, y: Any, *, out: Any, **attrs: Any) -> Any:
+    """The gradient for the input where y, as large as that, is positive, else 0."""
+    return run(_input_gradient, (g, w, y), out.shape, out, ending=MASK, **attrs)
+
+
 WORK = {
     "conv2d": _forward,
+    "conv2d_add": functools.partial(_forward, ending=ADD),
+    "conv2d_add_relu": functools.partial(_forward, ending=ADD_RELU),
     "conv2d_input_gradient": _input_gradient,
+    "conv2d_input_gradient_mask": functools.partial(_input_gradient, ending=MASK),
     "conv2d_filter_gradient": _filter_gradient,
 }

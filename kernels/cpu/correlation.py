@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from tensorcore.kernels.cpu.jit import kernel
-from tensorcore.kernels.cpu.vectors import VECTOR_BYTES, VECTORS, tile
+from tensorcore.kernels.cpu.vectors import NOTHING, VECTOR_BYTES, VECTORS, tile
 
 ROWS = 6
 TILES = 32  # of a block: tiles between two changes of the columns, and a step of the loop
@@ -98,6 +98,7 @@ class Section(NamedTuple):
     a_steps: tuple[int, int]  # the last one is 1
     b_steps: tuple[int, int, int]
     columns: int
+    first_column: int  # among those of y
 
     def numbers(self) -> list[int]:
         """All fields in a line."""
@@ -159,6 +160,7 @@ def sections(
                     a_steps=_steps(x_shape, tall.dilation, wide.dilation)[1:],
                     b_steps=(wide.taps * tap, tap, columns),
                     columns=part,
+                    first_column=group * part,
                 )
                 found.append(section)
                 block += -(-section.rows // BLOCK)
@@ -173,8 +175,11 @@ def _steps(shape: tuple[int, int, int], down: int, right: int) -> tuple[int, int
 
 
 @kernel
-def correlate(start, stop, x, w, y, table):
-    """Blocks of rows (n, oy, ox) of y; `table` has the numbers of a `Section` in each row."""
+def correlate(start, stop, x, w, y, table, ending, extra):
+    """Blocks of rows (n, oy, ox) of y; `table` has the numbers of a `Section` in each row.
+
+    `ending` says what `tile` does with the sums and `extra`; without an ending that is any array.
+    """
     lanes = VECTOR_BYTES // x.itemsize
     x_rows = np.empty(BLOCK, np.intp)
     y_rows = np.empty(BLOCK, np.intp)
@@ -210,14 +215,14 @@ def correlate(start, stop, x, w, y, table):
                 for t in range(tiles):
                     tile(
                         ROWS, VECTORS, False, False, x, x_rows, w, b, y, y_rows, j,
-                        counts, a_steps, b_steps, 0, t * ROWS,
+                        counts, a_steps, b_steps, 0, t * ROWS, ending, extra, table[s, 22] + j,
                     )  # fmt: skip
                 j += VECTORS * lanes
             elif left >= 2 * lanes:
                 for t in range(tiles):
                     tile(
                         ROWS, 2, False, False, x, x_rows, w, b, y, y_rows, j,
-                        counts, a_steps, b_steps, 0, t * ROWS,
+                        counts, a_steps, b_steps, 0, t * ROWS, ending, extra, table[s, 22] + j,
                     )  # fmt: skip
                 j += 2 * lanes
             else:
@@ -225,6 +230,7 @@ def correlate(start, stop, x, w, y, table):
                     tile(
                         ROWS, 1, True, False, x, x_rows, w, b, y, y_rows, j,
                         counts, a_steps, b_steps, min(left, lanes), t * ROWS,
+                        ending, extra, table[s, 22] + j,
                     )  # fmt: skip
                 j += lanes
 
@@ -281,18 +287,18 @@ def filter_gradient(start, stop, x, g, dw, sums):
                     if left >= VECTORS * lanes:
                         tile(
                             ROWS, VECTORS, False, True, x, x_rows, g, b, dw, dw_rows, j,
-                            counts, a_steps, b_steps, 0, 0,
+                            counts, a_steps, b_steps, 0, 0, NOTHING, dw, 0,
                         )  # fmt: skip
                         j += VECTORS * lanes
                     elif left >= 2 * lanes:
                         tile(
                             ROWS, 2, False, True, x, x_rows, g, b, dw, dw_rows, j,
-                            counts, a_steps, b_steps, 0, 0,
+                            counts, a_steps, b_steps, 0, 0, NOTHING, dw, 0,
                         )  # fmt: skip
                         j += 2 * lanes
                     else:
                         tile(
                             ROWS, 1, True, True, x, x_rows, g, b, dw, dw_rows, j,
-                            counts, a_steps, b_steps, min(left, lanes), 0,
+                            counts, a_steps, b_steps, min(left, lanes), 0, NOTHING, dw, 0,
                         )  # fmt: skip
                         j += lanes

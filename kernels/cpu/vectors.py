@@ -32,6 +32,7 @@ VECTOR_BYTES = _vector_bytes()
 # 6 x 4 sums, 4 columns of B and one element of A fit in AVX-512's 32 registers; 6 x 2 in the 16 of
 # AVX.
 VECTORS = 4 if VECTOR_BYTES == 64 else 2
+NOTHING, ADD, ADD_RELU, MASK = 0, 1, 2, 3  # endings of `tile`
 
 
 @intrinsic(prefer_literal=True)
@@ -53,8 +54,15 @@ def tile(
     b_steps: Any,  # tuple: and in B
     used: Any,
     first: Any,  # of the rows in the two tables of positions
+    ending: Any,  # NOTHING, ADD, ADD_RELU or MASK: what is done with the sums
+    extra: Any,  # flat array: numbers for the columns, or a mask laid out as C
+    extra_start: Any,  # of the numbers
 ) -> Any:
-    """One block: see above.  A and B are read at `start + i steps[0] + j steps[1] + k steps[2]`."""
+    """One block: see above.  A and B are read at `start + i steps[0] + j steps[1] + k steps[2]`.
+
+    Endings: ADD adds a number to each column, ADD_RELU then takes max(0, C), MASK keeps C where the
+    mask is not <= 0.
+    """
     vectors_count = vectors.literal_value
     is_masked = masked.literal_value
     is_adding = add.literal_value
@@ -76,6 +84,9 @@ def tile(
         triple,
         triple,
         integer,
+        integer,
+        integer,
+        extra,
         integer,
     )
 
@@ -103,6 +114,7 @@ class _Block:
         self.mask_type = ir.VectorType(ir.IntType(1), self.lanes)
         self.a, self.a_rows, self.b, self.c, self.c_rows = (data(i) for i in (4, 5, 6, 8, 9))
         self.b_start, self.c_start, self.used, self.first = (args[i] for i in (7, 10, 14, 15))
+        self.ending, self.extra, self.extra_start = args[16], data(17), args[18]
         self.counts, self.a_steps, self.b_steps = (
             cgutils.unpack_tuple(builder, args[i], 3) for i in (11, 12, 13)
         )
@@ -122,6 +134,8 @@ class _Block:
                 last = mask if j == vectors - 1 else None
                 start = self._load(c[r], j, last) if add else self._zero()
                 builder.store(start, sums[r, j])
+        if not add:
+            self._prefetch(c, vectors)
         i32 = ir.IntType(32)
         with cgutils.for_range(builder, self.counts[0]) as outer:
             a_outer = builder.mul(outer.index, self.a_steps[0])
@@ -150,9 +164,56 @@ class _Block:
                             old = builder.load(sums[r, j])
                             new = self._call("fmuladd", self.vector, [spread, columns[j], old])
                             builder.store(new, sums[r, j])
+        self._finish(sums, c, vectors, mask)
+
+    def _prefetch(self, c: list[Any], vectors: int) -> None:
+        """Fetch what the ending reads or writes while the sums are made."""
+        builder = self.builder
+        byte = ir.IntType(8).as_pointer()
+        i32 = ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [byte, i32, i32, i32])
+        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+        masking = builder.icmp_signed("==", self.ending, ir.Constant(self.ending.type, MASK))
         for r in range(self.rows):
+            place = builder.add(self._row(self.c_rows, r), self.c_start)
+            start = builder.select(masking, builder.gep(self.extra, [place]), c[r])
             for j in range(vectors):
-                self._store(builder.load(sums[r, j]), c[r], j, mask if j == vectors - 1 else None)
+                line = builder.bitcast(self._place(start, j), byte)
+                builder.call(function, [line, *(ir.Constant(i32, n) for n in (0, 3, 1))])
+
+    def _finish(self, sums: dict[Any, Any], c: list[Any], vectors: int, mask: Any) -> None:
+        """Store the sums, by a branch for each ending."""
+        builder = self.builder
+        end = builder.append_basic_block("stored")
+        branches = [builder.append_basic_block(f"ending{number}") for number in range(4)]
+        switch = builder.switch(self.ending, branches[NOTHING])
+        for number, branch in enumerate(branches):
+            if number != NOTHING:
+                switch.add_case(ir.Constant(self.ending.type, number), branch)
+            builder.position_at_end(branch)
+            for j in range(vectors):
+                last = mask if j == vectors - 1 else None
+                if number in (ADD, ADD_RELU):
+                    start = builder.gep(self.extra, [self.extra_start])
+                    bias = self._load(start, j, last)
+                for r in range(self.rows):
+                    value = builder.load(sums[r, j])
+                    if number in (ADD, ADD_RELU):
+                        value = builder.fadd(value, bias)
+                    if number == ADD_RELU:
+                        value = self._zero_where_not_positive(value, value)
+                    if number == MASK:
+                        place = builder.add(self._row(self.c_rows, r), self.c_start)
+                        other = self._load(builder.gep(self.extra, [place]), j, last)
+                        value = self._zero_where_not_positive(other, value)
+                    self._store(value, c[r], j, last)
+            builder.branch(end)
+        builder.position_at_end(end)
+
+    def _zero_where_not_positive(self, judged: Any, value: Any) -> Any:
+        """NaN counts as positive."""
+        builder = self.builder
+        return builder.select(builder.fcmp_ordered("<=", judged, self._zero()), self._zero(), value)
 
     def _zero(self) -> Any:
         return ir.Constant(self.vector, [0.0] * self.lanes)

@@ -16,13 +16,14 @@ FEW = 1024  # elements
 
 
 @functools.cache
-def _relu_slope() -> Any:
+def relu_slope() -> Any:
+    """The operation (g, y): g where the result y of relu is positive, else 0."""
     slope = scalar.select(scalar.argument("y") <= 0.0, scalar.constant(0.0), scalar.argument("g"))
     return operation_of("relu_vjp_y", ["g", "y"], slope)
 
 
 # By the result, which is positive where x is and which the next layer keeps anyway.
-@elementwise(takes="real", gradient=(lambda g, y: _relu_slope()(g, y),))
+@elementwise(takes="real", gradient=(lambda g, y: relu_slope()(g, y),))
 def relu(x):
     """Rectified linear unit, max(x, 0); its slope at 0 is 0.
 

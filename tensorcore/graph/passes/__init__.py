@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from tensorcore.device import Device
 from tensorcore.errors import InvalidArgumentError
 from tensorcore.graph.graph import Node
+from tensorcore.graph.passes.endings import join_endings
 from tensorcore.graph.passes.fuse import fuse
 from tensorcore.graph.passes.lookups import pool_lookups
 from tensorcore.graph.passes.prune import prune
@@ -38,6 +39,7 @@ PASSES = (
     Pass("share", share),
     Pass("prune", prune),
     Pass("lookups", pool_lookups, devices=("cpu",)),
+    Pass("endings", join_endings, devices=("cpu",)),
     Pass("fuse", fuse, compiles=("cpu",)),
     Pass("updates", join_updates, devices=("cpu",), compiles=("cpu",)),
     # Leaves the nodes alone: the plan joins their calls into lists that run without Python.
