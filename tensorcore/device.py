@@ -92,7 +92,7 @@ class Device:
             except MemoryError as error:
                 from tensorcore import memory
 
-                raise memory.explained(self, _one_line(error)) from None
+                raise memory.explained(self, error) from None
         cupy = _cupy()
         with cupy.cuda.Device(self.index):
             try:
@@ -104,7 +104,7 @@ class Device:
             try:
                 return function(*args, **kwargs)
             except cupy.cuda.memory.OutOfMemoryError as error:
-                raise memory.explained(self, _one_line(error)) from None
+                raise memory.explained(self, error) from None
 
     def asarray(self, values: Any, dtype: np.dtype | None = None) -> Any:
         """`values` (an array of any kind, a nested list, a number) as an array of this device."""

@@ -40,7 +40,14 @@ class DeviceUnavailableError(TensorcoreError, RuntimeError):
 
 
 class OutOfMemoryError(TensorcoreError, MemoryError):
-    """The device has no room for an allocation."""
+    """The device has no room for an allocation.
+
+    Attributes:
+        asked, used, room: bytes that were asked for, that were in use, and that there are at most;
+            0 where that is not known.
+    """
+
+    asked = used = room = 0
 
 
 class GradientError(TensorcoreError, RuntimeError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 import os
 from typing import Any, NamedTuple
 
@@ -113,16 +114,35 @@ def largest_tensors(where: Device, count: int = LARGEST) -> list[Tensor]:
     return sorted(found.values(), key=lambda tensor: -tensor.nbytes)[:count]
 
 
-def explained(where: Device, problem: str) -> OutOfMemoryError:
-    """The error for memory that has run out: the state, who has most, and what to do."""
+def explained(where: Device, error: BaseException) -> OutOfMemoryError:
+    """The error for memory that has run out: the state, who has most, and what to do.
+
+    Args:
+        where: the device.
+        error: what NumPy, numba or CuPy raised.
+    """
+    problem = " ".join(str(error).split())[:200].rstrip(".")
     state = memory_summary(where)
     largest = ", ".join(_described(tensor) for tensor in largest_tensors(where))
     has_most = f" The largest tensors: {largest}." if largest else ""
     other = ", or run on the CPU" if where.kind == "gpu" else ""
-    return OutOfMemoryError(
+    told = OutOfMemoryError(
         f"out of memory on {where}: {problem}. State: {state}.{has_most} Use a smaller batch "
         f"size, or delete tensors that are no longer needed{other}."
     )
+    told.asked = _asked(error)
+    told.used = state.used
+    told.room = state.used + state.free
+    if where.kind == "gpu":
+        told.room = where.xp.get_default_memory_pool().get_limit() or state.total
+    return told
+
+
+def _asked(error: Any) -> int:
+    """The bytes that an allocation asked for, as far as NumPy's and CuPy's errors tell."""
+    if hasattr(error, "shape") and hasattr(error, "dtype"):
+        return math.prod(error.shape) * error.dtype.itemsize
+    return getattr(error, "_size", 0)
 
 
 def _described(tensor: Any) -> str:

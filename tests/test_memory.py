@@ -111,3 +111,34 @@ def test_a_model_survives_running_out_of_memory_at_any_allocation(device, run_ea
         assert all(np.isfinite(weights).all() for weights in model.get_weights())
         assert np.isfinite(model.train_on_batch(x, y))
     assert failures > 0
+
+
+def test_running_out_of_memory_names_a_batch_size_that_fits(device, rng):
+    """What a batch takes is counted; the batch that is named then does fit."""
+    if device.kind == "cpu":
+        return
+    layers = keras.layers
+    stack = [layers.Dense(512, activation="relu", input_shape=(64,)), layers.Dense(1)]
+    x, y = rng.normal(size=(4096, 64)).astype("float32"), rng.normal(size=(4096, 1))
+
+    def fit(batch_size):
+        model = keras.Sequential(stack)
+        model.compile("adam", "mse", run_eagerly=True)
+        model.fit(x[:batch_size], y[:batch_size], batch_size=batch_size, verbose=0)
+
+    fit(64)  # makes what every step needs
+    tc.empty_cache(device)
+    used = tc.memory_summary(device).used
+    try:
+        tc.set_memory_limit(device, nbytes=used + (12 << 20))
+        with pytest.raises(
+            OutOfMemoryError, match=r"This batch had 4096 samples; try batch_size=(\d+)"
+        ) as caught:
+            fit(4096)
+        advised = int(str(caught.value).rpartition("=")[2].rstrip("."))
+        assert 64 <= advised <= 2048
+        del caught
+        tc.empty_cache(device)
+        fit(advised)
+    finally:
+        tc.set_memory_limit(device, nbytes=0)

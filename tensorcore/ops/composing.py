@@ -15,7 +15,12 @@ import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from tensorcore.errors import ArgumentTypeError, InvalidArgumentError, TensorcoreError
+from tensorcore.errors import (
+    ArgumentTypeError,
+    InvalidArgumentError,
+    OutOfMemoryError,
+    TensorcoreError,
+)
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -32,7 +37,7 @@ def composed(function: Function) -> Function:
         try:
             return function(*args, **options)
         except TensorcoreError as error:
-            if name in str(error):
+            if name in str(error) or isinstance(error, OutOfMemoryError):
                 raise
             raise type(error)(f"{name}: {error}") from error
         except FOREIGN as error:

@@ -65,6 +65,11 @@ def count_of(batch: Any) -> int:
     return batch.count if type(batch) is Rows else 1
 
 
+def rows_of(batch: Any) -> int:
+    """Number of samples of a batch as a step gets it."""
+    return batch.length if type(batch) is Rows else batch_length(unpack(batch)[0])
+
+
 class Placement:
     """Brings host arrays to a device, floating-point ones in the dtype of the model."""
 

@@ -12,13 +12,15 @@ from typing import Any
 
 import numpy as np
 
-from tensorcore.errors import InvalidArgumentError, TrainingError
+from tensorcore.errors import InvalidArgumentError, OutOfMemoryError, TrainingError
 from tensorcore.layers.structure import leaves, map_structure
+from tensorcore.memory import memory_summary
 from tensorcore.progress import Progress
 from tensorcore.training import batches as data
 from tensorcore.training.callbacks import CallbackList
 from tensorcore.training.history import History
 from tensorcore.training.logs import Logs, as_numbers
+from tensorcore.training.room import with_advice
 
 # `predict` without a batch size takes as many rows at once as fit into this, but never fewer than
 # 32.
@@ -99,6 +101,8 @@ def _train_epoch(
     """One pass of training; returns the metrics as numbers, which waits for the device."""
     begins, ends = hooks.wants("on_train_batch_begin"), hooks.wants("on_train_batch_end")
     results: Any = {}
+    batch: Any = None
+    kept = memory_summary(model.device).used
     step = 0
     train_step = model.step("train_step")
     at_once = None if begins or ends else lambda: train_step.at_once(feed.source)
@@ -118,6 +122,8 @@ def _train_epoch(
                 bar.advance(data.count_of(batch), partial(as_numbers, results))
             if model.stop_training:
                 break
+    except OutOfMemoryError as error:
+        raise with_advice(error, 0 if batch is None else data.rows_of(batch), kept) from None
     finally:
         model._drop_trainable_weights()
     if not results and not step:

@@ -147,12 +147,44 @@ def patch_random(cupy: ModuleType) -> None:
 # ---- the allocator ------------------------------------------------------------------------------
 
 
+class Pool:
+    """What `cupy.get_default_memory_pool()` is here: nothing is kept, and limits hold."""
+
+    def __init__(self, cupy: ModuleType) -> None:
+        self._runtime = cupy.cuda.runtime
+        self._limits: dict[int, int] = {}
+
+    def used_bytes(self) -> int:
+        free, total = self._runtime.memGetInfo()
+        return total - free
+
+    total_bytes = used_bytes
+
+    def free_bytes(self) -> int:
+        return 0
+
+    def free_all_blocks(self, stream: Any = None) -> None:
+        pass
+
+    def get_limit(self) -> int:
+        return self._limits.get(self._runtime.getDevice(), 0)
+
+    def set_limit(self, size: int | None = None, fraction: float | None = None) -> None:
+        if fraction is not None:
+            size = int(fraction * self._runtime.memGetInfo()[1])
+        self._limits[self._runtime.getDevice()] = size or 0
+
+
 def patch_allocator(cupy: ModuleType) -> None:
     """One device allocation for every array: a pool would hide ends and reuse from the checks."""
     memory = cupy.cuda.memory
     runtime = cupy.cuda.runtime
+    pool = Pool(cupy)
 
     def allocate(nbytes: int) -> Any:
+        limit = pool.get_limit()
+        if limit and pool.used_bytes() + nbytes > limit:
+            raise memory.OutOfMemoryError(nbytes, pool.used_bytes(), limit)
         try:
             return memory.MemoryPointer(memory.Memory(nbytes), 0)
         except runtime.CUDARuntimeError as error:
@@ -163,3 +195,4 @@ def patch_allocator(cupy: ModuleType) -> None:
 
     cupy.cuda.set_allocator(allocate)
     cupy.cuda.set_pinned_memory_allocator(None)
+    cupy.get_default_memory_pool = lambda: pool
