@@ -100,9 +100,12 @@ def blas(monkeypatch):
         "ThreadpoolController",
         lambda: type("Controller", (), {"lib_controllers": libraries}),
     )
-    blas_threads.controller.cache_clear()
+    cached = (blas_threads.controller, blas_threads.numpys_library)
+    for function in cached:
+        function.cache_clear()
     yield libraries[1]
-    blas_threads.controller.cache_clear()
+    for function in cached:
+        function.cache_clear()
 
 
 def test_the_threads_of_numpys_own_blas_are_set(blas):

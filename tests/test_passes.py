@@ -328,6 +328,7 @@ def test_gradients_that_sum_many_rows_are_left_to_blas():
 
     assert joined(DEEPEST)
     assert not joined(DEEPEST + 1)
+    assert not joined(8)  # so few operations that NumPy makes the product
 
 
 def test_a_kernel_that_refuses_a_write_does_not_lose_it(monkeypatch):

@@ -1,6 +1,8 @@
 """Traced training has the losses of eager training, step by step, over 200 steps of real models.
 
-The data are Fashion-MNIST and IMDB where TENSORCORE_DATA_DIR has them, else drawn alike.
+The data are Fashion-MNIST and IMDB where TENSORCORE_DATA_DIR has them, else drawn alike.  On the
+CPU the steps of W1 and W2 have the same bits in both modes: who multiplies, and the order of sums,
+are decided by shapes alone.  In W3 the traced step takes the mean of rows as it looks them up.
 """
 
 from __future__ import annotations
@@ -15,6 +17,9 @@ from tensorcore import keras
 from tests import emulator
 
 STEPS = 200
+# On the emulator, where a step of the whole batch takes seconds.
+EMULATED_STEPS = {"w1": 20, "w2": 10, "w3": 2}
+EMULATED_SHARE = 16
 layers = keras.layers
 
 
@@ -55,11 +60,11 @@ def w2(rng):
     stack = [
         layers.Conv2D(32, 3, activation="relu", input_shape=(28, 28, 1)),
         layers.Flatten(),
-        layers.Dense(32, activation="relu"),
+        layers.Dense(128, activation="relu"),
         layers.Dense(10, activation="softmax"),
     ]
-    x, y = images(rng, 4 * STEPS)
-    return stack, "sparse_categorical_crossentropy", (x[..., None], y), 4
+    x, y = images(rng, 32 * STEPS)
+    return stack, "sparse_categorical_crossentropy", (x[..., None], y), 32
 
 
 def w3(rng):
@@ -69,35 +74,31 @@ def w3(rng):
         layers.Dense(16, activation="relu"),
         layers.Dense(1, activation="sigmoid"),
     ]
-    return stack, "binary_crossentropy", reviews(rng, 16 * STEPS), 16
+    return stack, "binary_crossentropy", reviews(rng, 25 * 512), 512
 
 
-def losses(make, run_eagerly):
-    """The loss as `fit` tells it after each step, the mean so far; weights, order and dropout
-    follow the seed.
-    """
+def losses(make, run_eagerly, steps, share):
+    """The loss of each step with a share of the batch; weights and dropout follow the seed."""
     keras.utils.set_random_seed(5)
     stack, loss, (x, y), batch = make(np.random.default_rng(0))
+    batch //= share
     model = keras.Sequential(stack)
     model.compile("adam", loss, run_eagerly=run_eagerly)
-    means = []
-    note = keras.callbacks.LambdaCallback(
-        on_train_batch_end=lambda batch, logs: means.append(logs["loss"])
-    )
-    model.fit(x, y, batch_size=batch, epochs=1, verbose=0, callbacks=[note])
-    return np.array(means)
+    found = []
+    for step in range(steps):
+        rows = slice(start := step * batch % len(x), start + batch)
+        found += model.fit(x[rows], y[rows], batch_size=batch, verbose=0).history["loss"]
+    return np.array(found)
 
 
 @pytest.mark.parametrize("make", [w1, w2, w3])
 def test_losses_of_traced_steps_are_those_of_eager_steps(device, make):
+    steps, share = STEPS, 1
     if device.kind == "gpu" and emulator.is_installed():
-        pytest.skip("hundreds of steps take minutes on the emulator")
-    traced, eager = losses(make, run_eagerly=False), losses(make, run_eagerly=True)
-    assert len(traced) == STEPS
-    assert eager[-1] < eager[:5].mean()
-    # Products may add up in another order, and training makes more of a last digit from step to
-    # step: single losses are compared with less, the loss that is told with 1e-5.
+        steps, share = EMULATED_STEPS[make.__name__], EMULATED_SHARE
+    traced, eager = (losses(make, eagerly, steps, share) for eagerly in (False, True))
     np.testing.assert_allclose(traced, eager, rtol=1e-5)
-    numbers = np.arange(1, STEPS + 1)
-    single = [np.diff(means * numbers, prepend=0.0) for means in (traced, eager)]
-    np.testing.assert_allclose(*single, rtol=1e-3, atol=1e-3)
+    if steps == STEPS:
+        assert eager[-5:].mean() < eager[:5].mean()
+    if device.kind == "cpu" and make is not w3:
+        np.testing.assert_array_equal(traced, eager)

@@ -7,6 +7,7 @@ from typing import Any
 from tensorcore.kernels.program import Kernel
 
 SINGLE_AND_DOUBLE = ("float32", "float64")
+SUMS_FROM_SIZE = 8192
 FLOATS = ("float16", "bfloat16", "float32", "float64")
 
 
@@ -50,6 +51,7 @@ KERNELS: dict[str, Kernel] = {
     "avg_pool2d": _kernel("pooling:avg_pool2d", FLOATS),
     "avg_pool2d_gradient": _kernel("pooling:avg_pool2d_gradient", FLOATS),
     "matmul": _kernel("matmul:matmul", FLOATS),
-    "sum": _kernel("reductions:sum", from_size=8192),
-    "mean": _kernel("reductions:mean", from_size=8192),
+    "sum": _kernel("reductions:sum", from_size=SUMS_FROM_SIZE),
+    "sum_to": _kernel("reductions:sum_to", from_size=SUMS_FROM_SIZE),
+    "mean": _kernel("reductions:mean", from_size=SUMS_FROM_SIZE),
 }

@@ -46,8 +46,8 @@ class _Machine:
 
 
 @functools.cache
-def controller() -> Any:
-    """The handle of NumPy's own OpenBLAS if it uses several threads, else None."""
+def numpys_library() -> Any:
+    """The handle of NumPy's own OpenBLAS, None if it has another one."""
     import threadpoolctl
 
     found = [
@@ -57,7 +57,14 @@ def controller() -> Any:
     ]
     # SciPy, which numba loads, may bring one of its own; they come in no particular order.
     found.sort(key=lambda library: "numpy" not in str(library.filepath))
-    return found[0] if found and found[0].num_threads > 1 else None
+    return found[0] if found else None
+
+
+@functools.cache
+def controller() -> Any:
+    """The handle of NumPy's own OpenBLAS if it uses several threads, else None."""
+    library = numpys_library()
+    return library if library is not None and library.num_threads > 1 else None
 
 
 def matmul(x1: Any, x2: Any, out: Any = None) -> Any:

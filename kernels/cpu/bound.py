@@ -8,7 +8,6 @@ that NumPy does well.  They are compiled when a graph has run some times.
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -19,16 +18,17 @@ from tensorcore.kernels.cpu import (
     indexing,
     philox,
     pooling,
+    product_ways,
     products,
     reductions,
+    small_products,
     softmax,
 )
-from tensorcore.kernels.cpu.jit import REORDER, kernel
+from tensorcore.kernels.cpu.jit import kernel
 from tensorcore.kernels.cpu.piece import Check, Number, Piece
 from tensorcore.kernels.cpu.row_lists import RowLists
 
 ELEMENTS_A_THREAD = 1 << 15
-LINE = 16  # columns whose sums one step computes
 PLAIN = "?bhilqBHILQfd"  # dtype.char of what loops read and write
 
 
@@ -107,97 +107,45 @@ def check(x: Any, low: int, high: int, refuse: Callable[[], None]) -> Check | No
 def _matmul(x1: Any, x2: Any, *, transpose_a: bool, transpose_b: bool, out: Any) -> Piece | None:
     if x1.ndim > 2 and x2.ndim == 2 and not transpose_a and _are_flat(x1):  # as one large product
         x1, out = x1.reshape(-1, x1.shape[-1]), out.reshape(-1, out.shape[-1])
-    return products.product(x1, x2, out, transpose_a, transpose_b)
+    flags = (transpose_a, transpose_b)
+    if not products.fits(x1, x2, out):
+        return None
+    sizes = (*out.shape, x1.shape[0 if transpose_a else 1])
+    if product_ways.is_own(*sizes):
+        return products.product(x1, x2, out, *flags)
+    return small_products.product(x1, x2, out, *flags) if product_ways.is_small(*sizes) else None
 
 
 # Sums and means -----------------------------------------------------------------------------------
 
 
-@kernel(fastmath=REORDER)
-def _mean_of_rows(start, stop, x, result, divisor):
-    """result[a] = sum of the row x[a] / divisor."""
-    for a in range(np.uintp(start), np.uintp(stop)):
-        row = x[a]
-        total = row.dtype.type(0)
-        for b in range(row.size):
-            total += row[b]
-        result[a] = total / row.dtype.type(divisor)
-
-
-@kernel
-def _mean_of_lines(start, stop, x, result, divisor):
-    """result[c] = sum of the column x[:, c] / divisor, for LINE columns a step.
-
-    Sums of 64 lines are added up, so that rounding errors grow as slowly as in NumPy.
-    """
-    lines, width = x.shape
-    block = np.empty(LINE, x.dtype)
-    for step in range(start, stop):
-        begin = step * LINE
-        end = min(begin + LINE, width)
-        total = result[begin:end]
-        for c in range(end - begin):
-            total[c] = 0
-        for first in range(0, lines, 64):
-            last = min(first + 64, lines)
-            for c in range(end - begin):
-                block[c] = 0
-            b = first
-            while b + 4 <= last:
-                one, two = x[np.uintp(b), begin:end], x[np.uintp(b + 1), begin:end]
-                three, four = x[np.uintp(b + 2), begin:end], x[np.uintp(b + 3), begin:end]
-                for c in range(end - begin):
-                    block[c] += (one[c] + two[c]) + (three[c] + four[c])
-                b += 4
-            while b < last:
-                one = x[np.uintp(b), begin:end]
-                for c in range(end - begin):
-                    block[c] += one[c]
-                b += 1
-            for c in range(end - begin):
-                total[c] += block[c]
-        for c in range(end - begin):
-            total[c] /= x.dtype.type(divisor)
-
-
-def _reduction(x: Any, axes: Sequence[int], out: Any, divisor: int) -> Piece | None:
+def _reduction(x: Any, axes: Sequence[int], out: Any, divisor: int) -> list[Piece] | None:
     """The sum over the axes, divided: of rows where they come last, of lines where first."""
     if x.dtype.char not in "fd" or out.dtype != x.dtype or not _are_flat(x):
         return None
     axes = [axis for axis in axes if x.shape[axis] != 1] or list(axes[:1])
     if not axes:
-        return copy(out.reshape(-1), x.reshape(-1))[0] if divisor == 1 else None  # type: ignore[index]
+        return copy(out.reshape(-1), x.reshape(-1)) if divisor == 1 else None
     if axes[-1] - axes[0] + 1 != len(axes):
         return None
-    before = math.prod(x.shape[: axes[0]])
-    after = math.prod(x.shape[axes[-1] + 1 :])
-    count = x.size // (before * after)
-    if after == 1:
-        grain = max(1, ELEMENTS_A_THREAD // count)
-        args = (x.reshape(before, count), out.reshape(-1), divisor)
-        return Piece(_mean_of_rows, before, grain, args)
-    if before == 1:
-        grain = max(1, ELEMENTS_A_THREAD // (LINE * count))
-        args = (x.reshape(count, after), out.reshape(-1), divisor)
-        return Piece(_mean_of_lines, -(-after // LINE), grain, args)
-    return None
+    return reductions.pieces(x, axes, out, divisor)
 
 
 def _all_axes(x: Any, axis: Any) -> list[int]:
     return list(range(x.ndim)) if axis is None else reductions._axes(axis, x.ndim)
 
 
-def _sum(x: Any, *, axis: Any, keepdims: bool, dtype: Any = None, out: Any) -> Piece | None:
+def _sum(x: Any, *, axis: Any, keepdims: bool, dtype: Any = None, out: Any) -> Any:
     axes = _all_axes(x, axis)
     return _reduction(x, axes, out, 1) if axes and dtype in (None, x.dtype) else None
 
 
-def _mean(x: Any, *, axis: Any, keepdims: bool, out: Any) -> Piece | None:
+def _mean(x: Any, *, axis: Any, keepdims: bool, out: Any) -> Any:
     axes = _all_axes(x, axis)
     return _reduction(x, axes, out, x.size // out.size) if axes else None
 
 
-def _sum_to(x: Any, *, shape: Sequence[int], out: Any) -> Piece | None:
+def _sum_to(x: Any, *, shape: Sequence[int], out: Any) -> Any:
     lead = x.ndim - len(shape)
     stretched = (i + lead for i, n in enumerate(shape) if n == 1 and x.shape[i + lead] != 1)
     return _reduction(x, [*range(lead), *stretched], out, 1)

@@ -24,6 +24,9 @@ from tensorcore.kernels.cpu.threads import split as split
 # A fused multiply-add may replace a product and a sum.  NaN, infinities and signed zeros keep their
 # rules.
 EXACT = frozenset({"contract"})
+# Nothing may: in loops that are made of several operations, each of which rounds its result as it
+# would alone.
+SEPARATE: frozenset[str] = frozenset()
 # For sums: the order of the terms is free, so that they can be added in vector registers.
 REORDER = frozenset({"contract", "reassoc"})
 

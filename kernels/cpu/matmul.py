@@ -1,11 +1,14 @@
-"""Matrix products by NumPy's BLAS, into `out` directly; 16-bit floats multiply as float32."""
+"""Matrix products into `out` directly, by NumPy's BLAS or own kernels as `product_ways` says.
+
+16-bit floats multiply as float32.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-from tensorcore.kernels.cpu import blas_threads
+from tensorcore.kernels.cpu import blas_threads, product_ways
 
 
 def matmul(
@@ -14,6 +17,12 @@ def matmul(
     """x1 (..., M, K), x2 (..., K, N) -> (..., M, N); with a flag, that operand comes transposed."""
     if x1.ndim > 2 and x2.ndim == 2 and not transpose_a and x1.flags.c_contiguous and x1.size:
         return _as_one(x1, x2, transpose_b, out)
+    if x1.ndim == x2.ndim == 2:
+        depth, rows = x1.shape if transpose_a else x1.shape[::-1]
+        if product_ways.is_own(rows, x2.shape[0 if transpose_b else 1], depth):
+            result = _own(x1, x2, transpose_a, transpose_b, out)
+            if result is not None:
+                return result
     if transpose_a and x1.ndim > 1:
         x1 = x1.swapaxes(-1, -2)
     if transpose_b and x2.ndim > 1:
@@ -26,6 +35,21 @@ def matmul(
         return blas_threads.matmul(x1, x2, out)
     result = blas_threads.matmul(x1.astype(np.float32), x2.astype(np.float32))
     return _stored(result.astype(dtype), out)
+
+
+def _own(x1: Any, x2: Any, transpose_a: bool, transpose_b: bool, out: Any) -> Any:
+    """The product by own kernels; None where they do not take these arrays."""
+    from tensorcore.kernels.cpu import products
+
+    result = out
+    if out is None or not out.flags.c_contiguous:
+        shape = (x1.shape[1 if transpose_a else 0], x2.shape[0 if transpose_b else 1])
+        result = np.empty(shape, x1.dtype)
+    piece = products.product(x1, x2, result, transpose_a, transpose_b)
+    if piece is None:
+        return None
+    piece()
+    return result if out is None or out is result else _stored(result, out)
 
 
 def _as_one(x1: Any, x2: Any, transpose_b: bool, out: Any) -> Any:

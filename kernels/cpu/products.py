@@ -12,64 +12,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from tensorcore.kernels.cpu.jit import inline, kernel
+from tensorcore.kernels.cpu.jit import kernel
 from tensorcore.kernels.cpu.piece import Piece
-from tensorcore.kernels.cpu.vectors import VECTOR_BYTES, VECTORS, product_tile
+from tensorcore.kernels.cpu.vectors import multiply
 
-ROWS = 6
-DEPTH = 256  # of a block: its part of B stays in the fastest caches while all rows use it
+ROWS = 12  # of a piece of work
 OPERATIONS_A_THREAD = 1 << 20
 PANEL = 64  # columns of C that one piece of work computes, or rows of C^T
 FEW_ROWS = 96  # up to here a block of C^T is turned rather than a panel of B
-
-
-@inline
-def _strip(
-    add, a, a_start, a_row, a_step, b, b_start, b_step, c, c_start, c_row, rows, depth, left
-):
-    """All rows of a block of columns, as wide as registers allow; returns its width."""
-    lanes = VECTOR_BYTES // c.itemsize
-    width = lanes
-    if left >= VECTORS * lanes:
-        width = VECTORS * lanes
-    elif left >= 2 * lanes:
-        width = 2 * lanes
-    used = min(left, lanes)
-    for r in range(0, rows, ROWS):
-        a_place = a_start + r * a_row
-        c_place = c_start + r * c_row
-        n = min(rows - r, ROWS)
-        if width == VECTORS * lanes:
-            product_tile(
-                ROWS, VECTORS, False, add, a, a_place, a_row, a_step, b, b_start, b_step,
-                c, c_place, c_row, depth, n, 0,
-            )  # fmt: skip
-        elif width == 2 * lanes:
-            product_tile(
-                ROWS, 2, False, add, a, a_place, a_row, a_step, b, b_start, b_step,
-                c, c_place, c_row, depth, n, 0,
-            )  # fmt: skip
-        else:
-            product_tile(
-                ROWS, 1, True, add, a, a_place, a_row, a_step, b, b_start, b_step,
-                c, c_place, c_row, depth, n, used,
-            )  # fmt: skip
-    return width
-
-
-@inline
-def multiply(
-    a, a_start, a_row, a_step, b, b_start, b_step, c, c_start, c_row, rows, columns, depth
-):
-    """C[r, j] = sum over k of A[r, k] B[k, j], all in flat arrays."""
-    for k in range(0, depth, DEPTH):
-        count = min(DEPTH, depth - k)
-        j = 0
-        while j < columns:
-            j += _strip(
-                k > 0, a, a_start + k * a_step, a_row, a_step, b, b_start + k * b_step + j, b_step,
-                c, c_start + j, c_row, rows, count, columns - j,
-            )  # fmt: skip
 
 
 @kernel

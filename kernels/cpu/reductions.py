@@ -3,6 +3,9 @@
 With the kept axes before and after joined, an input is (A, B, C) and B is summed away.  NumPy
 handles one short line at a time; here a whole block of lines is added to C sums, or to many sums at
 once. Partial sums of short blocks are added up, so that rounding errors grow as slowly as in NumPy.
+
+What is left to NumPy can be made a piece of work, too: `pieces` follows NumPy's order, so that a
+sum has the same bits whoever computes it.
 """
 
 from __future__ import annotations
@@ -11,11 +14,16 @@ import math
 from typing import Any
 
 import numpy as np
-from tensorcore.kernels.cpu.jit import REORDER, kernel, split
+from tensorcore.kernels.cpu import SUMS_FROM_SIZE
+from tensorcore.kernels.cpu.jit import REORDER, SEPARATE, kernel, split
+from tensorcore.kernels.cpu.piece import Piece
 
 CHUNK = 4096  # lines whose sum is one piece of work
 BLOCK = 64  # lines that are added to one partial sum
 ELEMENTS_A_THREAD = 1 << 18
+ELEMENTS_A_PIECE = 1 << 15  # for a thread that waits for work
+LINE = 16  # columns whose sums one step computes in NumPy's order
+PAIRWISE = 128  # elements from which NumPy divides a row in two
 
 
 @kernel
@@ -42,14 +50,122 @@ def _sum_of_lines(start, stop, x, partial):
 
 
 @kernel(fastmath=REORDER)
-def _sum_of_rows(start, stop, x, result):
-    """result[a] = sum of the row x[a]."""
+def _mean_of_rows(start, stop, x, result, divisor):
+    """result[a] = sum of the row x[a] / divisor."""
     for a in range(np.uintp(start), np.uintp(stop)):
         row = x[a]
         total = row.dtype.type(0)
         for b in range(row.size):
             total += row[b]
-        result[a] = total
+        result[a] = total / row.dtype.type(divisor)
+
+
+# In NumPy's order ---------------------------------------------------------------------------------
+
+
+@kernel(fastmath=SEPARATE)
+def _pairwise(x, first, count):
+    """The sum of count elements: of up to 128 with eight sums at once, of more as two halves."""
+    if count < 8:
+        total = x.dtype.type(0)
+        for i in range(first, first + count):
+            total += x[i]
+        return total
+    if count <= PAIRWISE:
+        a, b, c, d = x[first], x[first + 1], x[first + 2], x[first + 3]
+        e, f, g, h = x[first + 4], x[first + 5], x[first + 6], x[first + 7]
+        i = first + 8
+        end = first + count - count % 8
+        while i < end:
+            a += x[i]
+            b += x[i + 1]
+            c += x[i + 2]
+            d += x[i + 3]
+            e += x[i + 4]
+            f += x[i + 5]
+            g += x[i + 6]
+            h += x[i + 7]
+            i += 8
+        total = ((a + b) + (c + d)) + ((e + f) + (g + h))
+        while i < first + count:
+            total += x[i]
+            i += 1
+        return total
+    half = count // 2
+    half -= half % 8
+    return _pairwise(x, first, half) + _pairwise(x, first + half, count - half)
+
+
+@kernel(fastmath=SEPARATE)
+def _rows_in_order(start, stop, x, result, divisor):
+    """result[a] = sum of the row x[a] / divisor."""
+    width = x.size // result.size
+    flat = x.reshape(x.size)
+    for a in range(start, stop):
+        result[a] = _pairwise(flat, a * width, width) / x.dtype.type(divisor)
+
+
+@kernel(fastmath=SEPARATE)
+def _lines_in_order(start, stop, x, result, divisor):
+    """result[c] = sum of the column x[:, c] / divisor, for LINE columns a step."""
+    lines, width = x.shape
+    block = np.empty(LINE, x.dtype)
+    for step in range(start, stop):
+        begin = step * LINE
+        end = min(begin + LINE, width)
+        for c in range(end - begin):
+            block[c] = 0
+        b = 0
+        while b + 4 <= lines:
+            one, two = x[np.uintp(b), begin:end], x[np.uintp(b + 1), begin:end]
+            three, four = x[np.uintp(b + 2), begin:end], x[np.uintp(b + 3), begin:end]
+            for c in range(end - begin):
+                block[c] = (((block[c] + one[c]) + two[c]) + three[c]) + four[c]
+            b += 4
+        while b < lines:
+            one = x[np.uintp(b), begin:end]
+            for c in range(end - begin):
+                block[c] += one[c]
+            b += 1
+        for c in range(end - begin):
+            result[begin + c] = block[c] / x.dtype.type(divisor)
+
+
+def pieces(x: Any, axes: list[int], out: Any, divisor: int) -> list[Piece] | None:
+    """The work that sums contiguous x over neighbouring axes, and divides, into `out`.
+
+    None where the axes kept are on both sides.
+    """
+    before = math.prod(x.shape[: axes[0]])
+    after = math.prod(x.shape[axes[-1] + 1 :])
+    lines = x.size // (before * after)
+    own = x.size >= SUMS_FROM_SIZE and _pays(before, lines, after)
+    result = out.reshape(-1)
+    if after == 1:
+        grain = max(1, ELEMENTS_A_PIECE // lines)
+        loop = _mean_of_rows if own else _rows_in_order
+        return [Piece(loop, before, grain, (x.reshape(before, lines), result, divisor))]
+    if before != 1:
+        return None
+    first = []
+    partial = x.reshape(lines, after)
+    if own:
+        chunks = -(-lines // CHUNK)
+        sums = np.empty((1, chunks, after), x.dtype)
+        grain = max(1, ELEMENTS_A_PIECE // (min(lines, CHUNK) * after))
+        first = [Piece(_sum_of_lines, chunks, grain, (x.reshape(1, lines, after), sums))]
+        partial = sums[0]
+    grain = max(1, ELEMENTS_A_PIECE // (LINE * len(partial)))
+    args = (partial, result, divisor)
+    return [*first, Piece(_lines_in_order, -(-after // LINE), grain, args)]
+
+
+# What Python calls --------------------------------------------------------------------------------
+
+
+def _pays(before: int, lines: int, after: int) -> bool:
+    """Whether our kernels sum faster: long lines and long rows are what NumPy does well."""
+    return lines >= 2 and after <= 512 and (after > 1 or (lines <= 512 and before > 1))
 
 
 def _joined(x: Any, axis: Any) -> tuple[int, int, int] | None:
@@ -62,10 +178,7 @@ def _joined(x: Any, axis: Any) -> tuple[int, int, int] | None:
     before = math.prod(x.shape[: axes[0]])
     after = math.prod(x.shape[axes[-1] + 1 :])
     lines = x.size // (before * after) if before * after else 0
-    # Long lines and long rows are what NumPy does well.
-    if lines < 2 or (after == 1 and (lines > 512 or before == 1)) or after > 512:
-        return None
-    return before, lines, after
+    return (before, lines, after) if _pays(before, lines, after) else None
 
 
 def _axes(axis: Any, ndim: int) -> list[int]:
@@ -84,7 +197,7 @@ def _sum(x: Any, axis: Any, keepdims: bool) -> Any:
     if after == 1:
         result = np.empty(before, x.dtype)
         grain = max(1, ELEMENTS_A_THREAD // lines)
-        split(_sum_of_rows, before, grain, x.reshape(before, lines), result)
+        split(_mean_of_rows, before, grain, x.reshape(before, lines), result, 1)
     else:
         chunks = -(-lines // CHUNK)
         partial = np.empty((before, chunks, after), x.dtype)
@@ -111,6 +224,14 @@ def mean(x: Any, *, axis: Any, keepdims: bool, out: Any = None) -> Any:
         return total
     total /= x.dtype.type(x.size // total.size)
     return _stored(total, out)
+
+
+def sum_to(x: Any, *, shape: Any, out: Any = None) -> Any:
+    """The sum over the axes that broadcasting from `shape` has added or stretched."""
+    lead = x.ndim - len(shape)
+    stretched = [lead + i for i, n in enumerate(shape) if n == 1 and x.shape[lead + i] != 1]
+    total = _sum(x, (*range(lead), *stretched), True)
+    return _stored(total if total is NotImplemented else total.reshape(shape), out)
 
 
 def _stored(result: Any, out: Any) -> Any:

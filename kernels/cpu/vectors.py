@@ -15,6 +15,8 @@ from llvmlite import binding, ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
+WORD = ir.IntType(64)
+
 
 def cpu_features() -> set[str]:
     """The names of the features of this CPU, as LLVM calls them."""
@@ -274,14 +276,13 @@ class _Block:
 
 # Products of matrices -----------------------------------------------------------------------------
 
+HEIGHTS = (6, 4)  # rows that a block of C has; what is left over is divided so that few are empty
+DEPTH = 256  # of a block: its part of B stays in the fastest caches while all rows use it
 
-@intrinsic(prefer_literal=True)
-def product_tile(
+
+@intrinsic
+def multiply(
     typing: Any,
-    rows: Any,  # literal: rows of C that are held at once
-    vectors: Any,  # literal: vectors of columns
-    masked: Any,  # literal: whether only `used` elements of the last vector exist
-    add: Any,  # whether to add to C rather than to overwrite it
     a: Any,  # flat array
     a_start: Any,
     a_row: Any,  # how far the next row is in A
@@ -292,92 +293,137 @@ def product_tile(
     c: Any,  # flat array
     c_start: Any,
     c_row: Any,
-    count: Any,  # k runs below this
-    rows_used: Any,  # rows that exist, at least 1; the others repeat the last
-    used: Any,
+    rows: Any,
+    columns: Any,
+    depth: Any,
 ) -> Any:
-    """One block of C[r, j] (+)= sum over k of A[r, k] B[k, j] for evenly spaced rows."""
+    """C[r, j] = sum over k of A[r, k] B[k, j], all in flat arrays.
+
+    Each element is one chain of multiply-adds with k rising, whatever block it falls into: parts of
+    a product have the bits that they have in the whole.
+    """
     integer = types.intp
     places = (integer,) * 3
-    signature = types.void(
-        rows,
-        vectors,
-        masked,
-        types.boolean,
-        a,
-        *places,
-        b,
-        integer,
-        integer,
-        c,
-        integer,
-        integer,
-        *places,
-    )
+    signature = types.void(a, *places, b, integer, integer, c, integer, integer, *places)
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        block = _ProductBlock(context, builder, signature, args, rows.literal_value)
-        block.emit(vectors.literal_value, masked.literal_value, args[3])
+        _Product(context, builder, signature, args).emit()
         return context.get_dummy_value()
 
     return signature, generate
 
 
-class _ProductBlock(_Block):
-    """The instructions of one `product_tile`."""
+class _Product(_Block):
+    """The instructions of `multiply`."""
 
-    def __init__(self, context: Any, builder: Any, signature: Any, args: Any, rows: int) -> None:
+    def __init__(self, context: Any, builder: Any, signature: Any, args: Any) -> None:
         def data(index: int) -> Any:
             return context.make_array(signature.args[index])(context, builder, args[index]).data
 
         self.builder = builder
-        self.rows = rows
-        self.element = context.get_data_type(signature.args[4].dtype)
-        self.bits = signature.args[4].dtype.bitwidth
+        self.element = context.get_data_type(signature.args[0].dtype)
+        self.bits = signature.args[0].dtype.bitwidth
         self.lanes = VECTOR_BYTES * 8 // self.bits
         self.vector = ir.VectorType(self.element, self.lanes)
-        self.mask_type = ir.VectorType(ir.IntType(1), self.lanes)
-        self.a, self.b, self.c = (data(i) for i in (4, 8, 11))
-        self.a_start, self.a_row, self.a_step = args[5:8]
-        self.b_start, self.b_step = args[9:11]
-        self.c_start, self.c_row, self.count, self.rows_used, self.used = args[12:17]
+        self.a, self.b, self.c = (data(i) for i in (0, 4, 7))
+        self.a_start, self.a_row, self.a_step = args[1:4]
+        self.b_start, self.b_step = args[5:7]
+        self.c_start, self.c_row = args[8:10]
+        self.rows, self.columns, self.depth = args[10:13]
 
-    def emit(self, vectors: int, masked: bool, add: Any) -> None:
+    def emit(self) -> None:
+        """Blocks of k, in them strips of columns, in them blocks of rows."""
         builder = self.builder
-        mask = self._mask() if masked else None
+        with cgutils.for_range_slice(
+            builder, self._number(0), self.depth, self._number(DEPTH), WORD
+        ) as (first, _):
+            self.first = first
+            self.count = self._least(builder.sub(self.depth, first), DEPTH)
+            self.is_sum = builder.icmp_signed(">", first, self._number(0))
+            column = self._number(0)
+            for vectors in dict.fromkeys((VECTORS, 2)):
+                column = self._strips(column, vectors)
+            self._rest(column)
+
+    def _strips(self, column: Any, vectors: int) -> Any:
+        """As many strips of this width as there are; returns the column after them."""
+        builder = self.builder
+        width = self._number(vectors * self.lanes)
+        count = builder.sdiv(builder.sub(self.columns, column), width)
+        with cgutils.for_range(builder, count) as loop:
+            self._strip(builder.add(column, builder.mul(loop.index, width)), vectors, None)
+        return builder.add(column, builder.mul(count, width))
+
+    def _rest(self, column: Any) -> None:
+        builder = self.builder
+        with cgutils.for_range_slice(
+            builder, column, self.columns, self._number(self.lanes), WORD
+        ) as (j, _):
+            self.used = builder.sub(self.columns, j)
+            self._strip(j, 1, self._mask())
+
+    def _strip(self, column: Any, vectors: int, mask: Any) -> None:
+        """All rows of some columns."""
+        builder = self.builder
+        high, low = map(self._number, HEIGHTS)
+        # 6 rows at a time; 8 and 4 rows at the end as fours.
+        tall = builder.sdiv(self.rows, high)
+        left = builder.srem(self.rows, high)
+        is_eight = builder.and_(
+            builder.icmp_signed("==", left, self._number(2)),
+            builder.icmp_signed(">", tall, self._number(0)),
+        )
+        is_five = builder.icmp_signed("==", left, self._number(5))
+        tall = builder.sub(tall, builder.zext(is_eight, WORD))
+        tall = builder.add(tall, builder.zext(is_five, WORD))
+        with cgutils.for_range(builder, tall) as loop:
+            self._tile(builder.mul(loop.index, high), column, HEIGHTS[0], vectors, mask)
+        with cgutils.for_range_slice(builder, builder.mul(tall, high), self.rows, low, WORD) as (
+            row,
+            _,
+        ):
+            self._tile(row, column, HEIGHTS[1], vectors, mask)
+
+    def _tile(self, row: Any, column: Any, height: int, vectors: int, mask: Any) -> None:
+        """One block of C, held in registers while k runs."""
+        builder = self.builder
+        masks = [None] * (vectors - 1) + [mask]
         a, c = [], []
-        for r in range(self.rows):
-            row = self._existing(r)
-            a.append(builder.add(self.a_start, builder.mul(row, self.a_row)))
-            place = builder.add(self.c_start, builder.mul(row, self.c_row))
-            c.append(builder.gep(self.c, [place]))
+        last = builder.sub(self.rows, self._number(1))
+        for r in range(height):  # rows that do not exist repeat the last one
+            own = self._least(builder.add(row, self._number(r)), last)
+            a.append(builder.add(self.a_start, builder.mul(own, self.a_row)))
+            place = builder.add(self.c_start, builder.mul(own, self.c_row))
+            c.append(builder.gep(self.c, [builder.add(place, column)]))
         sums = {}
-        for r in range(self.rows):
+        for r in range(height):
             for j in range(vectors):
                 sums[r, j] = cgutils.alloca_once(builder, self.vector)
-                last = mask if j == vectors - 1 else None
-                start = builder.select(add, self._load(c[r], j, last), self._zero())
-                builder.store(start, sums[r, j])
+                builder.store(self._zero(), sums[r, j])
+        with builder.if_then(self.is_sum):
+            for r, j in sums:
+                builder.store(self._load(c[r], j, masks[j]), sums[r, j])
+        start = builder.add(self.b_start, column)
         with cgutils.for_range(builder, self.count) as loop:
-            moved = builder.mul(loop.index, self.a_step)
-            b_place = builder.add(self.b_start, builder.mul(loop.index, self.b_step))
-            b = builder.gep(self.b, [b_place])
-            columns = [self._load(b, j, mask if j == vectors - 1 else None) for j in range(vectors)]
-            for r in range(self.rows):
+            k = builder.add(self.first, loop.index)
+            moved = builder.mul(k, self.a_step)
+            b = builder.gep(self.b, [builder.add(start, builder.mul(k, self.b_step))])
+            lines = [self._load(b, j, masks[j]) for j in range(vectors)]
+            for r in range(height):
                 spread = self._spread(builder.load(builder.gep(self.a, [builder.add(a[r], moved)])))
                 for j in range(vectors):
                     old = builder.load(sums[r, j])
-                    new = self._call("fmuladd", self.vector, [spread, columns[j], old])
+                    new = self._call("fmuladd", self.vector, [spread, lines[j], old])
                     builder.store(new, sums[r, j])
-        for r in range(self.rows):
-            for j in range(vectors):
-                self._store(builder.load(sums[r, j]), c[r], j, mask if j == vectors - 1 else None)
+        for r, j in sums:
+            self._store(builder.load(sums[r, j]), c[r], j, masks[j])
 
-    def _existing(self, r: int) -> Any:
-        """The number of row r, or of the last one that exists."""
-        number = ir.Constant(self.rows_used.type, r)
-        last = self.builder.sub(self.rows_used, ir.Constant(self.rows_used.type, 1))
-        return self.builder.select(self.builder.icmp_signed("<", number, last), number, last)
+    def _number(self, value: int) -> Any:
+        return ir.Constant(WORD, value)
+
+    def _least(self, value: Any, limit: Any) -> Any:
+        limit = self._number(limit) if isinstance(limit, int) else limit
+        return self.builder.select(self.builder.icmp_signed("<", value, limit), value, limit)
 
     def _spread(self, value: Any) -> Any:
         """A vector with the same value in all lanes."""

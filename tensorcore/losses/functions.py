@@ -11,7 +11,7 @@ from tensorcore.losses.shapes import EPSILON, as_float_pair, as_pair, check_same
 from tensorcore.ops.arithmetic import add, clip, divide, multiply, negative, pow, subtract
 from tensorcore.ops.choosing import whole_numbers
 from tensorcore.ops.creation import zeros_like
-from tensorcore.ops.exponential import log
+from tensorcore.ops.exponential import log, log_probability
 from tensorcore.ops.logical import not_equal, where
 from tensorcore.ops.reductions import mean, sum
 from tensorcore.ops.shaping import moveaxis, squeeze
@@ -92,8 +92,8 @@ def binary_focal_crossentropy(
 def _binary_terms(y_true: Any, p: Any) -> Any:
     """-y log(p) - (1 - y) log(1 - p)."""
     p = clip(p, EPSILON, 1.0 - EPSILON)
-    hit = multiply(y_true, log(p))
-    miss = multiply(subtract(1.0, y_true), log(subtract(1.0, p)))
+    hit = multiply(y_true, log_probability(p))
+    miss = multiply(subtract(1.0, y_true), log_probability(subtract(1.0, p)))
     return negative(add(hit, miss))
 
 
@@ -158,7 +158,7 @@ def categorical_crossentropy(
     if from_logits:
         return nn.softmax_cross_entropy(y_pred, y_true)
     p = divide(y_pred, sum(y_pred, axis=-1, keepdims=True))
-    return negative(sum(multiply(y_true, log(clip(p, EPSILON, 1.0 - EPSILON))), axis=-1))
+    return negative(sum(multiply(y_true, log_probability(p)), axis=-1))
 
 
 def sparse_categorical_crossentropy(
@@ -209,7 +209,7 @@ def sparse_categorical_crossentropy(
         y_true = where(counts, y_true, zeros_like(y_true))
     if not from_logits:
         # The logarithms of probabilities are scores of which softmax gives the probabilities back.
-        y_pred = log(clip(y_pred, EPSILON, 1.0 - EPSILON))
+        y_pred = log_probability(y_pred)
     values = nn.sparse_softmax_cross_entropy(y_pred, y_true)
     if counts is None:
         return values

@@ -7,12 +7,10 @@ from typing import Any
 from tensorcore import dtypes
 from tensorcore.errors import ShapeError
 from tensorcore.ops.arithmetic import multiply
+from tensorcore.ops.exponential import EPSILON as EPSILON
 from tensorcore.ops.shaping import expand_dims, squeeze
 from tensorcore.ops.transfer import astype
 from tensorcore.tensor import as_tensor
-
-# Probabilities are kept this far from 0 and 1, where the logarithm has no end.
-EPSILON = 1e-7
 
 
 def as_pair(y_true: Any, y_pred: Any) -> tuple[Any, Any]:

@@ -120,9 +120,11 @@ class Elementwise(Op):
         gradient: Any = None,
         complex_gradient: Any = None,
         outputs: int = 1,
+        at_once: bool = False,
     ) -> None:
         self.function = function
         self.numpy = numpy
+        self.at_once = at_once
         self.computes = computes  # "same", "float", "bool" or "real": what the result's dtype is
         self.takes = takes
         self.domain = domain
@@ -242,7 +244,7 @@ class Elementwise(Op):
         """The kernel made from the expression, where a device can use one for these arrays."""
         generated = _generator(kind)
         if not generated.pays(arrays, self.numpy is not None) and not (
-            kind == "cpu" and self._is_met_often(generated, arrays)
+            kind == "cpu" and self._is_wanted(generated, arrays)
         ):
             return None
         key = (kind, *(array.dtype for array in arrays))
@@ -251,8 +253,9 @@ class Elementwise(Op):
             self._compiled[key] = generated.compile(self.program(tuple(a.dtype for a in arrays)))
         return self._compiled[key]
 
-    def _is_met_often(self, generated: Any, arrays: Sequence[Any]) -> bool:
-        """Whether small arrays come so often that a kernel pays, where NumPy has no function.
+    def _is_wanted(self, generated: Any, arrays: Sequence[Any]) -> bool:
+        """Whether small arrays get a kernel: always, or where they come often and NumPy has no
+        function.
 
         Compiling takes as long as some thousand runs of the reference; who has made some dozens
         will make many more, and the next start finds the kernel on the disk.
@@ -260,7 +263,7 @@ class Elementwise(Op):
         if self.numpy is not None or not generated.covers(arrays):
             return False
         self._small_runs += 1
-        return self._small_runs > SMALL_RUNS
+        return self.at_once or self._small_runs > SMALL_RUNS
 
     def program(self, in_dtypes: tuple[np.dtype, ...]) -> Any:
         """What a device's generator needs to write a kernel for inputs of these dtypes."""
@@ -408,6 +411,7 @@ def elementwise(
     gradient: Any = None,
     complex_gradient: Any = None,
     outputs: int = 1,
+    at_once: bool = False,
 ) -> Callable[[Callable[..., Any]], Elementwise]:
     """Declare an element-wise operation from a function over scalars.
 
@@ -420,6 +424,8 @@ def elementwise(
         gradient: rules that replace the derived ones.
         complex_gradient: rules for complex numbers, for functions that are not holomorphic.
         outputs: number of results.
+        at_once: the kernel made from the function is taken for arrays of all sizes, from the first
+            run on, so that results never depend on who computes them.
     """
 
     def declare(function: Callable[..., Any]) -> Elementwise:
@@ -436,6 +442,7 @@ def elementwise(
             gradient=gradient,
             complex_gradient=complex_gradient,
             outputs=outputs,
+            at_once=at_once,
         )
 
     return declare

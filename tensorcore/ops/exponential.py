@@ -6,6 +6,8 @@ from tensorcore.ops import scalar
 from tensorcore.ops.elementwise import elementwise
 
 POSITIVE = (0.2, 3.0)
+# Probabilities are kept this far from 0 and 1, where the logarithm has no end.
+EPSILON = 1e-7
 
 
 @elementwise(numpy="exp", computes="float")
@@ -46,6 +48,17 @@ def log(x):
     0.0
     """
     return scalar.log(x)
+
+
+# At once: a training step makes much of the last digit, so it should be the same in every mode.
+@elementwise(computes="float", takes="real", domain=(0.05, 0.95), at_once=True)
+def log_probability(p):
+    """log(p), where p is kept EPSILON away from 0 and 1.
+
+    >>> round(float(tc.ops.exponential.log_probability(0.0)), 4)
+    -16.1181
+    """
+    return scalar.log(scalar.minimum(scalar.maximum(p, EPSILON), 1.0 - EPSILON))
 
 
 @elementwise(numpy="log1p", computes="float", domain=(-0.8, 3.0))

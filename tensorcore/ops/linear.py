@@ -9,6 +9,7 @@ import numpy as np
 
 from tensorcore import dtypes
 from tensorcore.errors import InvalidArgumentError, ShapeError
+from tensorcore.kernels.cpu.product_ways import is_small
 from tensorcore.ops.arithmetic import multiply
 from tensorcore.ops.composing import composed
 from tensorcore.ops.record import Spec, op
@@ -16,8 +17,6 @@ from tensorcore.ops.reductions import sum
 from tensorcore.ops.shapes import as_shape, axis_index, broadcast_dims
 from tensorcore.ops.shaping import expand_dims, reshape, transpose
 from tensorcore.tensor import as_tensor
-
-_SMALL_PRODUCT = 200_000  # multiplications
 
 
 def _swapped(x: Any) -> Any:
@@ -34,7 +33,7 @@ def _matmul_reference(xp: Any, x1: Any, x2: Any, transpose_a: bool, transpose_b:
 
 def _small_product(x1: Any, x2: Any) -> Any:
     """The product of small matrices, which BLAS computes in one thread anyway."""
-    if x1.ndim != 2 or x2.ndim != 2 or x1.size * x2.shape[1] > _SMALL_PRODUCT:
+    if x1.ndim != 2 or x2.ndim != 2 or not is_small(len(x1), x2.shape[1], len(x2)):
         return None
     return np.matmul(x1, x2)
 

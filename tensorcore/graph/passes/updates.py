@@ -9,6 +9,7 @@ from tensorcore.graph.made import JoinedUpdate
 from tensorcore.graph.passes.prune import prune
 from tensorcore.graph.passes.relations import producers, use_counts
 from tensorcore.graph.symbol import NoData, Symbol
+from tensorcore.kernels.cpu import product_ways
 from tensorcore.ops.elementwise import Elementwise
 from tensorcore.ops.joining import concatenate
 from tensorcore.ops.linear import matmul
@@ -16,7 +17,7 @@ from tensorcore.ops.shaping import reshape
 
 FROM_SIZE = 1 << 14  # elements of a matrix whose gradient is not worth writing down
 # Every block of the gradient reads all of g.  Where g leaves the nearer caches, or the sums are
-# long, a product made by BLAS saves more than the memory of the gradient costs.
+# long, a product of its own saves more than the memory of the gradient costs.
 DEEPEST = 512
 LARGEST_G_BYTES = 1 << 20
 
@@ -62,8 +63,10 @@ def _product(
     flags = (node.attrs["transpose_a"], node.attrs["transpose_b"])
     if len(x.shape) != 2 or len(g.shape) != 2 or flags != (True, False):
         return None
+    # What BLAS multiplies would have other bits here.
+    is_own = product_ways.is_own(x.shape[1], g.shape[1], g.shape[0])
     pays = g.shape[0] <= DEEPEST and g.data.nbytes <= LARGEST_G_BYTES
-    return (x, g) if pays and node.outputs[0].data.size >= FROM_SIZE else None
+    return (x, g) if is_own and pays and node.outputs[0].data.size >= FROM_SIZE else None
 
 
 def _joined(

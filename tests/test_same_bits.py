@@ -1,0 +1,123 @@
+"""On the CPU results have the same bits whoever computes them: NumPy, a kernel, a plan's pieces."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from tensorcore.kernels.cpu import bound, product_ways, small_products
+
+import tensorcore as tc
+from tensorcore.ops.exponential import log_probability
+
+CPU = tc.device("cpu")
+
+
+def drawn(*shape, dtype=np.float32):
+    return np.random.default_rng(len(shape)).standard_normal(shape).astype(dtype)
+
+
+def planned(function, *arrays):
+    """What a function gives eagerly and from compiled pieces, and the names of what is none."""
+    inputs = [tc.asarray(array, device=CPU) for array in arrays]
+    traced = tc.function(function)
+    traced(*inputs)
+    plan = next(iter(traced._traces.values())).plan
+    plan.compile()
+    left = [name for name, step in zip(plan.labels, plan.steps) if not hasattr(step, "loop")]
+    return function(*inputs).numpy(), traced(*inputs).numpy(), left
+
+
+def assert_same(function, *arrays):
+    eager, traced, left = planned(function, *arrays)
+    assert not left
+    np.testing.assert_array_equal(traced, eager)
+
+
+SMALL = [(32, 128, 10), (3, 2, 5), (7, 100, 1), (1, 64, 9), (5, 1, 3), (16, 512, 2)]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("size", SMALL, ids=str)
+def test_small_products_are_numpys(size, dtype):
+    rows, depth, columns = size
+    assert product_ways.is_small(rows, columns, depth)
+    for flags in itertools.product((False, True), repeat=2):
+        a = drawn(*((depth, rows) if flags[0] else (rows, depth)), dtype=dtype)
+        b = drawn(*((columns, depth) if flags[1] else (depth, columns)), dtype=dtype)
+        assert_same(lambda x, y, f=flags: tc.matmul(x, y, transpose_a=f[0], transpose_b=f[1]), a, b)
+
+
+def test_without_blas_numpy_keeps_small_products(monkeypatch):
+    monkeypatch.setattr(small_products, "_function", lambda name: None)
+    small_products._is_numpys.cache_clear()
+    try:
+        eager, traced, left = planned(tc.matmul, drawn(4, 8), drawn(8, 3))
+    finally:
+        small_products._is_numpys.cache_clear()
+    assert left == ["matmul"]
+    np.testing.assert_array_equal(traced, eager)
+
+
+OWN = [(32, 784, 128), (60, 300, 70), (1, 784, 128), (500, 40, 33), (9, 3000, 17)]
+
+
+@pytest.mark.parametrize("size", OWN, ids=str)
+def test_products_in_registers_do_not_depend_on_their_division(size):
+    rows, depth, columns = size
+    assert product_ways.is_own(rows, columns, depth)
+    a, b = drawn(rows, depth), drawn(depth, columns)
+    expected = tc.matmul(tc.asarray(a, device=CPU), tc.asarray(b, device=CPU)).numpy()
+    for flags in ((False, False), (True, False), (False, True)):
+        first, second = (np.ascontiguousarray(m.T if f else m) for m, f in zip((a, b), flags))
+        out = np.empty_like(expected)
+        attrs = {"transpose_a": flags[0], "transpose_b": flags[1]}
+        (piece,) = bound.bound("matmul", (first, second), attrs, out)
+        for step in range(piece.count):
+            piece.loop(step, step + 1, *piece.args)
+        np.testing.assert_array_equal(out, expected)
+
+
+SUMS = [
+    ((32,), None),
+    ((5,), None),
+    ((700,), None),
+    ((32, 10), 0),
+    ((32, 128), 0),
+    ((200, 3), 0),
+    ((200, 1), 0),
+    ((6, 130), 1),
+    ((64, 1000), 1),  # rows that are too long for kernels
+    ((300, 40), 1),
+    ((300, 40), 0),
+    ((12, 26, 26, 8), (0, 1, 2)),
+    ((9, 1024), 0),  # lines that are too long for kernels
+]
+
+
+@pytest.mark.parametrize("reduce", [tc.sum, tc.mean], ids=lambda op: op.name)
+@pytest.mark.parametrize(("shape", "axis"), SUMS, ids=str)
+def test_sums_have_one_order(shape, axis, reduce):
+    assert_same(lambda x: reduce(x, axis=axis), drawn(*shape))
+
+
+@pytest.mark.parametrize("shape", [(32, 10), (4, 26, 26, 32), (300, 500)], ids=str)
+def test_gradients_of_biases_have_one_order(shape):
+    from tensorcore.ops.shaping import sum_to
+
+    assert_same(lambda x: sum_to(x, shape=shape[-1:]), drawn(*shape))
+
+
+def test_operations_that_share_a_loop_round_as_they_do_alone():
+    x, y, z = drawn(100, 100), drawn(100, 100, 1)[..., 0], drawn(100)
+    assert_same(lambda x, y, z: x * y + z - y * y, x, y, z)
+
+
+@pytest.mark.parametrize("count", [10, 5000])
+def test_the_logarithm_of_probabilities(count):
+    p = np.concatenate([np.linspace(0, 1, count), [-1.0, 2.0, 0.5]]).astype(np.float32)
+    assert_same(log_probability, p)
+    kept = np.clip(p, 1e-7, np.float32(1 - 1e-7)).astype(np.float64)
+    found = log_probability(tc.asarray(p, device=CPU)).numpy()
+    np.testing.assert_allclose(found, np.log(kept), rtol=1e-6)
