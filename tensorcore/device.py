@@ -152,6 +152,17 @@ class Device:
             parts.append(Replay(together))
         return parts[0] if len(parts) == 1 else functools.partial(_run_all, parts)
 
+    def feeder(self, places: Sequence[Any]) -> Callable[[Callable[[Any], Any]], Any]:
+        """A call that lets a function write into these arrays, which it is given as host arrays.
+
+        On a GPU it writes to page-locked memory, which is copied while the GPU computes.
+        """
+        if self.kind == "cpu":
+            return lambda fill: fill(places)
+        from tensorcore.kernels.cuda.feeding import Feeder
+
+        return self.run(Feeder, places)
+
     def synchronize(self) -> None:
         """Wait until all work given to this device is done, and report errors that kernels
         found.

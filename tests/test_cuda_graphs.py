@@ -160,6 +160,31 @@ def test_a_training_step_is_one_launch_and_no_sync(device, name, rng):
 
 
 @on_gpu
+@pytest.mark.parametrize("name", MODELS)
+def test_fit_feeds_batches_through_page_locked_memory(device, name):
+    """Odd and even batches, a smaller one at the end, two epochs: the losses are eager ones."""
+    build, shape, integers = MODELS[name]
+    x, y = batch(np.random.default_rng(0), (6 * shape[0] + 1, *shape[1:]), integers)
+
+    def losses(eagerly):
+        keras.utils.set_random_seed(3)
+        model = build()
+        model.compile("adam", "sparse_categorical_crossentropy", run_eagerly=eagerly)
+        found = model.fit(x, y, batch_size=shape[0], epochs=3, verbose=0).history["loss"]
+        return found, model
+
+    found, model = losses(eagerly=False)
+    assert_close(np.array(found), np.array(losses(eagerly=True)[0]))
+    if not emulator.is_installed():
+        return
+    with emulator.counting() as seen:
+        model.fit(x[: 4 * shape[0]], y[: 4 * shape[0]], batch_size=shape[0], verbose=0)
+    assert seen.graph_launches == 4
+    assert seen.host_to_device == 10, "data and labels of each batch, and the metrics set to 0"
+    assert seen.syncs <= 2, "at the end of the epoch, when its metrics are read"
+
+
+@on_gpu
 def test_what_cannot_be_captured_is_launched_plainly_and_says_why(device, monkeypatch):
     from tensorcore.kernels.cuda.graphs import Replay
 

@@ -118,6 +118,7 @@ class Plan:
         self.run_steps = self.device.recorded(self.calls)
         self.results = [self._array(symbol) for symbol in self.outputs]
         self.arguments = [self._array(symbol) for symbol in self.graph.arguments]
+        self._feed: Any = None  # what lets functions write to the arguments
 
     def _joined(self) -> list[Step]:
         """The steps, those that need no Python joined into one call each."""
@@ -426,7 +427,9 @@ class Plan:
 
     def _run(self, arguments: Sequence[Tensor] | Filler) -> list[Tensor]:
         if callable(arguments):
-            arguments(self.arguments)
+            if self._feed is None:
+                self._feed = self.device.feeder(self.arguments)
+            self._feed(arguments)
         else:
             copyto = self.device.xp.copyto
             for place, tensor in zip(self.arguments, arguments, strict=True):

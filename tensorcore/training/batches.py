@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tensorcore import random
-from tensorcore.device import CPU, Device, is_array
+from tensorcore.device import Device, is_array
 from tensorcore.errors import ArgumentTypeError, InvalidArgumentError, ShapeError
 from tensorcore.layers.structure import leaves, map_structure
 from tensorcore.layers.texts import is_text, numbers_of_texts
@@ -203,11 +203,6 @@ class Rows:
         """The tuple of tensors that a step gets."""
         parts = [_rows(part, self._chosen, self._place) for part in self.source.data]
         return pack(*parts)
-
-    @property
-    def can_fill(self) -> bool:
-        """Whether the rows can be written to where a graph wants its arguments."""
-        return self._place.device is CPU
 
     def fill(self, places: Sequence[np.ndarray]) -> None:
         """Write the rows into arrays of the shapes and dtypes that `tensors()` has, in its order:

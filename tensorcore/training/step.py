@@ -42,7 +42,7 @@ class Step:
         traced = self._filled.get(batch.length)
         if traced is not None:
             return traced(batch.fill)
-        return self._on_tensors(batch.tensors(), batch if batch.can_fill else None)
+        return self._on_tensors(batch.tensors(), batch)
 
     def at_once(self, source: Any) -> int:
         """How many batches of the source the next call may get in one `Rows`.
