@@ -306,6 +306,76 @@ def test_what_ends_a_convolution_sees_nan(device):
     np.testing.assert_array_equal(found.numpy().ravel(), [np.nan, 0.0, 0.0, 3.0, np.inf])
 
 
+@pytest.mark.parametrize("pooled", [True, False])
+@pytest.mark.parametrize("width", [16, 20])
+def test_gradients_of_tables_join_the_update(device, width, pooled):
+    from tensorcore import keras
+
+    rng = np.random.default_rng(0)
+    words = rng.integers(0, 1200, (32, 24)).astype(np.int32)
+    words[::2, 9:] = 0  # as padding
+    words, labels = (tc.asarray(a, device=device) for a in (words, rng.integers(0, 3, 32)))
+
+    def made():
+        keras.utils.set_random_seed(1)
+        pool = keras.layers.GlobalAveragePooling1D() if pooled else keras.layers.Flatten()
+        model = keras.Sequential([keras.layers.Embedding(1200, width), pool, keras.layers.Dense(3)])
+        model(words)
+        optimizer = keras.optimizers.Adam(0.01)
+        optimizer.build(model.trainable_variables)
+
+        def step(x):
+            with tc.GradientTape() as tape:
+                loss = tc.mean(tc.nn.sparse_softmax_cross_entropy(model(x), labels))
+            slopes = tape.gradient(loss, model.trainable_variables)
+            optimizer.apply(slopes, model.trainable_variables)
+            return loss
+
+        return step, model
+
+    with device:
+        (step, eager), (traced_step, model) = made(), made()
+    losses = [float(step(words)) for _ in range(6)]
+    traced_step = tc.function(traced_step)
+    found = [float(traced_step(words))]
+    plan = next(iter(traced_step._traces.values())).plan
+    plan.compile()
+    found += [float(traced_step(words)) for _ in range(5)]
+    assert ("scatter_add" in operations(plan)) == (device.kind != "cpu")
+    np.testing.assert_allclose(found, losses, rtol=1e-5)
+    for a, b in zip(model.get_weights(), eager.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+    with pytest.raises(tc.errors.OutOfRangeError, match="take: index 1201 is out of range"):
+        traced_step(words + 1201 * (words == 0)).numpy()
+
+
+def test_an_update_that_took_look_ups_checks_them():
+    """Where no look-up forward has done so."""
+    rows = tc.Variable(np.zeros((1200, 16), np.float32))
+    updates = tc.ones((3, 16), device="cpu")
+
+    from tensorcore import keras
+
+    chosen = keras.optimizers.SGD(1.0)
+    chosen.build([rows])
+
+    @tc.function
+    def step(numbers):
+        chosen.apply([tc.scatter_add(tc.zeros((1200, 16)), numbers, updates)], [rows])
+
+    numbers = tc.asarray([4, 1199, 4], device="cpu")
+    step(numbers)
+    plan = next(iter(step._traces.values())).plan
+    plan.compile()
+    step(numbers)
+    assert [n for n in operations(plan) if n.endswith("_in_segments")]
+    assert "scatter_add" not in operations(plan)
+    np.testing.assert_array_equal(rows.numpy()[[4, 1199, 5], 0], [-4, -2, 0])
+    with pytest.raises(tc.errors.OutOfRangeError, match="index 1200 is out of range"):
+        step(tc.asarray([4, 1200, 4], device="cpu"))
+    np.testing.assert_array_equal(rows.numpy()[[4, 1199, 5], 0], [-4, -2, 0])
+
+
 def test_gradients_that_sum_many_rows_are_left_to_blas():
     from tensorcore import keras
     from tensorcore.graph.passes.updates import DEEPEST

@@ -84,21 +84,26 @@ def _convert(x: Any, *, dtype: Any, out: Any) -> Piece | None:
 
 
 @kernel
-def _look_for_others(start, stop, x, low, high, found):
-    """found[0] = whether an element is not in [low, high)."""
+def _look_for_others(start, stop, x, low, last, found):
+    """found[0] = whether an element is not in [low, last]."""
     wrong = 0
     for i in range(np.uintp(start), np.uintp(stop)):
-        if x[i] < low or x[i] >= high:
+        if x[i] < low or x[i] > last:
             wrong = 1
     found[0] = wrong
 
 
 def check(x: Any, low: int, high: int, refuse: Callable[[], None]) -> Check | None:
     """A look at the range of integers; `refuse` raises the error."""
-    # Others than these would meet an int64 as floating-point numbers.
-    if type(x) is not np.ndarray or x.dtype.char not in "bhilqBHI" or not _are_flat(x):
+    if type(x) is not np.ndarray or x.dtype.kind not in "iu" or not _are_flat(x) or not x.size:
         return None
-    return Check(_look_for_others, x.size, (x.reshape(-1), low, high), refuse) if x.size else None
+    # Numbers of the dtype itself: as many as possible are compared at once.
+    limits = np.iinfo(x.dtype)
+    low, last = max(low, int(limits.min)), min(high - 1, int(limits.max))
+    if low > last:
+        return None
+    args = (x.reshape(-1), x.dtype.type(low), x.dtype.type(last))
+    return Check(_look_for_others, x.size, args, refuse)
 
 
 # Products -----------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """The gradient of a weight matrix and the step of an optimizer with it, block by block.
 
-A block of the gradient x^T g is used while it is in fast memory, so that a large matrix of
-gradients is never written down:
+A block of the gradient, x^T g or the sums of what look-ups bring to the rows of a table, is used
+while it is in fast memory, so that a large matrix of gradients is never written down:
 
     for each block of rows:   w, state = update(w, state, x^T g)
 """
@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from tensorcore.kernels.cpu import generated
+from tensorcore.kernels.cpu.piece import POOL, Number, Piece
+from tensorcore.kernels.cpu.row_lists import RowLists
 from tensorcore.kernels.program import Program
 
 BLOCK_BYTES = 24 * 1024  # of the gradient
@@ -22,14 +24,18 @@ OPERATIONS_OF_UPDATE = 40  # for an element of the gradient, memory counted in
 
 
 class Segment(NamedTuple):
-    """A part of the flat parameters: where it is, and how many inputs its gradient has.
+    """A part of the flat parameters: where it is, and what its gradient is made of.
 
-    Two inputs x (M, K) and g (M, N) stand for x^T g, one for the gradient itself.
+    "gradient": of itself; "product": of x (M, K) and g (M, N), it is x^T g; "lookups": of indices
+    and updates (*indices.shape, N), it is their sum for each row.
     """
 
     start: int
     stop: int
-    inputs: int
+    kind: str
+
+
+INPUTS = {"gradient": 1, "product": 2, "lookups": 2}
 
 
 def compile(program: Program, results: int, segments: Sequence[Segment]) -> JoinedUpdate:
@@ -55,41 +61,53 @@ class JoinedUpdate:
 
     def bind(self, *arrays: Any, out: Any) -> list[Any] | None:
         """The pieces of work for arrays that stay where they are."""
-        from tensorcore.kernels.cpu.piece import POOL, Number, Piece
-
         flats = [out] if self.results == 1 else list(out)
         if not all(flat.flags.c_contiguous for flat in flats):
             return None
         flats = [flat.reshape(-1) for flat in flats]  # a matrix may be updated by itself
         position = self.results
-        count = sum(segment.inputs for segment in self.segments)
+        count = sum(INPUTS[segment.kind] for segment in self.segments)
         given, numbers = arrays[position : position + count], arrays[position + count :]
-        if not all(array.flags.c_contiguous for array in given):
-            return None
         ends = [Number(n) if type(n) is np.ndarray else n for n in numbers]
-        pieces = []
+        pieces: list[Any] = []
         taken = 0
-        for start, stop, inputs in self.segments:
+        for start, stop, kind in self.segments:
             parts = [flat[start:stop] for flat in flats]
-            mine = given[taken : taken + inputs]
-            taken += inputs
-            if inputs == 1:
-                args = [stop - start, *parts, mine[0].reshape(-1), *ends]
-                # The outputs are named again after the inputs; they are the same arrays.
-                loop = self._plain_loop
-                pieces.append(
-                    Piece(loop, stop - start, generated.THREADS_FROM_SIZE // POOL, [*args, *parts])
-                )
+            mine = given[taken : taken + INPUTS[kind]]
+            taken += INPUTS[kind]
+            if kind == "lookups":
+                if not RowLists.cover(*mine):
+                    return None
+                pieces += self._of_lookups(parts, *mine, ends)
                 continue
-            x, g = mine
-            depth, rows = x.shape
-            width = g.shape[1]
-            block = max(6, BLOCK_BYTES // (width * g.itemsize) // 6 * 6)
-            work = block * width * (2 * depth + OPERATIONS_OF_UPDATE)
-            args = [rows, block, x.reshape(-1), g.reshape(-1), width, depth, *parts, *ends]
-            grain = max(1, OPERATIONS_A_THREAD // work)
-            pieces.append(Piece(self._joined_loop, -(-rows // block), grain, args))
+            if not all(array.flags.c_contiguous for array in mine):
+                return None
+            if kind == "product":
+                pieces.append(self._of_product(parts, *mine, ends))
+                continue
+            args = [stop - start, *parts, mine[0].reshape(-1), *ends]
+            # The outputs are named again after the inputs; they are the same arrays.
+            loop = self._plain_loop
+            grain = generated.THREADS_FROM_SIZE // POOL
+            pieces.append(Piece(loop, stop - start, grain, [*args, *parts]))
         return pieces
+
+    def _of_product(self, parts: list[Any], x: Any, g: Any, ends: list[Any]) -> Piece:
+        depth, rows = x.shape
+        width = g.shape[1]
+        block = max(6, BLOCK_BYTES // (width * g.itemsize) // 6 * 6)
+        work = block * width * (2 * depth + OPERATIONS_OF_UPDATE)
+        args = [rows, block, x.reshape(-1), g.reshape(-1), width, depth, *parts, *ends]
+        grain = max(1, OPERATIONS_A_THREAD // work)
+        return Piece(self._product_loop, -(-rows // block), grain, args)
+
+    def _of_lookups(
+        self, parts: list[Any], indices: Any, updates: Any, ends: list[Any]
+    ) -> list[Piece]:
+        width = updates.shape[-1]
+        lists = RowLists(indices, updates, parts[0].size // width)
+        args = [lists.lines, lists.members, lists.begins, lists.block, *parts, *ends]
+        return [*lists.pieces, Piece(self._lookups_loop, lists.count, lists.grain, args)]
 
     @functools.cached_property
     def _plain_loop(self) -> Callable[..., None]:
@@ -99,19 +117,59 @@ class JoinedUpdate:
         return generated.compile(self.program).loop(letters, aliases)  # type: ignore[attr-defined]
 
     @functools.cached_property
-    def _joined_loop(self) -> Callable[..., None]:
-        return generated.load(f"{self.program.name}_of_product", source(self.program, self.results))
+    def _product_loop(self) -> Callable[..., None]:
+        text = source(self.program, self.results, "product")
+        return generated.load(f"{self.program.name}_of_product", text)
+
+    @functools.cached_property
+    def _lookups_loop(self) -> Callable[..., None]:
+        text = source(self.program, self.results, "lookups")
+        return generated.load(f"{self.program.name}_of_lookups", text)
 
     def sources(self) -> list[str]:
-        """The generated text, for people."""
-        return [source(self.program, self.results)]
+        """The generated texts, for people."""
+        kinds = dict.fromkeys(segment.kind for segment in self.segments)
+        return [source(self.program, self.results, kind) for kind in kinds if kind != "gradient"]
 
 
-def source(program: Program, results: int) -> str:
+# Arguments of the loops, how each computes the gradient of the next block of rows, and what of it.
+PARAMETERS = {
+    "product": ["_rows", "_block", "_x", "_g", "_width", "_depth"],
+    "lookups": ["_lines", "_members", "_begins", "_block"],
+}
+IMPORTS = {
+    "product": ["from tensorcore.kernels.cpu.vectors import multiply"],
+    "lookups": [
+        "from tensorcore.kernels.cpu.row_lists import row_of_step",
+        "from tensorcore.kernels.cpu.row_sums import sum_lists",
+    ],
+}
+BLOCKS = {
+    "product": [
+        "_gradient = np.empty(_block * _width, _g.dtype)",
+        "for _number in range(_start, _stop):",
+        "    _first = _number * _block",
+        "    _count = min(_block, _rows - _first)",
+        "    multiply(_x, _first, 1, _rows, _g, 0, _width,",
+        "             _gradient, 0, _width, _count, _width, _depth)",
+    ],
+    "lookups": [
+        "_width = _lines.shape[1]",
+        "_gradient = np.empty(_block * _width, _lines.dtype)",
+        "_flat = _lines.reshape(_lines.size)",
+        "_begin, _end = row_of_step(_begins, _start), row_of_step(_begins, _stop)",
+        "for _first in range(_begin, _end, _block):",
+        "    _count = min(_block, _end - _first)",
+        "    sum_lists(_flat, _width, _members, _begins, _first, _first + _count, _gradient)",
+    ],
+}
+
+
+def source(program: Program, results: int, kind: str) -> str:
     """The Python module with the loop; names with an underscore are its own."""
     names = [name for name, _ in program.inputs]
     flats, gradient, numbers = names[:results], names[results], names[results + 1 :]
-    parameters = ["_start", "_stop", "_rows", "_block", "_x", "_g", "_width", "_depth"]
+    parameters = ["_start", "_stop", *PARAMETERS[kind]]
     parameters += [*(f"{name}_" for name in flats), *(f"{name}_" for name in numbers)]
     body = [f"{gradient} = T(_gradient[_i])"]
     body += [f"{name} = T({name}_[_base + _i])" for name in flats]
@@ -122,13 +180,13 @@ def source(program: Program, results: int) -> str:
     body += [f"_result{number} = {text}" for number, text in enumerate(program.results)]
     body += [f"{name}_[_base + _i] = _result{number}" for number, name in enumerate(flats)]
     lines = [
-        f'"""{program.name} of a product: made by tensorcore.kernels.cpu.joined_update."""',
+        f'"""{program.name} of {kind}: made by tensorcore.kernels.cpu.joined_update."""',
         "",
         "import numpy as np",
         "",
         *generated.imports(program),
         "from tensorcore.kernels.cpu.jit import SEPARATE, kernel",
-        "from tensorcore.kernels.cpu.vectors import multiply",
+        *IMPORTS[kind],
         "",
         f"T = np.{program.compute.name}",
         "NAN = np.nan",
@@ -136,14 +194,9 @@ def source(program: Program, results: int) -> str:
         "",
         "",
         "@kernel(fastmath=SEPARATE)",
-        f"def {program.name}_of_product({', '.join(parameters)}):",
+        f"def {program.name}_of_{kind}({', '.join(parameters)}):",
         *(f"    {name} = T({name}_)" for name in numbers),
-        "    _gradient = np.empty(_block * _width, _g.dtype)",
-        "    for _number in range(_start, _stop):",
-        "        _first = _number * _block",
-        "        _count = min(_block, _rows - _first)",
-        "        multiply(_x, _first, 1, _rows, _g, 0, _width,",
-        "                 _gradient, 0, _width, _count, _width, _depth)",
+        *(f"    {line}" for line in BLOCKS[kind]),
         "        _base = np.uintp(_first * _width)",
         "        for _i in range(np.uintp(_count * _width)):",
         *(f"            {line}" for line in body),

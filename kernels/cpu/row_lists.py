@@ -65,14 +65,21 @@ def _count(start, stop, indices, runs, spans, counts):
 def _begin(start, stop, counts, begins):
     """begins[row] = where the list of the row begins, counts[part, row] = where the part adds."""
     parts, rows = counts.shape
-    place = np.int32(0)
-    for row in range(rows):
-        begins[row] = place
-        for part in range(parts):
+    next_place = np.zeros(rows, begins.dtype)
+    for part in range(parts):
+        for row in range(np.uintp(rows)):
+            next_place[row] += counts[part, row]
+    total = begins.dtype.type(0)
+    for row in range(np.uintp(rows)):
+        begins[row] = total
+        total += next_place[row]
+        next_place[row] = begins[row]
+    begins[rows] = total
+    for part in range(parts):
+        for row in range(np.uintp(rows)):
             count = counts[part, row]
-            counts[part, row] = place
-            place += count
-    begins[rows] = place
+            counts[part, row] = next_place[row]
+            next_place[row] += count
 
 
 @kernel

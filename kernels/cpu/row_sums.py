@@ -157,27 +157,34 @@ def sum_lists(x, width, members, begins, start, stop, sums):
     List r is members[begins[r] : begins[r + 1]].
     """
     lanes = VECTOR_BYTES // x.itemsize
+    begin, step, one = np.uintp(start), np.uintp(width), np.uintp(1)
     column = 0
-    count = stop - start
     # One loop for each width, since choosing between them takes as long as a short list.
     while column < width:
         left = width - column
+        place = np.uintp(column)
         if left >= VECTORS * lanes:
-            for r in range(np.uintp(count)):
-                first, last = begins[start + r], begins[start + r + np.uintp(1)]
-                place = r * np.uintp(width) + np.uintp(column)
-                _sum_columns(VECTORS, False, x, column, width, members, first, last, sums, place, 0)
+            for r in range(begin, np.uintp(stop)):
+                _sum_columns(
+                    VECTORS, False, x, column, width, members, begins[r], begins[r + one],
+                    sums, place, 0,
+                )  # fmt: skip
+                place += step
             column += VECTORS * lanes
         elif left > lanes:
             used = min(left - lanes, lanes)
-            for r in range(np.uintp(count)):
-                first, last = begins[start + r], begins[start + r + np.uintp(1)]
-                place = r * np.uintp(width) + np.uintp(column)
-                _sum_columns(2, True, x, column, width, members, first, last, sums, place, used)
+            for r in range(begin, np.uintp(stop)):
+                _sum_columns(
+                    2, True, x, column, width, members, begins[r], begins[r + one],
+                    sums, place, used,
+                )  # fmt: skip
+                place += step
             column += 2 * lanes
         else:
-            for r in range(np.uintp(count)):
-                first, last = begins[start + r], begins[start + r + np.uintp(1)]
-                place = r * np.uintp(width) + np.uintp(column)
-                _sum_columns(1, True, x, column, width, members, first, last, sums, place, left)
+            for r in range(begin, np.uintp(stop)):
+                _sum_columns(
+                    1, True, x, column, width, members, begins[r], begins[r + one],
+                    sums, place, left,
+                )  # fmt: skip
+                place += step
             column += lanes

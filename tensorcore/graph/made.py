@@ -11,6 +11,7 @@ import numpy as np
 from tensorcore.kernels.program import Program
 from tensorcore.ops import scalar
 from tensorcore.ops.elementwise import REFERENCE_FUNCTIONS, Elementwise
+from tensorcore.ops.indexing import scatter_add
 
 
 class Made:
@@ -109,14 +110,15 @@ class JoinedUpdate(Made):
         update: the element-wise operation; its first inputs are the flat parameters and their
             state, then comes the gradient, then numbers.
         results: how many flat arrays are written.
-        segments: (start, stop, inputs) of each part: one input is its gradient, two are x and g of
-            a gradient x^T g.
+        segments: (start, stop, kind) of each part.  Its inputs are for the kind "gradient" that,
+            for "product" x and g of a gradient x^T g, for "lookups" indices and updates whose sum
+            for each row of a table is the gradient.
     """
 
     def __init__(
-        self, update: Elementwise, results: int, segments: Sequence[tuple[int, int, int]]
+        self, update: Elementwise, results: int, segments: Sequence[tuple[int, int, str]]
     ) -> None:
-        super().__init__(f"{update.name}_in_segments", self._evaluate)
+        super().__init__(f"{update.name}_in_segments", self._evaluate, self._bounds)
         self.kernels = {"cpu": None}
         self.update = update
         self.results = results
@@ -129,10 +131,30 @@ class JoinedUpdate(Made):
         segments = [joined_update.Segment(*segment) for segment in self.segments]
         return joined_update.compile(self.update.program(dtypes), self.results, segments)
 
+    def _bounds(self, *arrays: Any) -> list[tuple[int, int, int, str]]:
+        """The ranges of indices: (place among the inputs, low, high, message)."""
+        found = []
+        place = self.results
+        for start, stop, kind in self.segments:
+            if kind == "lookups":
+                table = np.broadcast_to(0, ((stop - start) // arrays[place + 1].shape[-1], 1))
+                limits = scatter_add.bounds(table, *arrays[place : place + 2], axis=0)  # type: ignore[misc]
+                found += [(place, *limit[1:]) for limit in limits]
+            place += 1 if kind == "gradient" else 2
+        return found
+
     def _evaluate(self, xp: Any, *arrays: Any) -> Any:
         flats, given = arrays[: self.results], list(arrays[self.results :])
         gradient = []
-        for _, _, inputs in self.segments:
-            gradient.append(given.pop(0).T @ given.pop(0) if inputs == 2 else given.pop(0))
-        flat = xp.concatenate([part.reshape(-1) for part in gradient])
+        for start, stop, kind in self.segments:
+            part = given.pop(0)
+            if kind == "product":
+                part = part.T @ given.pop(0)
+            elif kind == "lookups":
+                updates = given.pop(0)
+                width = updates.shape[-1]
+                zeros = xp.zeros(((stop - start) // width, width), updates.dtype)
+                part = scatter_add.reference(xp, zeros, part, updates, axis=0)
+            gradient.append(part.reshape(-1))
+        flat = xp.concatenate(gradient)
         return self.update.reference(xp, *flats, flat.reshape(flats[0].shape), *given)
