@@ -22,7 +22,9 @@ CHUNK = 4096  # lines whose sum is one piece of work
 BLOCK = 64  # lines that are added to one partial sum
 ELEMENTS_A_THREAD = 1 << 18
 ELEMENTS_A_PIECE = 1 << 15  # for a thread that waits for work
-LINE = 16  # columns whose sums one step computes in NumPy's order
+# Columns whose sums one step computes in NumPy's order: so many that lines are read in long pieces,
+# so few that there are some steps for other threads.
+FEWEST_COLUMNS, MOST_COLUMNS = 16, 256
 PAIRWISE = 128  # elements from which NumPy divides a row in two
 
 
@@ -106,13 +108,13 @@ def _rows_in_order(start, stop, x, result, divisor):
 
 
 @kernel(fastmath=SEPARATE)
-def _lines_in_order(start, stop, x, result, divisor):
-    """result[c] = sum of the column x[:, c] / divisor, for LINE columns a step."""
+def _lines_in_order(start, stop, x, result, divisor, columns):
+    """result[c] = sum of the column x[:, c] / divisor, for so many columns a step."""
     lines, width = x.shape
-    block = np.empty(LINE, x.dtype)
+    block = np.empty(columns, x.dtype)
     for step in range(start, stop):
-        begin = step * LINE
-        end = min(begin + LINE, width)
+        begin = step * columns
+        end = min(begin + columns, width)
         for c in range(end - begin):
             block[c] = 0
         b = 0
@@ -155,9 +157,10 @@ def pieces(x: Any, axes: list[int], out: Any, divisor: int) -> list[Piece] | Non
         grain = max(1, ELEMENTS_A_PIECE // (min(lines, CHUNK) * after))
         first = [Piece(_sum_of_lines, chunks, grain, (x.reshape(1, lines, after), sums))]
         partial = sums[0]
-    grain = max(1, ELEMENTS_A_PIECE // (LINE * len(partial)))
-    args = (partial, result, divisor)
-    return [*first, Piece(_lines_in_order, -(-after // LINE), grain, args)]
+    columns = min(max(after // 4 // 16 * 16, FEWEST_COLUMNS), MOST_COLUMNS)
+    grain = max(1, ELEMENTS_A_PIECE // (columns * len(partial)))
+    args = (partial, result, divisor, columns)
+    return [*first, Piece(_lines_in_order, -(-after // columns), grain, args)]
 
 
 # What Python calls --------------------------------------------------------------------------------
