@@ -1,6 +1,4 @@
-"""The cost model: rates, predictions, the choice of a device, and models that move."""
-
-import json
+"""The cost model: tasks, points, rates, predictions, the choice of a device, models that move."""
 
 import numpy as np
 import pytest
@@ -8,31 +6,41 @@ import pytest
 import tensorcore as tc
 from tensorcore import costs, keras
 from tensorcore.benchmark import machine
-from tensorcore.costs import prediction, rates
+from tensorcore.costs import calls, prediction, rates, samples
+from tensorcore.costs.points import Point, Points
+from tensorcore.costs.tasks import Task, tasks_of
 from tensorcore.errors import InvalidArgumentError
+
+
+def points(flops, nbytes):
+    """Points of a device that computes and moves at constant speeds."""
+    found = []
+    for size in (1e2, 1e8):
+        for name in ("matmul nn", "matmul tn", "matmul nt"):
+            task = Task("matmul", name, (1.0, *(size ** (1 / 3),) * 3), 2 * size)
+            found.append(Point(task, task.work / flops))
+        update = Task("update of a product", "update", (size, 1.0, 1.0, 3.0), 2 * size)
+        found.append(Point(update, update.work / flops))
+        moved = Task("elementwise", "elementwise", (size, 3.0, size), 3 * size)
+        found.append(Point(moved, 4 * moved.work / nbytes))
+        rows = Task("batch", "batch", (32.0, size, 1e8), 32 * size)
+        found.append(Point(rows, rows.work / nbytes))
+    return Points(found)
+
 
 CPU_RATES = costs.Rates(
     device="cpu",
     product="a CPU",
-    run_s=1e-5,
-    call_s=1e-6,
-    bandwidth=((1e4, 5e10), (1e8, 3e10)),
-    thin_products=((1e5, 4e10), (1e8, 8e10)),
-    square_products=((1e5, 4e10), (1e9, 1e11)),
-    convolutions=1e11,
-    exponentials=1e9,
-    random_floats=1e9,
-    gather=1e10,
-    scatter=5e9,
+    points=points(flops=5e10, nbytes=3e10),
+    run_s=1e-6,
+    step_s=1e-5,
     upload=0.0,
 )
 # Far faster at large sizes, and slower to start.
 GPU_RATES = CPU_RATES._replace(
     device="gpu:0",
+    points=points(flops=1e13, nbytes=1e12),
     run_s=5e-4,
-    thin_products=((1e5, 1e13), (1e8, 1e14)),
-    square_products=((1e5, 1e13), (1e9, 1e14)),
-    bandwidth=((1e4, 1e12), (1e8, 3e12)),
     upload=2e10,
 )
 
@@ -53,27 +61,120 @@ def data(rows, rng):
     return rng.random((rows, 256), np.float32), rng.random((rows, 4), np.float32)
 
 
-def test_rates_lie_between_the_measured_ones():
-    table = ((10.0, 1.0), (1000.0, 100.0))
-    assert rates.at(table, 1) == 1.0
-    assert rates.at(table, 100) == pytest.approx(10.0)
-    assert rates.at(table, 1e9) == 100.0
+def task(size, work=None, family="matmul", name="matmul nn"):
+    return Task(family, name, (float(size),), float(size if work is None else work))
 
 
-def test_a_prediction_adds_up_the_operations(rng):
+def test_speeds_lie_between_the_measured_ones():
+    known = Points([Point(task(16), 16e-6), Point(task(1024), 64e-6)])  # 1 and 16 a microsecond
+    assert known.seconds(task(16)) == pytest.approx(16e-6, rel=1e-3)
+    assert known.seconds(task(128)) == pytest.approx(128e-6 / 4, rel=1e-3)
+    assert known.seconds(task(1)) == 16e-6  # never faster than the fastest
+    assert known.seconds(task(1 << 20)) == pytest.approx((1 << 20) * 1e-6 / 16, rel=0.2)
+
+
+def test_the_error_is_how_far_points_are_from_the_others():
+    steady = Points([Point(task(size), size * 1e-6) for size in (10, 100, 1000)])
+    assert steady.error(task(50)) == pytest.approx(0, abs=1e-6)
+    uneven = Points([Point(task(size), size * 1e-6 * (1 + size % 7)) for size in (10, 100, 1000)])
+    assert 0.1 < uneven.error(task(50)) <= 1
+    assert Points([Point(task(10), 1e-6)]).error(task(10)) == 1
+
+
+def test_what_was_never_measured_is_compared_with_its_family_and_then_with_a_pass():
+    passed = Task("elementwise", "elementwise", (1e6, 2.0, 1e6), 2e6)
+    known = Points([Point(task(10), 1e-6), Point(passed, 1e-3)])
+    assert known.seconds(task(10, name="matmul tt")) == pytest.approx(1e-6)
+    unknown = task(1e6, 2e6, "sort", "sort")
+    assert known.seconds(unknown) == pytest.approx(1e-3)
+    assert known.error(unknown) == 1
+
+
+def plan_of(function, *shapes):
+    """The compiled plan of a function of tensors of these shapes on the CPU."""
+    with tc.device("cpu"):
+        traced = tc.function(function)
+        plan = traced.get_concrete_function(*(tc.ones(shape) for shape in shapes)).plan
+    plan.compile()
+    return plan
+
+
+@pytest.mark.parametrize(
+    ("function", "shapes", "family", "sizes", "work"),
+    [
+        (lambda x, y: x @ y, [(5, 6), (6, 7)], "matmul", (1, 5, 6, 7), 420),
+        (lambda x, y: x @ y.mT, [(3, 5, 6), (3, 7, 6)], "matmul", (3, 5, 6, 7), 1260),
+        (lambda x, y: x @ y, [(3, 5, 6), (6, 7)], "matmul", (1, 15, 6, 7), 1260),
+        (tc.nn.conv2d, [(2, 6, 6, 3), (3, 3, 3, 4)], "convolution", (32, 9, 3, 4), 6912),
+        (lambda x: tc.sum(x, axis=0), [(8, 16)], "reduction of lines", (128, 16, 16), 145),
+        (lambda x: tc.max(x, axis=1), [(8, 16)], "reduction of rows", (128, 8, 1), 137),
+        (tc.add, [(8, 16), (16,)], "elementwise", (128, 2.375, 16), 304),
+        (tc.nn.softmax, [(8, 16)], "softmax", (128, 128, 16), 257),
+    ],
+)  # fmt: skip
+def test_tasks_have_the_sizes_of_their_work(function, shapes, family, sizes, work):
+    node = next(
+        n for n in plan_of(function, *shapes).nodes if n.op is not None and not n.op.is_view
+    )
+    (found,) = tasks_of(node)
+    assert found.family == family
+    assert found.sizes == pytest.approx(sizes)
+    assert found.work == pytest.approx(work)
+
+
+def test_every_step_of_a_plan_is_in_one_call(rng):
+    x, y = data(32, rng)
+    with tc.device("cpu"):
+        plan = rates.compiled_plan(dense_model(), x, y, 32)
+    found = calls.calls_of(plan)
+    families = {task.family for call in found for task in call.tasks}
+    assert {"matmul", "elementwise", "update of a product"} <= families
+    assert {call.name for call in found} == set(plan.labels)
+    assert calls.joined_runs(found) < sum(call.is_native for call in found)
+    on_gpu = calls.calls_on(plan, "gpu")
+    assert not any(task.family == "update of a product" for c in on_gpu for task in c.tasks)
+
+
+def test_a_prediction_adds_up_the_calls(rng):
     model = dense_model()
     weights = [w.copy() for w in model.get_weights()]
     x, y = data(512, rng)
     (small,) = costs.predict(model, x, y, 32, rates=[CPU_RATES])
     (large,) = costs.predict(model, x, y, 512, rates=[CPU_RATES])
     assert small.seconds < large.seconds
-    names = [name for name, _ in large.parts]
-    assert any("matmul" in name for name in names)
-    assert any(name.startswith("adam_update") for name in names)
-    assert sum(s for _, s in large.parts) + CPU_RATES.run_s == pytest.approx(large.seconds)
-    assert large.error_s == pytest.approx(prediction.ERROR * large.seconds)
+    parts = dict(large.parts)
+    assert parts["batch"] == pytest.approx(2 * 512 * 4 * 260 / 2 / 3e10, rel=0.1)
+    assert any(name.startswith("adam_update") for name in parts)
+    assert parts["Python"] >= CPU_RATES.step_s
+    assert sum(parts.values()) == pytest.approx(large.seconds)
+    assert 0 < large.error_s < large.seconds
     for before, after in zip(weights, model.get_weights(), strict=True):
         np.testing.assert_array_equal(before, after)
+
+
+def test_rates_are_measured_by_training_samples(device, monkeypatch):
+    monkeypatch.setattr(rates, "refuse_emulated", lambda device: None)
+    monkeypatch.setattr(rates, "GATHERED", rates.GATHERED[:2])
+    monkeypatch.setattr(rates, "TURN_S", 0.0)
+    monkeypatch.setattr(rates, "BATCHES_OF_FITS", (1, 2))
+    few = [samples.Sample(lambda: [keras.layers.Dense(4)], (3,), 8, 4)]
+    found = rates.measure_rates(device, few, seconds=0.0)
+    kinds = {point.task.family for point in found.points.all}
+    assert {"matmul", "elementwise", "batch"} <= kinds
+    assert all(point.seconds > 0 for point in found.points.all)
+    assert found.run_s > 0
+    assert found.step_s > 0
+    assert (found.upload > 0) == (device.kind == "gpu")
+    assert found.device == device.name
+
+
+def test_every_sample_has_a_model_and_data(rng):
+    for sample in samples.SAMPLES:
+        model = sample.model()
+        x, y = sample.data(2, rng)
+        assert x.shape == (2, *sample.shape)
+        assert model.compiled
+        assert len(y) == 2
 
 
 def test_the_choice_names_the_reason_and_the_crossover(rng):
@@ -83,23 +184,31 @@ def test_the_choice_names_the_reason_and_the_crossover(rng):
     assert choice.reason.startswith("cpu ")
     assert "ms/step predicted, gpu:0 " in choice.reason
     assert "; gpu:0 wins from batch " in choice.reason
-    fast = [CPU_RATES._replace(run_s=1.0), GPU_RATES]
+    fast = [CPU_RATES._replace(step_s=1.0), GPU_RATES]
     assert costs.choose(dense_model(), x, y, 32, rates=fast).device == "gpu:0"
 
 
-def test_rates_are_kept_for_this_machine(tmp_path, monkeypatch):
+def test_rates_are_kept_for_this_machine_and_these_kernels(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(rates, "_file", lambda device: tmp_path / "rates.json")
     monkeypatch.setattr(rates, "product_name", lambda device: "a CPU")
     measured = []
     monkeypatch.setattr(rates, "measure_rates", lambda device: measured.append(1) or CPU_RATES)
     cpu = tc.device("cpu")
-    assert rates.rates_of(cpu) == CPU_RATES
-    assert rates.rates_of(cpu) == CPU_RATES
+    get = rates.rates_of.__wrapped__  # past what this process remembers
+    assert get(cpu) == CPU_RATES
+    assert capsys.readouterr().err.startswith("tensorcore: measuring how fast cpu is (some 10 s")
+    kept = get(cpu)
+    assert kept.points.all == CPU_RATES.points.all
+    assert kept._replace(points=None) == CPU_RATES._replace(points=None)
     assert len(measured) == 1
-    content = json.loads((tmp_path / "rates.json").read_text())
-    (tmp_path / "rates.json").write_text(json.dumps({**content, "format": 0}))
-    rates.rates_of(cpu)
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(rates, "_made_for", lambda: "other kernels")
+    get(cpu)
     assert len(measured) == 2
+    (tmp_path / "rates.json").write_text('{"made_for": "other kernels", "points": [1]}')
+    get(cpu)
+    assert len(measured) == 3
+    assert [file.name for file in tmp_path.iterdir()] == ["rates.json"]
 
 
 def test_emulated_devices_have_no_rates(monkeypatch):

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from tensorcore.benchmark.runner import Ceiling, Row
 from tensorcore.errors import InvalidArgumentError
+from tensorcore.saving.atomic import atomic_file
 
 FORMAT = 1
 BAND = 0.15  # slower by this share of the baseline is noise on a quiet machine
@@ -43,15 +42,8 @@ def write(
         "ceilings": {name: ceiling._asdict() for name, ceiling in ceilings.items()},
         "rows": [row._asdict() for row in rows],
     }
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(content, file, indent=1)
-            file.write("\n")
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    with atomic_file(path) as file:
+        file.write((json.dumps(content, indent=1) + "\n").encode())
 
 
 def read(path: Path) -> list[Row]:

@@ -11,6 +11,7 @@ from typing import Any
 from tensorcore.benchmark import peers, pictures, text
 from tensorcore.benchmark.cases import BY_ELEMENTS
 from tensorcore.benchmark.runner import Ceiling, Row
+from tensorcore.saving.atomic import atomic_file
 
 _STYLE = """
 :root { color-scheme: light dark; --ground: #ffffff; --ink: #1b1f24; --soft: #57606a;
@@ -47,11 +48,13 @@ def write(
     for name, title, draw in drawn:
         light, dark = pictures.png(draw, pictures.LIGHT), pictures.png(draw, pictures.DARK)
         file = path.with_name(f"{path.stem}-{name}.png")
-        file.write_bytes(light)
+        with atomic_file(file) as stream:
+            stream.write(light)
         files.append(file)
         figures.append(_figure(title, light, dark))
     content = _page(rows, ceilings, machine, figures, beside)
-    path.write_text(content, encoding="utf-8")
+    with atomic_file(path) as stream:
+        stream.write(content.encode())
     return [path, *files]
 
 

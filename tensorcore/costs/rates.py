@@ -1,13 +1,15 @@
-"""What a device can do: measured once in a few seconds, and kept for this machine."""
+"""What a device can do: measured once in some seconds, and kept for this machine."""
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import itertools
 import json
-import math
-import os
-import tempfile
-from collections.abc import Callable, Sequence
+import statistics
+import sys
+import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,15 +17,23 @@ import numpy as np
 
 import tensorcore as tc
 from tensorcore.benchmark.machine import product_name, refuse_emulated
-from tensorcore.benchmark.timing import measure
+from tensorcore.costs.calls import Call, calls_of, joined_runs
+from tensorcore.costs.points import Point, Points
+from tensorcore.costs.samples import SAMPLES, Sample
+from tensorcore.costs.tasks import Task, gathering
 from tensorcore.device import CPU, Device
+from tensorcore.saving.atomic import atomic_file
+from tensorcore.training.batches import ArrayBatches, Placement
 
-FORMAT = 1
-SECONDS = 0.06  # for each figure
-# Rows, inner size and columns of the products that are measured.
-THIN = ((32, 64, 64), (32, 256, 128), (32, 784, 512), (32, 20_000, 128))
-SQUARE = ((64, 64, 64), (256, 256, 256), (768, 768, 768))
-Table = tuple[tuple[float, float], ...]
+FORMAT = 2
+SECONDS = 5.0  # that all samples are run for together, some before and after the others
+TURN_S = 0.05  # that one sample is run for before it is the turn of the next
+REPEATS_ON_GPU = 32  # of a call in a CUDA graph, so that its launch does not count
+SHORTEST = 4  # samples that tell what Python does, which takes a good part of a short step
+BATCHES_OF_FITS = (20, 120)  # whose difference is the steps without what an epoch takes once
+# Arrays whose rows are gathered: rows of a batch, bytes of a row, bytes of the array.
+GATHERED = ((32, 256, 1 << 16), (32, 4096, 1 << 20), (512, 4, 1 << 16), (512, 1024, 1 << 24),
+            (32, 4096, 1 << 26), (64, 16384, 1 << 26), (256, 4096, 1 << 26))  # fmt: skip
 
 
 class Rates(NamedTuple):
@@ -32,143 +42,174 @@ class Rates(NamedTuple):
     Attributes:
         device: its name.
         product: what its maker calls it.
-        run_s: seconds that every run of a planned graph takes, whatever is in it.
-        call_s: seconds of one call in a graph, beyond the work that it does.
-        bandwidth: (bytes of an array, bytes a second of reading and writing such arrays).
-        thin_products: (operations, operations a second) of products of few rows.
-        square_products: the same for square matrices.
-        convolutions: operations a second.
-        exponentials: elements a second of exp.
-        random_floats: elements a second.
-        gather: bytes a second of taking rows of a table.
-        scatter: bytes a second of adding rows to a table.
+        points: tasks and their seconds.
+        run_s: seconds of one call from Python of steps that are joined (on a GPU: of the launch).
+        step_s: seconds that a step of `fit` takes beside its plan and its batch.
         upload: bytes a second from the host to the device; 0 on the CPU.
     """
 
     device: str
     product: str
+    points: Points
     run_s: float
-    call_s: float
-    bandwidth: Table
-    thin_products: Table
-    square_products: Table
-    convolutions: float
-    exponentials: float
-    random_floats: float
-    gather: float
-    scatter: float
+    step_s: float
     upload: float
 
 
-def at(table: Table, size: float) -> float:
-    """The rate for a size, between the measured ones by their logarithms."""
-    sizes = [s for s, _ in table]
-    if size <= sizes[0]:
-        return table[0][1]
-    for (low, first), (high, second) in itertools.pairwise(table):
-        if size <= high:
-            share = math.log(size / low) / math.log(high / low)
-            return first * (second / first) ** share
-    return table[-1][1]
-
-
+@functools.cache
 def rates_of(device: Device) -> Rates:
     """The rates of a device: those that are kept, else measured now."""
     kept = _read(device)
     if kept is None:
+        print(
+            f"tensorcore: measuring how fast {device} is (some 10 s, kept for the next time)",
+            file=sys.stderr,
+            flush=True,
+        )
         kept = measure_rates(device)
         _write(device, kept)
     return kept
 
 
-def measure_rates(device: Device) -> Rates:
-    """Measure a device.
+def measure_rates(
+    device: Device, samples: Sequence[Sample] = SAMPLES, seconds: float = SECONDS
+) -> Rates:
+    """Measure a device with the calls that training the samples makes.
 
     Raises:
         InvalidArgumentError: an emulated device, whose timings mean nothing.
     """
     refuse_emulated(device)
     rng = np.random.default_rng(0)
-
-    def floats(*shape: int) -> Any:
-        return tc.asarray(rng.random(shape, np.float32), device=device)
-
-    def seconds(function: Callable[..., Any], *arguments: Any) -> float:
-        traced = tc.function(function)
-        return measure(lambda: traced(*arguments), device, SECONDS, rounds=5).low
-
     with device:
-        run_s, call_s = _overheads(floats, seconds)
-        table = floats(10_000, 16)
-        rows = tc.asarray(rng.integers(0, 10_000, 65_536).astype(np.int32))
-        x, w = floats(16, 28, 28, 16), floats(3, 3, 16, 32)
-        large = floats(1_000_000)
-        taken = 65_536 * 16 * 4
-        work_s = lambda *a: max(seconds(*a) - run_s, 1e-9)  # noqa: E731
-        return Rates(
-            device.name,
-            product_name(device),
-            run_s,
-            call_s,
-            _bandwidth(device, floats),
-            _products(floats, work_s, THIN),
-            _products(floats, work_s, SQUARE),
-            2 * 16 * 26 * 26 * 32 * 9 * 16 / work_s(lambda x, w: tc.nn.conv2d(x, w), x, w),
-            large.size / work_s(tc.exp, large),
-            1_000_000 / work_s(lambda: tc.random.uniform((1_000_000,))),
-            2 * taken / work_s(lambda t, r: tc.take(t, r, axis=0), table, rows),
-            2 * taken / work_s(_scatter, table, rows),
-            _upload(device),
-        )
+        runs = [_SampleRun(sample, rng) for sample in samples]
+        end = time.perf_counter() + seconds
+        while True:  # in turns, so that a disturbance of the machine meets all of them for a while
+            for run in runs:
+                run.measure()
+            short = sorted(runs, key=_SampleRun.total_s)[:SHORTEST]
+            for run in short:
+                run.measure_fits()
+            if time.perf_counter() > end:
+                break
+        run_s = max(statistics.median(run.run_s() for run in short), 1e-8)
+        batches = list(_batch_points())
+        points = Points([*batches, *(point for run in runs for point in run.points(run_s))])
+        step_s = max(statistics.median(run.beside_s(points) for run in short), 1e-8)
+        return Rates(device.name, product_name(device), points, run_s, step_s, _upload(device))
 
 
-def _scatter(table: Any, rows: Any) -> Any:
-    updates = tc.broadcast_to(table[:1], (rows.shape[0], table.shape[1]))
-    return tc.scatter_add(table, rows, updates, axis=0)
+class _SampleRun:
+    """A sample, ready to be trained call by call."""
+
+    def __init__(self, sample: Sample, rng: np.random.Generator) -> None:
+        self.sample = sample
+        self.model = sample.model()
+        self.data = sample.data(sample.batch, rng)
+        self.plan = compiled_plan(self.model, *self.data, sample.batch)
+        self.calls = calls_of(self.plan)
+        self._device = self.plan.device
+        self._repeats = 1 if self._device is CPU else REPEATS_ON_GPU
+        self._ready = [*map(self._one_call, self.calls)]
+        self._times: list[list[float]] = []  # of all calls and of the whole plan, run by run
+        self._fits = dict.fromkeys(BATCHES_OF_FITS, float("inf"))  # the fastest, by length
+
+    def _one_call(self, call: Call) -> Any:
+        if self._device is CPU and len(call.steps) == 1:
+            return call.steps[0]
+        return self._device.recorded(call.steps * self._repeats)
+
+    def measure(self) -> None:
+        """Run the plan for a moment, call by call and as a whole.
+
+        Each call finds the caches as they are in a step of training.
+        """
+        end = time.perf_counter() + TURN_S
+        while True:
+            times = [self._timed(call) / self._repeats for call in self._ready]
+            self._times.append([*times, self._timed(self.plan.run_steps)])
+            if time.perf_counter() > end:
+                break
+
+    def measure_fits(self) -> None:
+        """Note the fastest calls of `fit` that take few and many steps."""
+        for count in BATCHES_OF_FITS:
+            x, y = (np.resize(part, (count * len(part), *part.shape[1:])) for part in self.data)
+            fit = functools.partial(self.model.fit, x, y, self.sample.batch, verbose=0)
+            self._fits[count] = min(self._fits[count], self._timed(fit))
+
+    def _timed(self, call: Any) -> float:
+        start = time.perf_counter()
+        call()
+        self._device.synchronize()
+        return time.perf_counter() - start
+
+    def _usual(self) -> Any:
+        """The lower quartile of all times: more than half of the runs may be disturbed."""
+        return np.quantile(self._times, 0.25, axis=0, method="lower")
+
+    def total_s(self) -> float:
+        """What the calls of a step take together."""
+        return float(self._usual()[-1])
+
+    def run_s(self) -> float:
+        """What a call of joined steps takes beside them: the calls' sum exceeds the whole by it."""
+        usual = self._usual()
+        excess = float(usual[:-1].sum() - usual[-1])
+        if self._device is not CPU:
+            return -excess
+        native = sum(call.is_native for call in self.calls)
+        return excess / max(native - joined_runs(self.calls), 1)
+
+    def points(self, run_s: float) -> Iterator[Point]:
+        """The tasks that calls do alone, with their times."""
+        for call, taken in zip(self.calls, self._usual()[:-1], strict=True):
+            if len(call.tasks) == 1:
+                beside = run_s if call.is_native else 0.0
+                yield Point(call.tasks[0], max(float(taken) - beside, 5e-8))
+
+    def beside_s(self, points: Points) -> float:
+        """What a step of `fit` takes beside its calls and its batch."""
+        few, many = BATCHES_OF_FITS
+        step = (self._fits[many] - self._fits[few]) / (many - few)
+        gathered = sum(points.seconds(gathering(self.sample.batch, part)) for part in self.data)
+        return step - gathered - self.total_s()
 
 
-def _overheads(floats: Any, seconds: Any) -> tuple[float, float]:
-    """Seconds of a run of a graph, and of each call in it: graphs of few and of many products."""
-    small = floats(4, 4)
-
-    def chain(count: int) -> Callable[[Any], Any]:
-        def run(x: Any) -> Any:
-            for _ in range(count):
-                x = x @ small
-            return x
-
-        return run
-
-    few, many = seconds(chain(2), small), seconds(chain(34), small)
-    call_s = max(many - few, 1e-9) / 32
-    return max(few - 2 * call_s, 1e-7), call_s
+def compiled_plan(model: Any, x: Any, y: Any, batch_size: int) -> Any:
+    """The plan of a model's training step with all that is compiled for it, after a run."""
+    train = functools.partial(model.train_on_batch, x[:batch_size], y[:batch_size])
+    train()
+    train()  # the second one is traced
+    (plan,) = model.step("train_step").plans
+    plan.compile()
+    train()
+    return plan
 
 
-def _bandwidth(device: Device, floats: Any) -> Table:
-    """Bytes a second of x + y into a buffer, for arrays in each cache and beyond."""
-    found = []
-    for size in (4_000, 40_000, 400_000, 4_000_000, 20_000_000):
-        x, y = floats(size).data, floats(size).data
-        out = device.empty((size,), np.dtype(np.float32))
-        add = lambda x=x, y=y, out=out: device.xp.add(x, y, out=out)  # noqa: E731
-        low = measure(add, device, SECONDS, rounds=5).low
-        found.append((12.0 * size, 12.0 * size / low))
-    return tuple(found)
-
-
-def _products(floats: Any, work_s: Any, shapes: Sequence[tuple[int, int, int]]) -> Table:
-    found = []
-    for m, k, n in shapes:
-        operations = 2.0 * m * k * n
-        found.append((operations, operations / work_s(tc.matmul, floats(m, k), floats(k, n))))
-    return tuple(found)
+def _batch_points() -> Iterator[Point]:
+    """Gathering the rows of shuffled batches."""
+    largest = max(nbytes for _, _, nbytes in GATHERED)
+    memory = np.ones(largest // 4, np.float32)
+    for rows, row_bytes, nbytes in GATHERED:
+        array = memory[: nbytes // 4].reshape(-1, row_bytes // 4)
+        place = np.empty((rows, row_bytes // 4), np.float32)
+        source = ArrayBatches(array, batch_size=rows, shuffle=True)
+        taken = []
+        for batch in itertools.islice(source.batches(Placement(CPU, array.dtype)), 40):
+            start = time.perf_counter()
+            batch.fill([place])
+            taken.append(time.perf_counter() - start)
+        yield Point(gathering(rows, array), statistics.median(taken))
 
 
 def _upload(device: Device) -> float:
     if device is CPU:
         return 0.0
+    from tensorcore.benchmark.timing import measure
+
     host = np.ones(4_000_000, np.float32)
-    return host.nbytes / measure(lambda: device.asarray(host), device, SECONDS).low
+    return host.nbytes / measure(lambda: device.asarray(host), device, 0.1).low
 
 
 # Kept on disk -------------------------------------------------------------------------------------
@@ -182,15 +223,35 @@ def _file(device: Device) -> Path | None:
     return None if folder is None else folder / name
 
 
+@functools.cache
+def _made_for() -> str:
+    """A digest of what the rates were measured with: the package's kernels, graphs and samples."""
+    from tensorcore import graph, kernels
+
+    digest = hashlib.sha256(f"{FORMAT} {tc.__version__} {np.__version__}".encode())
+    for folder in (
+        Path(kernels.__file__).parent,
+        Path(graph.__file__).parent,
+        Path(__file__).parent,
+    ):
+        for file in sorted(folder.rglob("*")):
+            if file.suffix in (".py", ".cu", ".cuh"):
+                digest.update(file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
 def _read(device: Device) -> Rates | None:
+    """What is kept for this device and these kernels, if there is such a file and it is whole."""
     file = _file(device)
     try:
         content = json.loads(file.read_text(encoding="utf-8"))  # type: ignore[union-attr]
-        if content.pop("format") != FORMAT or content["product"] != product_name(device):
+        if content.pop("made_for") != _made_for() or content["product"] != product_name(device):
             return None
-        for name in ("bandwidth", "thin_products", "square_products"):
-            content[name] = tuple(map(tuple, content[name]))
-        return Rates(**content)
+        points = [
+            Point(Task(family, name, tuple(sizes), work, footprint), seconds)
+            for family, name, sizes, work, footprint, seconds in content.pop("points")
+        ]
+        return Rates(points=Points(points), **content)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
@@ -199,7 +260,7 @@ def _write(device: Device, rates: Rates) -> None:
     file = _file(device)
     if file is None:
         return
-    handle, temporary = tempfile.mkstemp(dir=file.parent, suffix=".part")
-    with os.fdopen(handle, "w", encoding="utf-8") as stream:
-        json.dump({"format": FORMAT, **rates._asdict()}, stream)
-    os.replace(temporary, file)
+    points = [[*point.task, point.seconds] for point in rates.points.all]
+    content = {**rates._asdict(), "points": points, "made_for": _made_for()}
+    with atomic_file(file) as stream:
+        stream.write(json.dumps(content).encode())

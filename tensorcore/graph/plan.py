@@ -74,7 +74,7 @@ class Plan:
     def _optimise(self, compiling: bool) -> None:
         self._compiling = compiling
         self.nodes, self.outputs, self.passes = optimise(
-            self.graph.nodes, self.asked, self.device, compiling
+            self.graph.nodes, self.asked, self.device.kind, compiling
         )
         self._build()
 
@@ -96,8 +96,7 @@ class Plan:
             self._remember(symbol, array)
         self._last_use = self._find_last_uses()
         self.steps: list[Step] = []
-        self.labels: list[str] = []  # of the steps, for people
-        self.places: list[Any] = []  # of the steps: phase and layers
+        self.origins: list[Node | None] = []  # of the steps; None: a check of an argument
         self._checks: list[Step] = []  # of arguments, made before anything is written
         self._checked: set[Any] = set()
         self._produced_by = producers(self.nodes)
@@ -109,24 +108,32 @@ class Plan:
         for position, node in enumerate(self.nodes):
             self._add(position, node)
             self._release(position, node)
-            self.labels += [_label(node)] * (len(self.steps) - len(self.labels))
-            self.places += [node.place] * (len(self.steps) - len(self.places))
+            self.origins += [node] * (len(self.steps) - len(self.origins))
         self.steps = self._checks + self.steps
-        self.labels = ["check"] * len(self._checks) + self.labels
-        self.places = [("forward", ())] * len(self._checks) + self.places
-        self.calls = self._joined()
+        self.origins = [None] * len(self._checks) + self.origins
+        self.calls = self.joined(self.steps)
         self.run_steps = self.device.recorded(self.calls)
         self.results = [self._array(symbol) for symbol in self.outputs]
         self.arguments = [self._array(symbol) for symbol in self.graph.arguments]
         self._feed: Any = None  # what lets functions write to the arguments
 
-    def _joined(self) -> list[Step]:
-        """The steps, those that need no Python joined into one call each."""
+    def joined(self, steps: list[Step]) -> list[Step]:
+        """Steps as a run makes them: neighbours that need no Python are one call."""
         if "native" not in self.passes or not self._compiling:
-            return self.steps
+            return steps
         from tensorcore.kernels.cpu.native import joined
 
-        return joined(self.steps)
+        return joined(steps)
+
+    @property
+    def labels(self) -> list[str]:
+        """What each step computes, for people."""
+        return ["check" if node is None else _label(node) for node in self.origins]
+
+    @property
+    def places(self) -> list[Any]:
+        """Where each step belongs in the user's model: phase and layers."""
+        return [("forward", ()) if node is None else node.place for node in self.origins]
 
     def _find_last_uses(self) -> dict[int, float]:
         last: dict[int, float] = {}

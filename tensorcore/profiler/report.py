@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tensorcore.profiler.events import Sum
+from tensorcore.saving.atomic import atomic_file
 
 HEAD = ("", "calls", "total", "share", "host", "forward", "backward", "update", "made")
 
@@ -79,4 +80,5 @@ def save_trace(profile: Any, path: Path) -> None:
         }
         events.append({**common, "tid": 1, "dur": event.host_s * 1e6})
         events.append({**common, "tid": 2, "dur": event.total_s * 1e6})
-    path.write_text(json.dumps({"traceEvents": events}), encoding="utf-8")
+    with atomic_file(path) as file:
+        file.write(json.dumps({"traceEvents": events}).encode())

@@ -88,13 +88,13 @@ def names_in(words: Iterable[str]) -> tuple[str, ...]:
 
 
 def optimise(
-    nodes: Nodes, outputs: Outputs, device: Device, compiling: bool
+    nodes: Nodes, outputs: Outputs, kind: str, compiling: bool
 ) -> tuple[list[Node], list[Symbol], list[str]]:
     """The graph after all passes that are enabled for the device, and the names of those that ran.
 
     Args:
         nodes, outputs: the graph; its nodes are not changed.
-        device: where it will run.
+        kind: of the device where it will run.
         compiling: whether passes may run whose kernels have to be compiled for this graph.
     """
     chosen = enabled()
@@ -102,9 +102,9 @@ def optimise(
     outputs = list(outputs)
     ran = []
     for entry in PASSES:
-        if entry.name not in chosen or device.kind not in entry.devices:
+        if entry.name not in chosen or kind not in entry.devices:
             continue
-        if device.kind in entry.compiles and not compiling:
+        if kind in entry.compiles and not compiling:
             continue
         nodes, outputs = entry.run(nodes, outputs)
         ran.append(entry.name)
