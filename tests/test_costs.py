@@ -23,7 +23,7 @@ def points(flops, nbytes):
         found.append(Point(update, update.work / flops))
         moved = Task("elementwise", "elementwise", (size, 3.0, size), 3 * size)
         found.append(Point(moved, 4 * moved.work / nbytes))
-        rows = Task("batch", "batch", (32.0, size, 1e8), 32 * size)
+        rows = Task("fit", "steps in one call", (32.0, size, 1e8), 32 * size)
         found.append(Point(rows, rows.work / nbytes))
     return Points(found)
 
@@ -33,15 +33,12 @@ CPU_RATES = costs.Rates(
     product="a CPU",
     points=points(flops=5e10, nbytes=3e10),
     run_s=1e-6,
-    step_s=1e-5,
-    upload=0.0,
 )
 # Far faster at large sizes, and slower to start.
 GPU_RATES = CPU_RATES._replace(
     device="gpu:0",
     points=points(flops=1e13, nbytes=1e12),
     run_s=5e-4,
-    upload=2e10,
 )
 
 
@@ -143,9 +140,9 @@ def test_a_prediction_adds_up_the_calls(rng):
     (large,) = costs.predict(model, x, y, 512, rates=[CPU_RATES])
     assert small.seconds < large.seconds
     parts = dict(large.parts)
-    assert parts["batch"] == pytest.approx(2 * 512 * 4 * 260 / 2 / 3e10, rel=0.1)
+    assert parts["fit"] == pytest.approx((4096 + 512 * 4 * 260) / 3e10, rel=0.01)
     assert any(name.startswith("adam_update") for name in parts)
-    assert parts["Python"] >= CPU_RATES.step_s
+    assert parts["joining"] >= CPU_RATES.run_s
     assert sum(parts.values()) == pytest.approx(large.seconds)
     assert 0 < large.error_s < large.seconds
     for before, after in zip(weights, model.get_weights(), strict=True):
@@ -154,17 +151,14 @@ def test_a_prediction_adds_up_the_calls(rng):
 
 def test_rates_are_measured_by_training_samples(device, monkeypatch):
     monkeypatch.setattr(rates, "refuse_emulated", lambda device: None)
-    monkeypatch.setattr(rates, "GATHERED", rates.GATHERED[:2])
     monkeypatch.setattr(rates, "TURN_S", 0.0)
     monkeypatch.setattr(rates, "BATCHES_OF_FITS", (1, 2))
     few = [samples.Sample(lambda: [keras.layers.Dense(4)], (3,), 8, 4)]
     found = rates.measure_rates(device, few, seconds=0.0)
     kinds = {point.task.family for point in found.points.all}
-    assert {"matmul", "elementwise", "batch"} <= kinds
+    assert {"matmul", "elementwise", "fit"} <= kinds
     assert all(point.seconds > 0 for point in found.points.all)
     assert found.run_s > 0
-    assert found.step_s > 0
-    assert (found.upload > 0) == (device.kind == "gpu")
     assert found.device == device.name
 
 
@@ -184,7 +178,7 @@ def test_the_choice_names_the_reason_and_the_crossover(rng):
     assert choice.reason.startswith("cpu ")
     assert "ms/step predicted, gpu:0 " in choice.reason
     assert "; gpu:0 wins from batch " in choice.reason
-    fast = [CPU_RATES._replace(step_s=1.0), GPU_RATES]
+    fast = [CPU_RATES._replace(run_s=1.0), GPU_RATES]
     assert costs.choose(dense_model(), x, y, 32, rates=fast).device == "gpu:0"
 
 

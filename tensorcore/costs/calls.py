@@ -61,7 +61,12 @@ def joined_runs(calls: Sequence[Call]) -> int:
     return sum(native for native, _ in itertools.groupby(calls, lambda call: call.is_native))
 
 
+def is_one_call(calls: Sequence[Call]) -> bool:
+    """Whether nothing of a step needs Python."""
+    return all(call.is_native for call in calls)
+
+
 def _check(step: Any) -> Task:
     """The range of an argument's elements is looked at."""
-    elements = float(step.args[1].size)
+    elements = float(max(getattr(value, "size", 1) for value in step.args))
     return Task("check", "check", (elements,), elements)

@@ -8,14 +8,12 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from tensorcore.costs.calls import Call, calls_of, calls_on, joined_runs
+from tensorcore.costs.calls import Call, calls_of, calls_on, is_one_call, joined_runs
 from tensorcore.costs.rates import Rates, compiled_plan, rates_of
-from tensorcore.costs.tasks import gathering
+from tensorcore.costs.tasks import feeding
 from tensorcore.device import CPU, Device
 from tensorcore.device import devices as all_devices
-from tensorcore.layers.structure import leaves
-
-ERROR_OF_PYTHON = 0.3  # share of what is spent between the calls
+from tensorcore.training.batches import ArrayBatches
 
 
 class Prediction(NamedTuple):
@@ -60,7 +58,7 @@ def predict(
         rates = [rates_of(device) for device in (all_devices() if devices is None else devices)]
     with CPU:
         plan = compiled_plan(copy.deepcopy(model), x, y, batch_size)
-    arrays = [array for part in (x, y) for array in leaves(part)]
+    arrays = ArrayBatches(x, y, batch_size=batch_size).arrays()
     return [_predicted(each, plan, arrays, batch_size) for each in rates]
 
 
@@ -68,15 +66,14 @@ def _predicted(rates: Rates, plan: Any, arrays: Sequence[Any], batch_size: int) 
     is_cpu = rates.device == CPU.name
     calls = calls_of(plan) if is_cpu else calls_on(plan, rates.device.partition(":")[0])
     runs = joined_runs(calls) if is_cpu else 1
-    gathered = [gathering(batch_size, array) for array in arrays]
-    parts = defaultdict(float, Python=rates.step_s + runs * rates.run_s)
-    errors = defaultdict(float, Python=ERROR_OF_PYTHON * parts["Python"])
-    if rates.upload:
-        parts["upload"] = sum(task.work for task in gathered) / rates.upload
-    for name, task in [*_named(calls), *(("batch", task) for task in gathered)]:
-        seconds = rates.points.seconds(task)
-        parts[name] += seconds
-        errors[task.family] += seconds * rates.points.error(task)
+    fed = Call("fit", [feeding(arrays, batch_size, is_one_call(calls))], [], False)
+    parts = defaultdict(float, joining=runs * rates.run_s)
+    errors: dict[str, float] = defaultdict(float)
+    for call in (*calls, fed):
+        for task in call.tasks:
+            seconds = rates.points.seconds(task)
+            parts[call.name] += seconds
+            errors[task.family] += seconds * rates.points.error(task)
     return Prediction(
         rates.device,
         batch_size,
@@ -84,7 +81,3 @@ def _predicted(rates: Rates, plan: Any, arrays: Sequence[Any], batch_size: int) 
         math.hypot(*errors.values()),
         tuple(sorted(parts.items(), key=lambda part: -part[1])),
     )
-
-
-def _named(calls: Sequence[Call]) -> list[tuple[str, Any]]:
-    return [(call.name, task) for call in calls for task in call.tasks]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import itertools
 import json
 import statistics
 import sys
@@ -17,23 +16,19 @@ import numpy as np
 
 import tensorcore as tc
 from tensorcore.benchmark.machine import product_name, refuse_emulated
-from tensorcore.costs.calls import Call, calls_of, joined_runs
+from tensorcore.costs.calls import Call, calls_of, is_one_call, joined_runs
 from tensorcore.costs.points import Point, Points
 from tensorcore.costs.samples import SAMPLES, Sample
-from tensorcore.costs.tasks import Task, gathering
+from tensorcore.costs.tasks import Task, feeding
 from tensorcore.device import CPU, Device
 from tensorcore.saving.atomic import atomic_file
-from tensorcore.training.batches import ArrayBatches, Placement
 
 FORMAT = 2
 SECONDS = 5.0  # that all samples are run for together, some before and after the others
 TURN_S = 0.05  # that one sample is run for before it is the turn of the next
 REPEATS_ON_GPU = 32  # of a call in a CUDA graph, so that its launch does not count
-SHORTEST = 4  # samples that tell what Python does, which takes a good part of a short step
+SHORTEST = 3  # samples of a kind that tell what `fit` does besides, a good part of a short step
 BATCHES_OF_FITS = (20, 120)  # whose difference is the steps without what an epoch takes once
-# Arrays whose rows are gathered: rows of a batch, bytes of a row, bytes of the array.
-GATHERED = ((32, 256, 1 << 16), (32, 4096, 1 << 20), (512, 4, 1 << 16), (512, 1024, 1 << 24),
-            (32, 4096, 1 << 26), (64, 16384, 1 << 26), (256, 4096, 1 << 26))  # fmt: skip
 
 
 class Rates(NamedTuple):
@@ -44,16 +39,12 @@ class Rates(NamedTuple):
         product: what its maker calls it.
         points: tasks and their seconds.
         run_s: seconds of one call from Python of steps that are joined (on a GPU: of the launch).
-        step_s: seconds that a step of `fit` takes beside its plan and its batch.
-        upload: bytes a second from the host to the device; 0 on the CPU.
     """
 
     device: str
     product: str
     points: Points
     run_s: float
-    step_s: float
-    upload: float
 
 
 @functools.cache
@@ -87,16 +78,21 @@ def measure_rates(
         while True:  # in turns, so that a disturbance of the machine meets all of them for a while
             for run in runs:
                 run.measure()
-            short = sorted(runs, key=_SampleRun.total_s)[:SHORTEST]
+            short = [run for some in _by_kind(runs) for run in some[:SHORTEST]]
             for run in short:
                 run.measure_fits()
             if time.perf_counter() > end:
                 break
         run_s = max(statistics.median(run.run_s() for run in short), 1e-8)
-        batches = list(_batch_points())
-        points = Points([*batches, *(point for run in runs for point in run.points(run_s))])
-        step_s = max(statistics.median(run.beside_s(points) for run in short), 1e-8)
-        return Rates(device.name, product_name(device), points, run_s, step_s, _upload(device))
+        points = [point for run in runs for point in run.points(run_s)]
+        points += [run.feeding() for run in short]
+        return Rates(device.name, product_name(device), Points(points), run_s)
+
+
+def _by_kind(runs: Sequence[_SampleRun]) -> list[list[_SampleRun]]:
+    """Those whose step is one call, and the others, the shortest first."""
+    ordered = sorted(runs, key=_SampleRun.total_s)
+    return [[run for run in ordered if is_one_call(run.calls) is kind] for kind in (True, False)]
 
 
 class _SampleRun:
@@ -168,12 +164,13 @@ class _SampleRun:
                 beside = run_s if call.is_native else 0.0
                 yield Point(call.tasks[0], max(float(taken) - beside, 5e-8))
 
-    def beside_s(self, points: Points) -> float:
-        """What a step of `fit` takes beside its calls and its batch."""
+    def feeding(self) -> Point:
+        """What a step of `fit` takes besides its calls."""
         few, many = BATCHES_OF_FITS
         step = (self._fits[many] - self._fits[few]) / (many - few)
-        gathered = sum(points.seconds(gathering(self.sample.batch, part)) for part in self.data)
-        return step - gathered - self.total_s()
+        arrays = [np.resize(part, (many * len(part), *part.shape[1:])) for part in self.data]
+        task = feeding(arrays, self.sample.batch, is_one_call(self.calls))
+        return Point(task, max(step - self.total_s(), 1e-7))
 
 
 def compiled_plan(model: Any, x: Any, y: Any, batch_size: int) -> Any:
@@ -185,31 +182,6 @@ def compiled_plan(model: Any, x: Any, y: Any, batch_size: int) -> Any:
     plan.compile()
     train()
     return plan
-
-
-def _batch_points() -> Iterator[Point]:
-    """Gathering the rows of shuffled batches."""
-    largest = max(nbytes for _, _, nbytes in GATHERED)
-    memory = np.ones(largest // 4, np.float32)
-    for rows, row_bytes, nbytes in GATHERED:
-        array = memory[: nbytes // 4].reshape(-1, row_bytes // 4)
-        place = np.empty((rows, row_bytes // 4), np.float32)
-        source = ArrayBatches(array, batch_size=rows, shuffle=True)
-        taken = []
-        for batch in itertools.islice(source.batches(Placement(CPU, array.dtype)), 40):
-            start = time.perf_counter()
-            batch.fill([place])
-            taken.append(time.perf_counter() - start)
-        yield Point(gathering(rows, array), statistics.median(taken))
-
-
-def _upload(device: Device) -> float:
-    if device is CPU:
-        return 0.0
-    from tensorcore.benchmark.timing import measure
-
-    host = np.ones(4_000_000, np.float32)
-    return host.nbytes / measure(lambda: device.asarray(host), device, 0.1).low
 
 
 # Kept on disk -------------------------------------------------------------------------------------

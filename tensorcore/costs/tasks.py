@@ -58,10 +58,15 @@ def tasks_of(node: Any) -> list[Task]:
     return [_moved(node, node.op.name)]
 
 
-def gathering(rows: int, array: Any) -> Task:
-    """Taking a batch's rows out of an array of the host."""
-    row_bytes = array.nbytes / max(len(array), 1)
-    return Task("batch", "batch", _sizes(rows, row_bytes, array.nbytes), 1 + rows * row_bytes)
+def feeding(arrays: Sequence[Any], batch_size: int, is_one_call: bool) -> Task:
+    """What `fit` does for a step besides: it takes a batch's rows out of arrays of the host.
+
+    Where the whole step is one call, several steps are run without Python between them.
+    """
+    whole = sum(array.nbytes for array in arrays)
+    row = whole / max(len(arrays[0]), 1)
+    name = "steps in one call" if is_one_call else "a step by itself"
+    return Task("fit", name, _sizes(batch_size, row, whole), 4096 + batch_size * row)
 
 
 def as_pass(task: Task) -> Task:
