@@ -263,12 +263,12 @@ if TYPE_CHECKING:
     from tensorcore.graph import (
         cond,
         fori_loop,
-        function,
         map_fn,
         scan,
         switch_case,
         while_loop,
     )
+    from tensorcore.graph.function import function
     from tensorcore.profiler import profile as profile
 
 __version__ = "0.1.0"

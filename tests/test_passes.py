@@ -474,7 +474,7 @@ def test_calls_of_a_plan_run_without_python(device):
         return
     from tensorcore.kernels.cpu.native import Run
 
-    (calls,) = plan._joined()
+    (calls,) = plan.calls
     assert isinstance(calls, Run)
     assert len(calls.pieces) == len(plan.steps) > 10
 
