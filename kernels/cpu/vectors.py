@@ -280,41 +280,51 @@ HEIGHTS = (6, 4)  # rows that a block of C has; what is left over is divided so 
 DEPTH = 256  # of a block: its part of B stays in the fastest caches while all rows use it
 
 
-@intrinsic
-def multiply(
-    typing: Any,
-    a: Any,  # flat array
-    a_start: Any,
-    a_row: Any,  # how far the next row is in A
-    a_step: Any,  # and the next k
-    b: Any,  # flat array
-    b_start: Any,
-    b_step: Any,
-    c: Any,  # flat array
-    c_start: Any,
-    c_row: Any,
-    rows: Any,
-    columns: Any,
-    depth: Any,
-) -> Any:
+def _product(adds: bool, doc: str) -> Any:
+    def typed(
+        typing: Any,
+        a: Any,  # flat array
+        a_start: Any,
+        a_row: Any,  # how far the next row is in A
+        a_step: Any,  # and the next k
+        b: Any,  # flat array
+        b_start: Any,
+        b_step: Any,
+        c: Any,  # flat array
+        c_start: Any,
+        c_row: Any,
+        rows: Any,
+        columns: Any,
+        depth: Any,
+    ) -> Any:
+        integer = types.intp
+        places = (integer,) * 3
+        signature = types.void(a, *places, b, integer, integer, c, integer, integer, *places)
+
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            _Product(context, builder, signature, args).emit(adds)
+            return context.get_dummy_value()
+
+        return signature, generate
+
+    typed.__name__ = "add_product" if adds else "multiply"
+    typed.__doc__ = doc
+    return intrinsic(typed)
+
+
+multiply = _product(
+    False,
     """C[r, j] = sum over k of A[r, k] B[k, j], all in flat arrays.
 
     Each element is one chain of multiply-adds with k rising, whatever block it falls into: parts of
     a product have the bits that they have in the whole.
-    """
-    integer = types.intp
-    places = (integer,) * 3
-    signature = types.void(a, *places, b, integer, integer, c, integer, integer, *places)
-
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        _Product(context, builder, signature, args).emit()
-        return context.get_dummy_value()
-
-    return signature, generate
+    """,
+)
+add_product = _product(True, "C[r, j] += sum over k of A[r, k] B[k, j], all in flat arrays.")
 
 
 class _Product(_Block):
-    """The instructions of `multiply`."""
+    """The instructions of `multiply` and `add_product`."""
 
     def __init__(self, context: Any, builder: Any, signature: Any, args: Any) -> None:
         def data(index: int) -> Any:
@@ -331,7 +341,7 @@ class _Product(_Block):
         self.c_start, self.c_row = args[8:10]
         self.rows, self.columns, self.depth = args[10:13]
 
-    def emit(self) -> None:
+    def emit(self, adds: bool) -> None:
         """Blocks of k, in them strips of columns, in them blocks of rows."""
         builder = self.builder
         with cgutils.for_range_slice(
@@ -339,7 +349,7 @@ class _Product(_Block):
         ) as (first, _):
             self.first = first
             self.count = self._least(builder.sub(self.depth, first), DEPTH)
-            self.is_sum = builder.icmp_signed(">", first, self._number(0))
+            self.is_sum = builder.icmp_signed(">" if not adds else ">=", first, self._number(0))
             column = self._number(0)
             for vectors in dict.fromkeys((VECTORS, 2)):
                 column = self._strips(column, vectors)

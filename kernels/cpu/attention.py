@@ -1,0 +1,445 @@
+"""Scaled dot-product attention and its gradient, without a matrix of all pairs in memory.
+
+A step takes a block of queries and walks over the blocks of keys, with everything in the nearest
+caches: the scores of a block, their exponentials, and the sums that these are factors of, which are
+scaled again when a greater score comes (Milakov and Gimelshein, 2018; Dao, 2023).
+
+Scores are kept by keys, with queries side by side: then maxima and sums over keys go from row to
+row, whole vectors at a time, and only the queries have to be turned for the products.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from tensorcore.kernels.cpu.intrinsics import select
+from tensorcore.kernels.cpu.jit import inline, kernel, split
+from tensorcore.kernels.cpu.rows import exp, log
+from tensorcore.kernels.cpu.vectors import VECTOR_BYTES, add_product, multiply
+
+QUERIES = 64  # of a block: as many as the columns that registers hold
+KEYS = 64
+KEYS_OF_PART = 512  # in the gradient: these, their values and both gradients stay in a near cache
+OPERATIONS_A_THREAD = 1 << 21
+
+
+# Blocks -------------------------------------------------------------------------------------------
+
+
+@inline
+def _turn(x, start, step, count, width, depth, factor, result):
+    """result[d, r] = factor x[r, d], and 0 from r = count to the width."""
+    for r in range(np.uintp(count)):
+        line = x[start + r * step : start + r * step + depth]
+        for d in range(np.uintp(depth)):
+            result[d * np.uintp(width) + r] = line[d] * factor
+    for d in range(np.uintp(depth)):
+        for r in range(np.uintp(count), np.uintp(width)):
+            result[d * np.uintp(width) + r] = 0
+
+
+@inline
+def _gather(x, start, step, count, depth, factor, result):
+    """result[r, d] = factor x[r, d], the rows side by side."""
+    for r in range(count):
+        line = x[start + r * step : start + r * step + depth]
+        row = result[r * depth : (r + 1) * depth]
+        for d in range(np.uintp(depth)):
+            row[d] = line[d] * factor
+
+
+@inline
+def _scatter(x, count, depth, result, start, step):
+    """result[r, d] = x[r, d], from rows side by side."""
+    for r in range(count):
+        row = x[r * depth : (r + 1) * depth]
+        line = result[start + r * step : start + r * step + depth]
+        for d in range(np.uintp(depth)):
+            line[d] = row[d]
+
+
+@inline
+def _padded(count, itemsize):
+    """The next whole number of vectors."""
+    lanes = VECTOR_BYTES // itemsize
+    return (count + lanes - 1) // lanes * lanes
+
+
+# Masks --------------------------------------------------------------------------------------------
+
+
+@inline
+def _mask(scores, width, count, first, keys, first_key, mask, place, by_query, by_key, is_causal):
+    """Add the mask, whose element for the first query and key is at `place`, to a block.
+
+    Minus infinity forbids the pair, whatever its score is.
+    """
+    nothing = scores.dtype.type(-np.inf)
+    for j in range(keys):
+        row = scores[j * width : j * width + count]
+        if mask.size:
+            start = place + j * by_key
+            for r in range(count):
+                said = mask[start + r * by_query]
+                row[r] = nothing if said == nothing else row[r] + said
+        if is_causal:
+            for r in range(min(max(first_key + j - first, 0), count)):
+                row[r] = nothing
+
+
+# Forward ------------------------------------------------------------------------------------------
+
+
+@inline
+def _exponentials(scores, keys, width, largest, total, factor):
+    """Scores become exponentials; `factor` is what sums that were taken before are scaled with."""
+    nothing, zero = scores.dtype.type(-np.inf), scores.dtype.type(0)
+    for r in range(np.uintp(width)):
+        factor[r] = largest[r]
+    for j in range(keys):
+        row = scores[j * width : (j + 1) * width]
+        for r in range(np.uintp(width)):
+            largest[r] = select(row[r] > largest[r], row[r], largest[r])
+    for r in range(np.uintp(width)):
+        # Where nothing was seen yet both are minus infinity.
+        shift = select(largest[r] == nothing, zero, largest[r])
+        factor[r] = exp(factor[r] - shift)
+        total[r] *= factor[r]
+    for j in range(keys):
+        row = scores[j * width : (j + 1) * width]
+        for r in range(np.uintp(width)):
+            shift = select(largest[r] == nothing, zero, largest[r])
+            row[r] = exp(row[r] - shift)
+        for r in range(np.uintp(width)):
+            total[r] += row[r]
+
+
+@inline
+def _scale_rows(x, count, depth, factor):
+    for r in range(count):
+        row = x[r * depth : (r + 1) * depth]
+        scale = factor[r]
+        for d in range(np.uintp(depth)):
+            row[d] *= scale
+
+
+@kernel
+def _attention(start, stop, query, key, value, mask, strides, sizes, scale, is_causal, y, logs):
+    """Blocks of queries from start to stop, counted over batch and heads."""
+    queries, keys, heads, group, features, value_features = sizes
+    one = query.dtype.type(1)
+    turned = np.empty(features * QUERIES, query.dtype)
+    scores = np.empty(KEYS * QUERIES, query.dtype)
+    rows_k = np.empty(keys * features, query.dtype)
+    rows_v = np.empty(keys * value_features, query.dtype)
+    result = np.empty(QUERIES * value_features, query.dtype)
+    # Apart, so that the compiler can see that they do not overlap.
+    largest = np.empty(QUERIES, query.dtype)
+    total = np.empty(QUERIES, query.dtype)
+    factor = np.empty(QUERIES, query.dtype)
+    blocks = (queries + QUERIES - 1) // QUERIES
+    key_heads = heads // group
+    gathered = -1
+    for step in range(start, stop):
+        pair, block = step // blocks, step % blocks
+        b, h = pair // heads, pair % heads
+        if b * key_heads + h // group != gathered:
+            gathered = b * key_heads + h // group
+            at = b * keys * key_heads + h // group
+            _gather(key, at * features, key_heads * features, keys, features, one, rows_k)
+            _gather(
+                value, at * value_features, key_heads * value_features, keys, value_features, one,
+                rows_v,
+            )  # fmt: skip
+        first = block * QUERIES
+        count = min(QUERIES, queries - first)
+        width = _padded(count, query.itemsize)
+        row = (b * queries + first) * heads + h
+        _turn(
+            query, row * features, heads * features, count, width, features,
+            query.dtype.type(scale), turned,
+        )  # fmt: skip
+        largest[:width] = -np.inf
+        total[:width] = 0
+        result[: count * value_features] = 0
+        last = min(keys, first + count) if is_causal else keys
+        for k in range(0, last, KEYS):
+            n = min(KEYS, last - k)
+            multiply(
+                rows_k, k * features, features, 1, turned, 0, width, scores, 0, width, n, width,
+                features,
+            )  # fmt: skip
+            if mask.size or (is_causal and k + n > first + 1):
+                place = b * strides[0] + h * strides[1] + first * strides[2] + k * strides[3]
+                _mask(
+                    scores, width, count, first, n, k, mask, place, strides[2], strides[3],
+                    is_causal,
+                )  # fmt: skip
+            _exponentials(scores, n, width, largest, total, factor)
+            if k > 0:
+                _scale_rows(result, count, value_features, factor)
+            add_product(
+                scores, 0, 1, width, rows_v, k * value_features, value_features, result, 0,
+                value_features, count, value_features, n,
+            )  # fmt: skip
+        for r in range(count):
+            seen = total[r] != 0
+            factor[r] = one / total[r] if seen else one
+            logs[row + r * heads] = largest[r] + log(total[r]) if seen else query.dtype.type(0)
+        _scale_rows(result, count, value_features, factor)
+        _scatter(result, count, value_features, y, row * value_features, heads * value_features)
+
+
+# Backward -----------------------------------------------------------------------------------------
+
+
+@inline
+def _slopes(weights, slopes, keys, width, logs, delta):
+    """Scores become weights e^(S - L), and slopes, which hold G V^T, weights (slopes - D)."""
+    for j in range(keys):
+        row = weights[j * width : (j + 1) * width]
+        for r in range(np.uintp(width)):
+            row[r] = exp(row[r] - logs[r])
+        slope = slopes[j * width : (j + 1) * width]
+        for r in range(np.uintp(width)):
+            slope[r] = row[r] * (slope[r] - delta[r])
+
+
+@kernel
+def _attention_gradient(
+    start, stop, g, query, key, value, mask, all_logs, all_delta, strides, sizes, scale, is_causal,
+    dq, dk, dv,
+):  # fmt: skip
+    """The heads of keys from start to stop, counted over the batch."""
+    queries, keys, heads, group, features, value_features = sizes
+    one = query.dtype.type(1)
+    factor = query.dtype.type(scale)
+    turned_q = np.empty(features * QUERIES, query.dtype)
+    turned_g = np.empty(value_features * QUERIES, query.dtype)
+    rows_q = np.empty(QUERIES * features, query.dtype)
+    rows_g = np.empty(QUERIES * value_features, query.dtype)
+    rows_k = np.empty(keys * features, query.dtype)
+    rows_v = np.empty(keys * value_features, query.dtype)
+    to_k = np.empty(keys * features, query.dtype)
+    to_v = np.empty(keys * value_features, query.dtype)
+    to_q = np.empty(QUERIES * features, query.dtype)
+    weights = np.empty(KEYS * QUERIES, query.dtype)
+    slopes = np.empty(KEYS * QUERIES, query.dtype)
+    logs = np.empty(QUERIES, query.dtype)
+    delta = np.empty(QUERIES, query.dtype)
+    key_heads = heads // group
+    by_q, by_g = heads * features, heads * value_features
+    by_k, by_v = key_heads * features, key_heads * value_features
+    for step in range(start, stop):
+        b, key_head = step // key_heads, step % key_heads
+        at = b * keys * key_heads + key_head
+        at_k, at_v = at * features, at * value_features
+        _gather(key, at_k, by_k, keys, features, factor, rows_k)
+        _gather(value, at_v, by_v, keys, value_features, one, rows_v)
+        to_k[:] = 0
+        to_v[:] = 0
+        for part in range(0, keys, KEYS_OF_PART):
+            for step_of_part in range(group * ((queries + QUERIES - 1) // QUERIES)):
+                h = key_head * group + step_of_part % group
+                first = step_of_part // group * QUERIES
+                last = min(keys, part + KEYS_OF_PART)
+                count = min(QUERIES, queries - first)
+                if is_causal:
+                    last = min(last, first + count)
+                row = (b * queries + first) * heads + h
+                at_q, at_g = row * features, row * value_features
+                if part == 0:
+                    to_q[: count * features] = 0
+                elif last <= part:
+                    continue
+                else:
+                    _gather(dq, at_q, by_q, count, features, one, to_q)
+                width = _padded(count, query.itemsize)
+                _turn(query, at_q, by_q, count, width, features, one, turned_q)
+                _gather(query, at_q, by_q, count, features, factor, rows_q)
+                _turn(g, at_g, by_g, count, width, value_features, one, turned_g)
+                _gather(g, at_g, by_g, count, value_features, one, rows_g)
+                logs[:width] = np.inf  # of the columns that fill up a vector: no weight
+                delta[:width] = 0
+                for r in range(count):
+                    logs[r] = all_logs[row + r * heads]
+                    delta[r] = all_delta[row + r * heads]
+                for k in range(part, last, KEYS):
+                    n = min(KEYS, last - k)
+                    from_k, from_v = k * features, k * value_features
+                    multiply(
+                        rows_k, from_k, features, 1, turned_q, 0, width, weights, 0, width, n,
+                        width, features,
+                    )  # fmt: skip
+                    if mask.size or (is_causal and k + n > first + 1):
+                        place = b * strides[0] + h * strides[1] + first * strides[2]
+                        place += k * strides[3]
+                        _mask(
+                            weights, width, count, first, n, k, mask, place, strides[2],
+                            strides[3], is_causal,
+                        )  # fmt: skip
+                    multiply(
+                        rows_v, from_v, value_features, 1, turned_g, 0, width, slopes, 0, width, n,
+                        width, value_features,
+                    )  # fmt: skip
+                    _slopes(weights, slopes, n, width, logs, delta)
+                    add_product(
+                        weights, 0, width, 1, rows_g, 0, value_features, to_v, from_v,
+                        value_features, n, value_features, count,
+                    )  # fmt: skip
+                    add_product(
+                        slopes, 0, width, 1, rows_q, 0, features, to_k, from_k, features, n,
+                        features, count,
+                    )  # fmt: skip
+                    add_product(
+                        slopes, 0, 1, width, rows_k, from_k, features, to_q, 0, features, count,
+                        features, n,
+                    )  # fmt: skip
+                _scatter(to_q, count, features, dq, at_q, by_q)
+        _scatter(to_k, keys, features, dk, at_k, by_k)
+        _scatter(to_v, keys, value_features, dv, at_v, by_v)
+
+
+# Entry points -------------------------------------------------------------------------------------
+
+
+def attention(
+    query: Any, key: Any, value: Any, *, scale: float, is_causal: bool, out: Any = None
+) -> Any:
+    """The means of values, and the logarithms of the sums of exponentials."""
+    return _forward(query, key, value, None, scale, is_causal, out)
+
+
+def masked_attention(
+    query: Any, key: Any, value: Any, mask: Any, *, scale: float, is_causal: bool, out: Any = None
+) -> Any:
+    """The same with a mask of booleans, or of floats that are added to the scores."""
+    return _forward(query, key, value, mask, scale, is_causal, out)
+
+
+def attention_gradient(
+    g: Any,
+    query: Any,
+    key: Any,
+    value: Any,
+    logs: Any,
+    delta: Any,
+    *,
+    scale: float,
+    is_causal: bool,
+    out: Any = None,
+) -> Any:
+    """The gradients for query, key and value."""
+    return _backward(g, query, key, value, None, logs, delta, scale, is_causal, out)
+
+
+def masked_attention_gradient(
+    g: Any,
+    query: Any,
+    key: Any,
+    value: Any,
+    mask: Any,
+    logs: Any,
+    delta: Any,
+    *,
+    scale: float,
+    is_causal: bool,
+    out: Any = None,
+) -> Any:
+    """The same with a mask."""
+    return _backward(g, query, key, value, mask, logs, delta, scale, is_causal, out)
+
+
+def _forward(
+    query: Any, key: Any, value: Any, mask: Any, scale: float, is_causal: bool, out: Any
+) -> Any:
+    dtype = _compute(query)
+    shapes = (*query.shape[:3], value.shape[3]), query.shape[:3]
+    results = _results(out, shapes, dtype)
+    batch, queries, heads, _ = query.shape
+    if results[0].size or results[1].size:
+        given = [_flat(x, dtype) for x in (query, key, value)]
+        args = (*given, *_described(mask, query, key, value, dtype), float(scale), bool(is_causal))
+        steps = batch * heads * -(-queries // QUERIES)
+        cost = 2 * min(queries, QUERIES) * key.shape[1] * (query.shape[3] + value.shape[3])
+        flat = (result.reshape(-1) for result in results)
+        split(_attention, steps, max(1, OPERATIONS_A_THREAD // max(cost, 1)), *args, *flat)
+    return _delivered(results, out, (query.dtype, dtype))
+
+
+def _backward(
+    g: Any,
+    query: Any,
+    key: Any,
+    value: Any,
+    mask: Any,
+    logs: Any,
+    delta: Any,
+    scale: float,
+    is_causal: bool,
+    out: Any,
+) -> Any:
+    dtype = _compute(query)
+    results = _results(out, (query.shape, key.shape, value.shape), dtype)
+    if not key.size:
+        results[0].fill(0)
+    elif results[0].size or results[2].size:
+        given = [_flat(x, dtype) for x in (g, query, key, value)]
+        rows = [_flat(x, dtype) for x in (logs, delta)]
+        mask, strides, sizes = _described(mask, query, key, value, dtype)
+        args = (*given, mask, *rows, strides, sizes, float(scale), bool(is_causal))
+        steps = key.shape[0] * key.shape[2]
+        cost = 4 * query.size // max(steps, 1) * key.shape[1]
+        flat = (result.reshape(-1) for result in results)
+        split(_attention_gradient, steps, max(1, OPERATIONS_A_THREAD // max(cost, 1)), *args, *flat)
+    return _delivered(results, out, (query.dtype,) * 3)
+
+
+def _compute(x: Any) -> np.dtype:
+    return np.dtype(np.float64 if x.dtype == np.float64 else np.float32)
+
+
+def _flat(x: Any, dtype: np.dtype) -> np.ndarray:
+    return np.ascontiguousarray(x, dtype).reshape(-1)
+
+
+def _described(mask: Any, query: Any, key: Any, value: Any, dtype: np.dtype) -> tuple[Any, ...]:
+    """The mask's elements, the steps between them along its four dimensions, and all sizes."""
+    sizes = (
+        query.shape[1],
+        key.shape[1],
+        query.shape[2],
+        query.shape[2] // key.shape[2],
+        query.shape[3],
+        value.shape[3],
+    )
+    if mask is None:
+        return np.empty(0, dtype), (0, 0, 0, 0), sizes
+    if mask.dtype == np.bool_:
+        mask = np.where(mask, dtype.type(0), dtype.type(-np.inf))
+    else:
+        mask = np.ascontiguousarray(mask, dtype)
+    steps = (step // mask.itemsize for step in mask.strides)
+    strides = tuple(0 if n == 1 else step for n, step in zip(mask.shape, steps, strict=True))
+    return mask.reshape(-1), strides, sizes
+
+
+def _results(out: Any, shapes: Any, dtype: np.dtype) -> list[np.ndarray]:
+    """Where to write: the arrays of `out` that the kernel can write to, else new ones."""
+    targets = out or (None,) * len(shapes)
+    return [
+        target
+        if target is not None and target.flags.c_contiguous and target.dtype == dtype
+        else np.empty(shape, dtype)
+        for target, shape in zip(targets, shapes, strict=True)
+    ]
+
+
+def _delivered(results: list[np.ndarray], out: Any, dtypes: tuple[np.dtype, ...]) -> Any:
+    if out is None:
+        return tuple(x.astype(t, copy=False) for x, t in zip(results, dtypes, strict=True))
+    for target, result in zip(out, results, strict=True):
+        if target is not result:
+            target[...] = result
+    return out

@@ -1,0 +1,215 @@
+"""The kernels of attention against its reference in float64: odd sizes, masks, layouts, dtypes."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import ml_dtypes
+import numpy as np
+import pytest
+
+import tensorcore as tc
+from tensorcore.errors import TensorcoreError
+from tensorcore.ops import OPS
+from tensorcore.tensor import wrap
+
+# Relative to the greatest value.
+TOLERANCE = {"float32": 3e-6, "float64": 1e-13, "float16": 3e-3, "bfloat16": 2e-2}
+
+
+class Sizes(NamedTuple):
+    batch: int
+    queries: int
+    keys: int
+    heads: int
+    key_heads: int
+    features: int
+    value_features: int
+
+
+SIZES = [
+    Sizes(2, 1, 1, 1, 1, 32, 32),
+    Sizes(1, 65, 70, 2, 2, 64, 64),
+    Sizes(2, 17, 130, 4, 2, 40, 40),
+    Sizes(1, 70, 33, 3, 1, 128, 128),
+    Sizes(1, 30, 20, 2, 2, 7, 5),
+]
+MASKS = ["none", "padding", "pairs", "added", "by heads"]
+IDS = [f"{s.queries}x{s.keys}x{s.features}" for s in SIZES]
+
+
+def drawn(sizes, dtype, mask, seed=0):
+    """query, key, value, and the gradient that arrives, in `dtype`; the mask or None."""
+    rng = np.random.default_rng(seed)
+    batch, queries, keys, heads, key_heads, features, value_features = sizes
+    shapes = [
+        (batch, queries, heads, features),
+        (batch, keys, key_heads, features),
+        (batch, keys, key_heads, value_features),
+        (batch, queries, heads, value_features),
+    ]
+    arrays = [rng.normal(size=shape).astype(tc.dtypes.as_dtype(dtype)) for shape in shapes]
+    masks = {
+        "none": None,
+        "padding": np.arange(keys) < rng.integers(0, keys + 1, size=(batch, 1, 1, 1)),
+        "pairs": rng.uniform(size=(batch, 1, queries, keys)) < 0.5,
+        "added": rng.normal(size=(1, heads, queries, keys)).astype(np.float32),
+        "by heads": np.where(rng.uniform(size=(1, heads, 1, keys)) < 0.7, 0, -np.inf),
+    }
+    return arrays, masks[mask]
+
+
+def both_ways(arrays, mask, attrs, run):
+    """Results and gradients, by `run(record, arrays, attributes)`."""
+    *given, g = arrays
+    name = "attention" if mask is None else "masked_attention"
+    masked = [] if mask is None else [mask]
+    y, logs = run(OPS[name], [*given, *masked], attrs)
+    delta = np.sum(np.asarray(g, np.float64) * np.asarray(y, np.float64), axis=-1)
+    rows = [np.asarray(logs), delta.astype(np.asarray(logs).dtype)]
+    slopes = run(OPS[f"{name}_gradient"], [g, *given, *masked, *rows], attrs)
+    return y, logs, *slopes
+
+
+def reference(op, arrays, attrs):
+    wide = [a if a.dtype == np.bool_ else np.asarray(a, np.float64) for a in arrays]
+    return op.reference(np, *wide, **attrs)
+
+
+def on(device):
+    """Runs a record on the device, and demands that it had a kernel for it."""
+
+    def run(op, arrays, attrs):
+        before = op.runs[device.kind, "kernel"]
+        results = op(*(tc.asarray(array, device=device) for array in arrays), **attrs)
+        if device.kind == "cpu":
+            assert op.runs[device.kind, "kernel"] == before + 1
+        return [result.numpy() for result in results]
+
+    return run
+
+
+def close(found, expected, dtype, scale=1.0):
+    for actual, value in zip(found, expected, strict=True):
+        assert actual.shape == value.shape
+        largest = max(1.0, np.abs(value).max(initial=0.0))
+        np.testing.assert_allclose(
+            np.asarray(actual, np.float64), value, rtol=0, atol=TOLERANCE[dtype] * scale * largest
+        )
+
+
+@pytest.mark.parametrize("is_causal", [False, True])
+@pytest.mark.parametrize("mask", MASKS)
+@pytest.mark.parametrize("sizes", SIZES, ids=IDS)
+def test_kernels_compute_the_reference(device, sizes, mask, is_causal):
+    if device.kind == "gpu" and (sizes.features != sizes.value_features or sizes.features < 32):
+        pytest.skip("there is no such kernel: the reference computes it")
+    arrays, mask = drawn(sizes, "float32", mask)
+    attrs = {"scale": 0.3, "is_causal": is_causal}
+    found = both_ways(arrays, mask, attrs, on(device))
+    close(found, both_ways(arrays, mask, attrs, reference), "float32", scale=2)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float16", "bfloat16"])
+def test_kernels_in_other_dtypes(device, dtype):
+    if device.kind == "gpu" and dtype == "float64":
+        pytest.skip("there is no such kernel: the reference computes it")
+    for mask, is_causal, sizes in (("padding", False, SIZES[1]), ("added", True, SIZES[2])):
+        arrays, mask = drawn(sizes, dtype, mask)
+        attrs = {"scale": 0.3, "is_causal": is_causal}
+        found = both_ways(arrays, mask, attrs, on(device))
+        close(found, both_ways(arrays, mask, attrs, reference), dtype, scale=2)
+
+
+def test_long_sequences():
+    """More keys than one part of the gradient's loop takes."""
+    device = tc.device("cpu")
+    sizes = Sizes(1, 600, 1100, 2, 1, 16, 24)
+    for mask, is_causal in (("none", True), ("padding", False)):
+        arrays, mask = drawn(sizes, "float32", mask)
+        attrs = {"scale": 0.5, "is_causal": is_causal}
+        found = both_ways(arrays, mask, attrs, on(device))
+        close(found, both_ways(arrays, mask, attrs, reference), "float32", scale=4)
+
+
+def test_great_scores_and_what_is_no_number(device):
+    """Scores of +-1e4 overflow no exponential; NaN stays with its query, infinity forbids."""
+    arrays, _ = drawn(Sizes(1, 3, 70, 1, 1, 32, 32), "float32", "none")
+    query, key, value, g = arrays
+    query *= 1000
+    query[0, 1, 0, 3] = np.nan
+    mask = np.zeros((1, 1, 3, 70), np.float32)
+    mask[..., :66] = -np.inf
+    attrs = {"scale": 1.0, "is_causal": False}
+    y, logs, dq, *_ = both_ways(arrays, mask, attrs, on(device))
+    expected = both_ways([query, key, value, g], mask, attrs, reference)
+    assert np.isnan(y[0, 1]).all() and np.isnan(logs[0, 1]) and np.isnan(dq[0, 1]).all()
+    close([y[:, [0, 2]], logs[:, [0, 2]]], [x[:, [0, 2]] for x in expected[:2]], "float32", 4)
+
+
+def test_layouts(device):
+    """Views with other strides, and heads before lengths, give what contiguous arrays give."""
+    arrays, mask = drawn(SIZES[1], "float32", "padding")
+    attrs = {"scale": 0.3, "is_causal": False}
+    op = OPS["masked_attention"]
+    plain = [tc.asarray(a, device=device) for a in (*arrays[:3], mask)]
+    expected = op(*plain, **attrs)
+    turned = []
+    for x in arrays[:3]:
+        array = device.asarray(np.ascontiguousarray(np.moveaxis(x, 1, 2)))
+        turned.append(wrap(device.xp.moveaxis(array, 1, 2), device))
+    wide = device.asarray(np.repeat(mask, 2, axis=-1))
+    found = op(*turned, wrap(wide[..., ::2], device), **attrs)
+    for actual, value in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(actual.numpy(), value.numpy())
+
+
+def test_threads_do_not_change_the_bits(monkeypatch):
+    from tensorcore.kernels.cpu import threads
+
+    arrays, mask = drawn(Sizes(2, 200, 150, 4, 2, 32, 32), "float32", "pairs")
+    attrs = {"scale": 0.3, "is_causal": True}
+    results = []
+    for count in (1, 3):
+        monkeypatch.setattr(threads, "usable", lambda count=count: count)
+        results.append(both_ways(arrays, mask, attrs, on(tc.device("cpu"))))
+    for one, several in zip(*results, strict=True):
+        np.testing.assert_array_equal(one, several)
+
+
+def test_nothing_to_see(device):
+    """A query without keys, or an empty batch, gives 0."""
+    empty, keys = tc.zeros((2, 3, 2, 32)), tc.zeros((2, 0, 2, 32))
+    y = tc.nn.scaled_dot_product_attention(empty + 1.0, keys, keys)
+    assert y.shape == (2, 3, 2, 32) and not y.numpy().any()
+    never = tc.zeros((1, 1, 1, 3), dtype="bool")
+    y = tc.nn.scaled_dot_product_attention(empty, empty, empty + 1.0, mask=never)
+    assert not y.numpy().any()
+    none = tc.zeros((0, 3, 2, 32))
+    assert tc.nn.scaled_dot_product_attention(none, none, none).shape == none.shape
+
+
+def test_half_precision_is_summed_in_float32(device):
+    """4096 equal weights would not add up to 1 in float16."""
+    ones = tc.ones((1, 4096, 1, 32), dtype="float16")
+    y = tc.nn.scaled_dot_product_attention(ones[:, :2], ones, ones)
+    np.testing.assert_array_equal(y.numpy(), np.ones((1, 2, 1, 32), np.float16))
+    assert y.dtype == np.float16 and ml_dtypes.finfo(y.dtype).bits == 16
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"key": (2, 3, 2, 4)}, "batch and features"),
+        ({"key": (1, 3, 3, 4), "value": (1, 3, 3, 4)}, "multiple"),
+        ({"value": (1, 2, 2, 4)}, "key and value in batch, length"),
+        ({"query": (3, 2, 4)}, "batch, length, heads, features"),
+        ({"mask": (2, 2, 3, 5)}, r"broadcast to \(batch, heads, queries, keys\) = \(1, 2, 5, 3\)"),
+    ],
+)
+def test_errors_say_what_fits(change, words):
+    shapes = {"query": (1, 5, 2, 4), "key": (1, 3, 2, 4), "value": (1, 3, 2, 4), **change}
+    tensors = {name: tc.zeros(shape) for name, shape in shapes.items()}
+    mask = tensors.pop("mask", None)
+    with pytest.raises(TensorcoreError, match=f"scaled_dot_product_attention: .*{words}"):
+        tc.nn.scaled_dot_product_attention(*tensors.values(), mask=mask)
