@@ -66,10 +66,9 @@ class Entry(NamedTuple):
     def encode(self) -> bytes:
         """The entry as a BundleEntryProto."""
         number = STRING if self.dtype is None else NUMBERS[self.dtype]
-        dims = b"".join(wire.put_bytes(2, wire.put_number(1, size)) for size in self.shape)
         return (
             wire.put_number(1, number)
-            + wire.put_bytes(2, dims)
+            + wire.put_bytes(2, put_shape(self.shape))
             + wire.put_number(3, self.shard)
             + wire.put_number(4, self.offset)
             + wire.put_number(5, self.nbytes)
@@ -87,7 +86,7 @@ def decode(message: bytes) -> Entry:
         if field == 1:
             number = wire.number(value)
         elif field == 2:
-            shape = _shape(wire.content(value))
+            shape = shape_of(wire.content(value))
         elif field in plain:
             plain[field] = wire.number(value)
         elif field == 7:
@@ -106,7 +105,13 @@ def decode(message: bytes) -> Entry:
     return entry
 
 
-def _shape(message: bytes) -> tuple[int, ...]:
+def put_shape(shape: tuple[int, ...]) -> bytes:
+    """A TensorShapeProto."""
+    return b"".join(wire.put_bytes(2, wire.put_number(1, size)) for size in shape)
+
+
+def shape_of(message: bytes) -> tuple[int, ...]:
+    """The sizes in a TensorShapeProto."""
     sizes = []
     for field, value in wire.fields(message):
         if field == 2:

@@ -117,6 +117,7 @@ _MODULES = {
     "optimizers": "tensorcore.keras.optimizers",
     "random": "tensorcore.tf.random",
     "saved_model": "tensorcore.tf.saved_model",
+    "sparse": "tensorcore.tf.sparse",
     "strings": "tensorcore.tf.strings",
     "summary": "tensorcore.tf.summary",
     "train": "tensorcore.tf.train",
@@ -147,13 +148,14 @@ _ELSEWHERE = {
         "it is TensorFlow 1's: import tensorcore.tf.compat.v1 as tf",
     ),
     **dict.fromkeys(
-        ("distribute", "tpu", "lite", "estimator", "lookup", "ragged", "sparse", "SparseTensor"),
+        ("distribute", "tpu", "lite", "estimator", "lookup", "ragged"),
         "it is not part of tensorcore",
     ),
 }
 
 __all__ = [
     "GradientTape",
+    "SparseTensor",
     "Tensor",
     "TensorShape",
     "TensorSpec",
@@ -173,6 +175,10 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name == "SparseTensor":
+        from tensorcore.data.sparse import SparseTensor
+
+        return SparseTensor
     if name in _MODULES:
         try:
             return importlib.import_module(_MODULES[name])

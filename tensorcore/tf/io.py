@@ -11,12 +11,28 @@ from typing import Any
 import numpy as np
 
 from tensorcore import missing
+from tensorcore.data.csv_files import decode_csv
+from tensorcore.data.parsing import (
+    FixedLenFeature,
+    FixedLenSequenceFeature,
+    VarLenFeature,
+    parse_example,
+    parse_single_example,
+)
+from tensorcore.data.record_files import RecordWriter as TFRecordWriter
+from tensorcore.data.tensor_bytes import parse_tensor, serialize_tensor
 from tensorcore.data.texts import Texts, as_bytes
 from tensorcore.tensor import Tensor, as_tensor
 from tensorcore.tf.dtypes import as_dtype
 from tensorcore.tf.pictures import decode_image, decode_jpeg, decode_png, encode_jpeg, encode_png
 
 __all__ = [
+    "FixedLenFeature",
+    "FixedLenSequenceFeature",
+    "TFRecordOptions",
+    "TFRecordWriter",
+    "VarLenFeature",
+    "decode_csv",
     "decode_image",
     "decode_jpeg",
     "decode_png",
@@ -25,7 +41,11 @@ __all__ = [
     "encode_png",
     "gfile",
     "matching_files",
+    "parse_example",
+    "parse_single_example",
+    "parse_tensor",
     "read_file",
+    "serialize_tensor",
     "write_file",
 ]
 
@@ -61,6 +81,17 @@ def decode_raw(
     return as_tensor(np.frombuffer(as_bytes(input_bytes).item(), kind).astype(as_dtype(out_type)))
 
 
+class TFRecordOptions:
+    """How TFRecord files are compressed.
+
+    Args:
+        compression_type: "", "GZIP" or "ZLIB".
+    """
+
+    def __init__(self, compression_type: Any = None, **options: Any) -> None:
+        self.compression_type = compression_type
+
+
 gfile = SimpleNamespace(
     GFile=open,
     copy=lambda src, dst, overwrite=False: shutil.copyfile(src, dst),
@@ -77,14 +108,4 @@ gfile = SimpleNamespace(
 
 
 def __getattr__(name: str) -> Any:
-    raise missing.attribute(
-        __name__,
-        name,
-        __all__,
-        not_there_yet=[
-            "parse_example",
-            "parse_single_example",
-            "FixedLenFeature",
-            "TFRecordWriter",
-        ],
-    )
+    raise missing.attribute(__name__, name, __all__)

@@ -21,12 +21,19 @@ from tensorcore.checkpoints.state import (
     read_state,
     write_state,
 )
+from tensorcore.data.examples import BytesList, Example, Feature, Features, FloatList, Int64List
 from tensorcore.errors import CheckpointError, InvalidArgumentError, ShapeError
 from tensorcore.variable import Variable
 
 __all__ = [
+    "BytesList",
     "Checkpoint",
     "CheckpointManager",
+    "Example",
+    "Feature",
+    "Features",
+    "FloatList",
+    "Int64List",
     "checkpoint_exists",
     "get_checkpoint_state",
     "latest_checkpoint",
@@ -309,8 +316,5 @@ def __getattr__(name: str) -> Any:
             "Saver": "it is TensorFlow 1's: import tensorcore.tf.compat.v1 as tf",
             "AdamOptimizer": "it is TensorFlow 1's; here it is tf.keras.optimizers.Adam",
             "GradientDescentOptimizer": "it is TensorFlow 1's; here tf.keras.optimizers.SGD",
-            "Example": "",
-            "Features": "",
-            "Feature": "",
         },
     )
