@@ -19,7 +19,7 @@ def points(flops, nbytes):
         for name in ("matmul nn", "matmul tn", "matmul nt"):
             task = Task("matmul", name, (1.0, *(size ** (1 / 3),) * 3), 2 * size)
             found.append(Point(task, task.work / flops))
-        update = Task("update of a product", "update", (size, 1.0, 1.0, 3.0), 2 * size)
+        update = Task("update by product", "update", (size, 1.0, 1.0, 3.0), 2 * size)
         found.append(Point(update, update.work / flops))
         moved = Task("elementwise", "elementwise", (size, 3.0, size), 3 * size)
         found.append(Point(moved, 4 * moved.work / nbytes))
@@ -125,11 +125,26 @@ def test_every_step_of_a_plan_is_in_one_call(rng):
         plan = rates.compiled_plan(dense_model(), x, y, 32)
     found = calls.calls_of(plan)
     families = {task.family for call in found for task in call.tasks}
-    assert {"matmul", "elementwise", "update of a product"} <= families
+    assert {"matmul", "elementwise", "update by product"} <= families
     assert {call.name for call in found} == set(plan.labels)
     assert calls.joined_runs(found) < sum(call.is_native for call in found)
     on_gpu = calls.calls_on(plan, "gpu")
-    assert not any(task.family == "update of a product" for c in on_gpu for task in c.tasks)
+    assert not any(task.family == "update by product" for c in on_gpu for task in c.tasks)
+
+
+def test_the_step_of_an_embedding_has_a_task_for_each_of_its_parts(rng):
+    layers = keras.layers
+    with tc.device("cpu"):
+        stack = [layers.Embedding(5000, 4), layers.GlobalAveragePooling1D(), layers.Dense(1)]
+        model = keras.Sequential([keras.Input((6,), dtype="int32"), *stack])
+        model.compile("adam", "mse")
+        x, y = rng.integers(0, 50, (8, 6)).astype(np.int32), rng.random((8, 1), np.float32)
+        plan = rates.compiled_plan(model, x, y, 8)
+    (call,) = [call for call in calls.calls_of(plan) if call.name == "adam_update_in_segments"]
+    lookups, rest = call.tasks
+    assert lookups.family == "update by lookups"
+    assert lookups.sizes == (48, 4, 20000, 3)
+    assert (rest.family, rest.sizes[0]) == ("elementwise", 5)
 
 
 def test_a_prediction_adds_up_the_calls(rng):

@@ -27,6 +27,7 @@ FORMAT = 2
 SECONDS = 5.0  # that all samples are run for together, some before and after the others
 TURN_S = 0.05  # that one sample is run for before it is the turn of the next
 REPEATS_ON_GPU = 32  # of a call in a CUDA graph, so that its launch does not count
+ALONE = 0.8  # share of a call's work from which a task is measured by it
 SHORTEST = 3  # samples of a kind that tell what `fit` does besides, a good part of a short step
 BATCHES_OF_FITS = (20, 120)  # whose difference is the steps without what an epoch takes once
 
@@ -158,11 +159,13 @@ class _SampleRun:
         return excess / max(native - joined_runs(self.calls), 1)
 
     def points(self, run_s: float) -> Iterator[Point]:
-        """The tasks that calls do alone, with their times."""
+        """The tasks that are all that a call does, or nearly, with their times."""
         for call, taken in zip(self.calls, self._usual()[:-1], strict=True):
-            if len(call.tasks) == 1:
+            task = max(call.tasks, key=lambda task: task.work)
+            share = task.work / sum(task.work for task in call.tasks)
+            if share > ALONE:
                 beside = run_s if call.is_native else 0.0
-                yield Point(call.tasks[0], max(float(taken) - beside, 5e-8))
+                yield Point(task, max(share * (float(taken) - beside), 5e-8))
 
     def feeding(self) -> Point:
         """What a step of `fit` takes besides its calls."""

@@ -134,19 +134,24 @@ def _product(node: Any) -> Task:
 
 
 def _segments(node: Any) -> list[Task]:
-    """An optimizer's step on flat parameters: products with it, and the step alone."""
+    """An optimizer's step on flat parameters: with what makes the gradient, and the step alone."""
     results = len(node.writes) or 1
-    given = list(node.inputs[results:])
+    given = iter(node.inputs[results:])
     found = []
-    for start, stop, inputs in node.op.segments:
+    for start, stop, kind in node.op.segments:
         size = stop - start
-        if inputs == 1:
-            given.pop(0)
+        first = next(given)
+        if kind == "gradient":
             found.append(_pass(size, 2 * results + 1, node.op.update, size))
             continue
-        x, g = given.pop(0).shape, given.pop(0).shape
-        sizes = _sizes(x[0], x[1], g[1], results)
-        found.append(Task("update of a product", "update", sizes, size * (2 * x[0] + 16 * results)))
+        second = next(given)
+        if kind == "product":
+            sizes = _sizes(first.shape[0], first.shape[1], second.shape[1], results)
+            work = size * (2 * first.shape[0] + 16 * results)
+        else:
+            sizes = _sizes(first.size, second.shape[-1], size, results)
+            work = first.size * (second.shape[-1] + 4) + 4 * results * size
+        found.append(Task(f"update by {kind}", "update", sizes, work))
     return found
 
 
