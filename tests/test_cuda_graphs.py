@@ -69,6 +69,17 @@ def photo_model():
     )
 
 
+def sequence_model():
+    layers = keras.layers
+    return keras.Sequential(
+        [
+            layers.LSTM(4, return_sequences=True, input_shape=(5, 3)),
+            layers.GRU(3),
+            layers.Dense(3, activation="softmax"),
+        ]
+    )
+
+
 def batch(rng, shape, integers=False):
     x = rng.integers(0, 50, shape) if integers else rng.normal(size=shape).astype("float32")
     return x, rng.integers(0, 3, shape[0]).astype("int32")
@@ -78,6 +89,7 @@ MODELS = {
     "dense": (dense_model, (6, 4, 4), False),
     "convolution": (convolution_model, (4, 8, 8, 1), False),
     "text": (text_model, (5, 7), True),
+    "sequence": (sequence_model, (4, 5, 3), False),
     "photo": (photo_model, (4, 12, 12, 3), False),
 }
 

@@ -954,6 +954,63 @@ def test_layer_norm_of_views_in_place_and_unaligned(gpu, rng):
     check(turned, expected)
 
 
+# Recurrent layers --------------------------------------------------------------------------------
+
+SEQUENCES = [(1, 1, 1), (4, 3, 5), (3, 17, 33), (2, 70, 8), (3, 0, 4)]  # steps, batch, units
+
+
+def _sequence(rng, gates, steps, batch, units):
+    x = rng.standard_normal((steps, batch, gates * units))
+    kernel = rng.standard_normal((units, gates * units)) / 4
+    return x, kernel, rng.standard_normal((batch, units)), rng.random((steps, batch)) < 0.7
+
+
+def _check_record(gpu, name, arrays, dtype):
+    """The kernel of a record against its reference in float64."""
+    from tensorcore.kernels.cuda import recurrent
+
+    from tensorcore.ops.record import named
+
+    mask = arrays[-1]
+    values = [np.asarray(array).astype(dtype) for array in arrays[:-1]]
+    expected = named(name).reference(np, *(value.astype(F64) for value in values), mask)
+    found = getattr(recurrent, name)(*map(gpu.asarray, values), gpu.asarray(mask))
+    if not isinstance(expected, tuple):
+        expected, found = (expected,), (found,)
+    for one, other in zip(found, expected, strict=True):
+        check(one, other, dtype, scale=4)
+
+
+@every_float
+@pytest.mark.parametrize("shape", SEQUENCES, ids=str)
+def test_lstm(gpu, rng, dtype, shape):
+    x, kernel, h, mask = _sequence(rng, 4, *shape)
+    c = rng.standard_normal(h.shape)
+    _check_record(gpu, "lstm_sequence", (x, kernel, h, c, mask), dtype)
+    g_h, g_c, cs = rng.standard_normal((3, *mask.shape, h.shape[1]))
+    _check_record(gpu, "lstm_sequence_gradient", (g_h, g_c, x, kernel, c, cs, mask), dtype)
+
+
+@every_float
+@pytest.mark.parametrize("shape", SEQUENCES, ids=str)
+def test_gru(gpu, rng, dtype, shape):
+    x, kernel, h, mask = _sequence(rng, 3, *shape)
+    bias, inner = rng.standard_normal(x.shape[2]), rng.standard_normal(x.shape)
+    _check_record(gpu, "gru_sequence", (x, kernel, bias, h, mask), dtype)
+    g, hs = rng.standard_normal((2, *mask.shape, h.shape[1]))
+    _check_record(gpu, "gru_sequence_gradient", (g, x, inner, kernel, h, hs, mask), dtype)
+
+
+def test_recurrent_results_may_be_given(gpu, rng):
+    from tensorcore.kernels.cuda import recurrent
+
+    x, kernel, h, mask = (gpu.asarray(a) for a in _sequence(rng, 4, 3, 2, 5))
+    out = gpu.empty((3, 2, 5)), gpu.empty((3, 2, 5))
+    found = recurrent.lstm_sequence(x, kernel, h, h, mask, out=out)
+    assert found[0] is out[0] and found[1] is out[1]
+    check(out[0], recurrent.lstm_sequence(x, kernel, h, h, mask)[0].get())
+
+
 # Convolution and pooling -----------------------------------------------------------------------
 
 

@@ -119,6 +119,15 @@ def test_threads_share_the_batch(kind):
             assert_close(a.numpy(), b)
 
 
+@pytest.mark.parametrize("kind", [LSTM, GRU])
+def test_a_kernel_takes_all_steps(device, kind):
+    for op in RECORDS[kind]:
+        inputs, _ = op.samples(np.random.default_rng(2))[0]
+        before = op.runs[device.kind, "kernel"]
+        op(*(tc.asarray(v) for v in inputs))
+        assert op.runs[device.kind, "kernel"] == before + 1
+
+
 def test_what_does_not_fit_is_refused(device):
     x, kernel, mask = tc.ones((3, 2, 8)), tc.ones((2, 8)), tc.ones((3, 2), dtype=tc.bool)
     state = tc.ones((2, 3))
