@@ -7,12 +7,14 @@ The first word is the address of the loop's machine code, and then come its argu
     array             the address of its data, bytes of an element, lengths
 
 An entry only unpacks and calls, so one serves all loops whose arguments are of the same kinds.  It
-is written in LLVM's language directly, in a twentieth of the time that numba would need.
+is written in LLVM's language directly, in a twentieth of the time that numba would need, and kept
+on disk.
 """
 
 from __future__ import annotations
 
 import functools
+import hashlib
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -23,7 +25,7 @@ from numba.core import cgutils
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import cpu_target
 from numba.np.numpy_support import from_dtype
-from tensorcore.kernels.cpu import jit
+from tensorcore.kernels.cpu import jit, kept_code
 
 WORD = ir.IntType(64)
 _BY_BYTES = {1: types.uint8, 2: types.uint16, 4: types.uint32, 8: types.uint64}
@@ -65,13 +67,20 @@ def _in_bytes(kind: Kind) -> Kind:
 def _entry_of(kinds: tuple[Kind, ...]) -> int:
     context = cpu_target.target_context
     context.refresh()
-    library = context.codegen().create_library("tensorcore entries")
-    module = library.create_ir_module("entry")
-    name = f"tensorcore_entry_{len(_libraries)}"
-    function = ir.Function(module, ir.FunctionType(ir.VoidType(), [WORD] * 3), name)
-    _Unpacking(context, function).call(kinds)
-    library.add_ir_module(module)
-    library.finalize()
+    depends = (jit.digest(__file__), *kinds)
+    name = f"entry_{hashlib.sha256(repr(depends).encode()).hexdigest()[:16]}"
+
+    def make() -> Any:
+        made = context.codegen().create_library(name)
+        made.enable_object_caching()
+        module = made.create_ir_module(name)
+        function = ir.Function(module, ir.FunctionType(ir.VoidType(), [WORD] * 3), name)
+        _Unpacking(context, function).call(kinds)
+        made.add_ir_module(module)
+        made.finalize()
+        return made
+
+    library = kept_code.library(jit.cache_folder(), name, context.codegen(), make)
     _libraries.append(library)
     return library.get_pointer_to_function(name)
 

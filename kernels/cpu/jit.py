@@ -19,6 +19,7 @@ from typing import Any
 
 import numba
 from numba.core import config, event
+from tensorcore.kernels.cpu import kept_code
 from tensorcore.kernels.cpu.threads import split as split
 
 # A fused multiply-add may replace a product and a sum.  NaN, infinities and signed zeros keep their
@@ -56,6 +57,10 @@ def cache_folder() -> pathlib.Path | None:
     except OSError:
         return None
 
+
+kept_code.forget_loading()
+kept_code.look_for_scipy_only()
+kept_code.keep_runtime(cache_folder)
 
 # Files whose functions become part of kernels in other files.
 INLINED = (
