@@ -475,13 +475,16 @@ def test_convolutions_of_a_plan_are_pieces_with_the_values_of_calls(rng, case):
             np.testing.assert_array_equal(out, expected)
 
 
-def test_convolution_by_several_threads_is_the_same(rng, monkeypatch):
-    from tensorcore.kernels.cpu import convolution, threads
+@pytest.mark.parametrize("largest", [0, 1 << 22], ids=["by rows", "by shares"])
+def test_convolution_by_several_threads_is_the_same(rng, monkeypatch, largest):
+    from tensorcore.kernels.cpu import convolution, filter_gradient, threads
 
     x = rng.standard_normal((4, 20, 20, 8)).astype(F32)
     w = rng.standard_normal((3, 3, 8, 24)).astype(F32)
     attrs = {"strides": (1, 1), "padding": "SAME", "dilation": (1, 1), "groups": 1}
     monkeypatch.setattr(convolution, "PRODUCTS_A_THREAD", 1 << 10)
+    monkeypatch.setattr(filter_gradient, "PRODUCTS_A_SHARE", 1 << 10)
+    monkeypatch.setattr(filter_gradient, "MOST_BYTES_OF_SHARES", largest)
     results = []
     for count in (1, 3):
         monkeypatch.setattr(threads, "usable", lambda count=count: count)
@@ -491,6 +494,8 @@ def test_convolution_by_several_threads_is_the_same(rng, monkeypatch):
         results.append((y, dx, dw))
     for one, several in zip(*results, strict=True):
         np.testing.assert_array_equal(one, several)
+    given = (np, x.astype(F64), y.astype(F64))
+    check(dw, OPS["conv2d_filter_gradient"].reference(*given, filter_shape=w.shape, **attrs), 4)
 
 
 POOLS = [

@@ -12,11 +12,11 @@ import math
 from typing import Any
 
 import numpy as np
-from tensorcore.kernels.cpu import correlation, depthwise
-from tensorcore.kernels.cpu.correlation import ROWS, Line
+from tensorcore.kernels.cpu import correlation, depthwise, filter_gradient
+from tensorcore.kernels.cpu.correlation import Line
 from tensorcore.kernels.cpu.jit import kernel
 from tensorcore.kernels.cpu.piece import Piece, run
-from tensorcore.kernels.cpu.vectors import ADD, ADD_RELU, MASK, NOTHING
+from tensorcore.kernels.cpu.vectors import ADD, ADD_RELU, MASK, NOTHING, ROWS
 from tensorcore.kernels.windows import output_size, pads
 
 PRODUCTS_A_THREAD = 1 << 20  # what is worth giving to a thread that waits for work
@@ -216,12 +216,16 @@ def _filter_gradient(
         grain = max(1, PRODUCTS_A_THREAD // g.size)
         args = (x, g, out, *strides, *dilation)
         return [*pieces, Piece(depthwise.filter_gradient, window[0] * window[1], grain, args)]
-    depth = filter_shape[2]
-    sums = correlation.filter_sums(x.shape, g.shape, window, strides, dilation, depth, groups)
-    steps = groups * -(-window[0] * window[1] * depth // ROWS)
-    grain = max(1, PRODUCTS_A_THREAD * groups // (g.size * ROWS))
-    args = (x.reshape(-1), g.reshape(-1), out.reshape(-1), sums)
-    return [*pieces, Piece(correlation.filter_gradient, steps, grain, args)]
+    sums = filter_gradient.filter_sums(x, g, filter_shape, strides, dilation, groups)
+    steps = sums.shares * sums.parts
+    grain = max(1, PRODUCTS_A_THREAD * steps // _work(g.shape, filter_shape))
+    dw = out.reshape(-1) if sums.shares == 1 else np.empty((sums.shares, out.size), out.dtype)
+    args = (x.reshape(-1), g.reshape(-1), dw.reshape(-1), sums.numbers())
+    pieces.append(Piece(filter_gradient.filter_gradient, steps, grain, args))
+    if sums.shares > 1:
+        args = (dw, out.reshape(-1))
+        pieces.append(Piece(filter_gradient.add_shares, out.size, ELEMENTS_A_THREAD, args))
+    return pieces
 
 
 # What Python calls --------------------------------------------------------------------------------

@@ -1,15 +1,13 @@
-"""The loops of convolutions: sums of products over windows, by blocks that stay in registers.
+"""The loop of convolutions: sums of products over windows, by blocks that stay in registers.
 
 Letters: N images, H x W cells of C channels, windows of KH x KW cells, OH x OW outputs of O
 channels.
 
-    y[(n, oy, ox), o]   = sum over (kh, kw, c)   of  x[(n, oy, ox) + (kh, kw, c)]  w[(kh, kw, c), o]
-    dw[(kh, kw, c), o]  = sum over (n, oy, ox)   of  x[(kh, kw, c) + (n, oy, ox)]  g[(n, oy, ox), o]
+    y[(n, oy, ox), o]  =  sum over (kh, kw, c)  of  x[(n, oy, ox) + (kh, kw, c)]  w[(kh, kw, c), o]
 
-Both are products of matrices whose rows lie at known places in memory, which is what
-`vectors.tile` computes.  Where windows reach over the edge of an image, the outputs are divided
-into sections that reach over it by the same cells: so nothing is padded, and no product with zero
-is made.
+This is a product of matrices whose rows lie at known places in memory, which is what `vectors.tile`
+computes.  Where windows reach over the edge of an image, the outputs are divided into sections that
+reach over it by the same cells: so nothing is padded, and no product with zero is made.
 """
 
 from __future__ import annotations
@@ -17,19 +15,14 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from tensorcore.kernels.cpu.jit import kernel
-from tensorcore.kernels.cpu.vectors import NOTHING, VECTOR_BYTES, VECTORS, tile
+from tensorcore.kernels.cpu.vectors import ROWS, VECTOR_BYTES, VECTORS, tile
 
-ROWS = 6
 TILES = 32  # of a block: tiles between two changes of the columns, and a step of the loop
 BLOCK = ROWS * TILES
-G_BLOCK_BYTES = 48 * 1024  # what a pass over part of g should need of the fastest cache
-
-
-# y ------------------------------------------------------------------------------------------------
 
 
 class Line(NamedTuple):
@@ -152,12 +145,12 @@ def sections(
                     height=height,
                     width=width,
                     x_start=x_first + group * depth,
-                    x_steps=_steps(x_shape, tall.stride, wide.stride),
+                    x_steps=steps(x_shape, tall.stride, wide.stride),
                     y_start=y_first + group * part,
-                    y_steps=_steps(y_shape, tall.step, wide.step),
+                    y_steps=steps(y_shape, tall.step, wide.step),
                     w_start=w_first + group * part,
                     counts=(taps[0], 1, taps[1] * depth) if is_joined else (*taps, depth),
-                    a_steps=_steps(x_shape, tall.dilation, wide.dilation)[1:],
+                    a_steps=steps(x_shape, tall.dilation, wide.dilation)[1:],
                     b_steps=(wide.taps * tap, tap, columns),
                     columns=part,
                     first_column=group * part,
@@ -168,7 +161,7 @@ def sections(
     return np.array([*(section.numbers() for section in found), end], np.int64)
 
 
-def _steps(shape: tuple[int, int, int], down: int, right: int) -> tuple[int, int, int]:
+def steps(shape: tuple[int, int, int], down: int, right: int) -> tuple[int, int, int]:
     """How far the next image is, `down` lines, and `right` cells."""
     height, width, channels = shape
     return height * width * channels, down * width * channels, right * channels
@@ -233,72 +226,3 @@ def correlate(start, stop, x, w, y, table, ending, extra):
                         ending, extra, table[s, 22] + j,
                     )  # fmt: skip
                 j += lanes
-
-
-# dw -----------------------------------------------------------------------------------------------
-
-
-def filter_sums(
-    x_shape: Any, g_shape: Any, window: Any, strides: Any, dilation: Any, depth: int, groups: int
-) -> np.ndarray:
-    """What `filter_gradient` is told, for padded images x."""
-    _, height, width, channels = x_shape
-    images, oh, ow, columns = g_shape
-    numbers = [images, oh, ow, columns, columns // groups, *window, depth]
-    numbers += [height * width * channels, strides[0] * width * channels, strides[1] * channels]
-    numbers += [dilation[0] * width * channels, dilation[1] * channels]
-    return np.array(numbers, np.int64)
-
-
-@kernel
-def filter_gradient(start, stop, x, g, dw, sums):
-    """Rows (kh, kw, c) of dw, in tiles of ROWS, over all images; steps are (group, tile)."""
-    lanes = VECTOR_BYTES // x.itemsize
-    images, height, width, g_width, columns = sums[0], sums[1], sums[2], sums[3], sums[4]
-    rows = sums[5] * sums[6] * sums[7]
-    tiles = (rows + ROWS - 1) // ROWS
-    x_rows = np.empty(ROWS, np.intp)
-    dw_rows = np.empty(ROWS, np.intp)
-    lines = max(1, G_BLOCK_BYTES // (width * g_width * x.itemsize))
-    a_steps = (0, sums[9], sums[10])
-    b_steps = (0, width * g_width, g_width)
-    for step in range(start, stop):
-        group, t = divmod(step, tiles)
-        for row in range(t * ROWS, min(t * ROWS + ROWS, rows)):
-            for j in range(columns):
-                dw[row * g_width + group * columns + j] = 0
-    for n in range(images):
-        for oy in range(0, height, lines):
-            counts = (1, min(lines, height - oy), width)
-            x_place = n * sums[8] + oy * sums[9]
-            g_place = (n * height + oy) * width * g_width
-            for step in range(start, stop):
-                group, t = divmod(step, tiles)
-                for r in range(ROWS):
-                    row = min(t * ROWS + r, rows - 1)
-                    cell, c = divmod(row, sums[7])
-                    kh, kw = divmod(cell, sums[6])
-                    x_rows[r] = x_place + kh * sums[11] + kw * sums[12] + group * sums[7] + c
-                    dw_rows[r] = group * columns + row * g_width
-                j = 0
-                while j < columns:
-                    left = columns - j
-                    b = g_place + group * columns + j
-                    if left >= VECTORS * lanes:
-                        tile(
-                            ROWS, VECTORS, False, True, x, x_rows, g, b, dw, dw_rows, j,
-                            counts, a_steps, b_steps, 0, 0, NOTHING, dw, 0,
-                        )  # fmt: skip
-                        j += VECTORS * lanes
-                    elif left >= 2 * lanes:
-                        tile(
-                            ROWS, 2, False, True, x, x_rows, g, b, dw, dw_rows, j,
-                            counts, a_steps, b_steps, 0, 0, NOTHING, dw, 0,
-                        )  # fmt: skip
-                        j += 2 * lanes
-                    else:
-                        tile(
-                            ROWS, 1, True, True, x, x_rows, g, b, dw, dw_rows, j,
-                            counts, a_steps, b_steps, min(left, lanes), 0, NOTHING, dw, 0,
-                        )  # fmt: skip
-                        j += lanes

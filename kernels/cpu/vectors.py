@@ -34,6 +34,7 @@ VECTOR_BYTES = _vector_bytes()
 # 6 x 4 sums, 4 columns of B and one element of A fit in AVX-512's 32 registers; 6 x 2 in the 16 of
 # AVX.
 VECTORS = 4 if VECTOR_BYTES == 64 else 2
+ROWS = 6  # of the tiles of convolutions
 NOTHING, ADD, ADD_RELU, MASK = 0, 1, 2, 3  # endings of `tile`
 
 
