@@ -10,6 +10,7 @@ from tensorcore.kernels.cpu import bound, product_ways, small_products
 
 import tensorcore as tc
 from tensorcore.ops.exponential import log_probability
+from tensorcore.ops.indexing import take
 
 CPU = tc.device("cpu")
 
@@ -100,6 +101,43 @@ SUMS = [
 @pytest.mark.parametrize(("shape", "axis"), SUMS, ids=str)
 def test_sums_have_one_order(shape, axis, reduce):
     assert_same(lambda x: reduce(x, axis=axis), drawn(*shape))
+
+
+POOLED = [
+    (40, 256, 16),  # sums of 64 rows are added up
+    (7, 100, 40),
+    (5, 300, 64),
+    (3, 70, 100),
+    (2, 1000, 3),
+    (1, 1, 8),
+    (9, 20, 16),  # NumPy adds them all one after the other
+    (3, 2, 600),
+]
+
+
+@pytest.mark.parametrize("pool", [tc.mean, tc.sum], ids=lambda op: op.name)
+@pytest.mark.parametrize("size", POOLED, ids=str)
+def test_looked_up_rows_are_pooled_in_the_order_of_sums(size, pool):
+    lines, length, width = size
+    indices = np.random.default_rng(0).integers(0, 300, (lines, length))
+    indices[::2, length // 2 :] = 0
+    assert_same(lambda x, i: pool(take(x, i, axis=0), axis=1), drawn(300, width), indices)
+
+
+@pytest.mark.parametrize("size", POOLED, ids=str)
+def test_gradients_of_tables_have_one_order(size):
+    lines, length, width = size
+    indices = np.random.default_rng(0).integers(0, 300, (lines, length))
+    indices[::2, length // 2 :] = 0
+    table = tc.Variable(drawn(300, width), device=CPU)
+
+    def slope(i, g):
+        with tc.GradientTape() as tape:
+            loss = tc.sum(tc.mean(take(table, i, axis=0), axis=1) * g)
+        return tape.gradient(loss, table)
+
+    eager, traced, _ = planned(slope, indices, drawn(lines, width))
+    np.testing.assert_array_equal(traced, eager)
 
 
 @pytest.mark.parametrize("shape", [(32, 10), (4, 26, 26, 32), (300, 500)], ids=str)

@@ -13,7 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import tensorcore as tc
 from tensorcore import keras
+from tensorcore.ops.elementwise import SMALL_RUNS
 from tests import emulator
 
 STEPS = 200
@@ -91,8 +93,15 @@ def losses(make, run_eagerly, steps, share):
     return np.array(found)
 
 
+def make_kernels_for_small_arrays():
+    """NumPy computes the first sigmoids of few numbers, whose last digit is another one."""
+    for _ in range(SMALL_RUNS + 1):
+        tc.nn.sigmoid(tc.ones(1, device="cpu"))
+
+
 @pytest.mark.parametrize("make", [w1, w2, w3])
 def test_losses_of_traced_steps_are_those_of_eager_steps(device, make):
+    make_kernels_for_small_arrays()
     steps, share = STEPS, 1
     if device.kind == "gpu" and emulator.is_installed():
         steps, share = EMULATED_STEPS[make.__name__], EMULATED_SHARE
@@ -100,5 +109,5 @@ def test_losses_of_traced_steps_are_those_of_eager_steps(device, make):
     np.testing.assert_allclose(traced, eager, rtol=1e-5)
     if steps == STEPS:
         assert eager[-5:].mean() < eager[:5].mean()
-    if device.kind == "cpu" and make is not w3:
+    if device.kind == "cpu":
         np.testing.assert_array_equal(traced, eager)

@@ -43,6 +43,7 @@ KERNELS: dict[str, Kernel] = {
     "gru_sequence_gradient": _kernel("recurrent:gru_sequence_gradient"),
     "scatter_add": _kernel("indexing:scatter_add"),
     "take_mean": _kernel("indexing:take_mean"),
+    "take_sum": _kernel("indexing:take_sum"),
     "conv2d": _kernel("convolution:conv2d", FLOATS),
     "conv2d_add": _kernel("convolution:conv2d_add"),
     "conv2d_add_relu": _kernel("convolution:conv2d_add_relu"),

@@ -229,11 +229,11 @@ def _dropout_mask(
 
 
 def _take_mean(x: Any, indices: Any, *, keepdims: bool, out: Any) -> Piece | None:
-    if x.dtype.char not in "fd" or not _are_flat(x, indices):
-        return None
-    rows, length = indices.shape
-    grain = max(1, indexing.LOOKUPS_A_THREAD // 4 // length)
-    return Piece(indexing._take_mean, rows, grain, (x, indices, out.reshape(rows, x.shape[1])))
+    return indexing.pooled(x, indices, out, indices.shape[1])
+
+
+def _take_sum(x: Any, indices: Any, *, keepdims: bool, out: Any) -> Piece | None:
+    return indexing.pooled(x, indices, out, 1)
 
 
 def _scatter_add(x: Any, indices: Any, updates: Any, *, axis: int, out: Any) -> Any:
@@ -270,6 +270,7 @@ BINDERS: dict[str, Callable[..., Any]] = {
     "softmax_cross_entropy_gradient": _cross_entropy(cross_entropy._gradient),
     "dropout_mask": _dropout_mask,
     "take_mean": _take_mean,
+    "take_sum": _take_sum,
     "scatter_add": _scatter_add,
     **{name: functools.partial(_as_made, work) for name, work in convolution.WORK.items()},
     **{name: functools.partial(_as_made, work) for name, work in pooling.WORK.items()},

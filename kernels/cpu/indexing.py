@@ -9,52 +9,86 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from tensorcore.kernels.cpu.jit import kernel, split
+from tensorcore.kernels.cpu import reductions
+from tensorcore.kernels.cpu.jit import SEPARATE, kernel, split
+from tensorcore.kernels.cpu.piece import Piece
 from tensorcore.kernels.cpu.row_lists import RowLists
-from tensorcore.kernels.cpu.row_sums import sum_row
+from tensorcore.kernels.cpu.row_sums import WAYS, add_four
 
 BYTES_FOR_THREADS = 1 << 21
-LOOKUPS_A_THREAD = 1 << 15
+LOOKUPS_A_THREAD = 1 << 13
 NARROW = 8  # columns from which sorting the look-ups of a row is faster than adding each
 FEW = 8  # rows to a look-up, from which it is not
 
 
-@kernel
-def _take_mean(start, stop, x, indices, result):
-    """result[n] = mean over l of x[indices[n, l]]; a run at an end of the line is one product."""
-    length = indices.shape[1]
+@kernel(fastmath=SEPARATE)
+def _take_mean(start, stop, x, indices, block, divisor, result):
+    """result[n] = sum over l of x[indices[n, l]] / divisor, in the order of `reductions`.
+
+    Sums of `block` rows are added up.  A step is four lines n.
+    """
+    lines, length = indices.shape
     width = x.shape[1]
-    table, numbers, means = x.reshape(x.size), indices.reshape(indices.size), result
-    flat = means.reshape(means.size)
-    divisor = x.dtype.type(length)
-    for n in range(start, stop):
-        line = indices[n]
-        begin, end = 1, length
-        while begin < length and line[begin] == line[0]:
-            begin += 1
-        while end > begin and line[end - 1] == line[length - 1]:
-            end -= 1
-        sum_row(table, width, numbers, n * length + begin, n * length + end, flat, n * width)
-        total = means[n]
-        head, tail = x[np.uintp(line[0])], x[np.uintp(line[length - 1])]
-        before, after = x.dtype.type(begin), x.dtype.type(length - end)
-        for i in range(np.uintp(width)):
-            total[i] += before * head[i]
-        if end < length:
+    table, numbers, flat = (
+        x.reshape(x.size),
+        indices.reshape(indices.size),
+        result.reshape(result.size),
+    )
+    for step in range(start, stop):
+        first = step * WAYS
+        last = min(first + WAYS, lines) - 1
+        # Where there are fewer than four the last is computed several times.
+        a, b, c, d = first, min(first + 1, last), min(first + 2, last), last
+        for n in range(first, last + 1):
+            total = result[n]
             for i in range(np.uintp(width)):
-                total[i] += after * tail[i]
-        for i in range(np.uintp(width)):
-            total[i] /= divisor
+                total[i] = 0
+        starts = (a * width, b * width, c * width, d * width)
+        for begin in range(0, length, block):
+            firsts = (
+                a * length + begin,
+                b * length + begin,
+                c * length + begin,
+                d * length + begin,
+            )
+            add_four(table, width, numbers, firsts, min(block, length - begin), flat, starts)
+        for n in range(first, last + 1):
+            total = result[n]
+            for i in range(np.uintp(width)):
+                total[i] /= divisor
+
+
+def pooled(x: Any, indices: Any, out: Any, divisor: int) -> Piece | None:
+    """The work that sums the rows x[indices[n, l]] over l and divides; None if it is not covered.
+
+    The sums have the bits of a look-up followed by `reductions`, but where those sum lines of more
+    than CHUNK rows, or rows of one column.
+    """
+    rows, length = indices.shape
+    width = x.shape[1]
+    arrays = (x, indices, out)
+    if x.dtype.char not in "fd" or not all(a.flags.c_contiguous and a.size for a in arrays):
+        return None
+    block = reductions.lines_a_sum(rows, length, width)
+    args = (x, indices, block, x.dtype.type(divisor), out.reshape(rows, width))
+    return Piece(_take_mean, -(-rows // WAYS), max(1, LOOKUPS_A_THREAD // (WAYS * length)), args)
 
 
 def take_mean(x: Any, indices: Any, *, keepdims: bool, out: Any = None) -> Any:
     """The mean over l of the rows x[indices[n, l]] of a matrix; keepdims keeps the axis of l."""
-    rows, length = indices.shape
-    width = x.shape[1]
-    if out is None or not out.flags.c_contiguous or length == 0:
+    return _pooled(x, indices, out, indices.shape[1])
+
+
+def take_sum(x: Any, indices: Any, *, keepdims: bool, out: Any = None) -> Any:
+    """The sum over l of the rows x[indices[n, l]] of a matrix; keepdims keeps the axis of l."""
+    return _pooled(x, indices, out, 1)
+
+
+def _pooled(x: Any, indices: Any, out: Any, divisor: int) -> Any:
+    piece = None if out is None else pooled(x, indices, out, divisor)
+    if piece is None:
         return NotImplemented
-    grain = max(1, LOOKUPS_A_THREAD // length)
-    split(_take_mean, rows, grain, x, indices, out.reshape(rows, width))
+    piece()
     return out
 
 

@@ -171,6 +171,12 @@ def _pays(before: int, lines: int, after: int) -> bool:
     return lines >= 2 and after <= 512 and (after > 1 or (lines <= 512 and before > 1))
 
 
+def lines_a_sum(before: int, lines: int, after: int) -> int:
+    """How many of the lines of (before, lines, after) elements are added to one partial sum."""
+    own = before * lines * after >= SUMS_FROM_SIZE and _pays(before, lines, after)
+    return BLOCK if own else lines
+
+
 def _joined(x: Any, axis: Any) -> tuple[int, int, int] | None:
     """(A, B, C), or None if the axes are not neighbours or a kernel would not be faster."""
     if x.dtype.kind != "f" or not x.flags.c_contiguous:
