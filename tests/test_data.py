@@ -324,3 +324,17 @@ def test_mistakes_are_named():
         iter(Dataset.range(0)).get_next()
     with pytest.raises(InvalidArgumentError, match="say what is yielded"):
         Dataset.from_generator(lambda: iter([1]))
+
+
+def test_scan_hands_a_state_on():
+    pairs = Dataset.from_tensor_slices((np.arange(4), np.ones(4, np.float32)))
+    found = pairs.scan(
+        (0, 10.0), lambda state, pair: ((state[0] + pair[0], state[1] * 2.0), (*state, pair[1]))
+    )
+    expected = [(0, 10, 1), (0, 20, 1), (1, 40, 1), (3, 80, 1)]
+    for _ in range(2):  # each pass begins anew
+        assert [tuple(float(x) for x in row) for row in found] == expected
+    assert [spec.shape for spec in found.element_spec] == [(), (), ()]
+    assert len(found) == 4
+    with pytest.raises(TypeError, match=r"must return \(the new state, an element\), received"):
+        list(Dataset.range(2).scan(0, lambda state, n: state + n))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -12,7 +13,8 @@ from tensorcore.mode import mode, phase, place
 from tensorcore.ops import shaping
 from tensorcore.ops.arithmetic import add
 from tensorcore.ops.complex_numbers import conj
-from tensorcore.ops.creation import full_like, ones_like, zeros_like
+from tensorcore.ops.creation import eye, full_like, ones_like, zeros_like
+from tensorcore.ops.joining import stack
 from tensorcore.ops.record import Gradient, Op
 from tensorcore.ops.transfer import astype
 from tensorcore.tensor import Tensor, as_tensor, next_serial, wrap
@@ -245,6 +247,98 @@ class GradientTape:
         walk_back(nodes, gradients, keep)
         results = iter([_result(gradients, source, unconnected_gradients) for source in wanted])
         return _rebuild(sources, results)
+
+    def jacobian(
+        self,
+        target: Any,
+        sources: Any,
+        unconnected_gradients: str = "none",
+        parallel_iterations: int | None = None,
+        experimental_use_pfor: bool = True,
+    ) -> Any:
+        """The derivative of each element of `target` for each element of `sources`.
+
+        Args:
+            target: a tensor.
+            sources, unconnected_gradients: see `gradient`.
+            parallel_iterations, experimental_use_pfor: TensorFlow's; the tape is walked back over
+                once for each element of the target.
+
+        Returns:
+            Tensors of the shape target.shape + source.shape, in the structure of `sources`.
+
+        >>> import tensorcore as tc
+        >>> x = tc.asarray([1.0, 2.0], device="cpu")
+        >>> with tc.GradientTape() as tape:
+        ...     tape.watch(x)
+        ...     y = x * x
+        >>> tape.jacobian(y, x).tolist()
+        [[2.0, 0.0], [0.0, 4.0]]
+        """
+        target = as_tensor(target)
+        one_by_one = shaping.reshape(
+            eye(target.size, dtype=target.dtype, device=target.device),
+            (target.size, *target.shape),
+        )
+        rows = self._rows(target, sources, one_by_one, unconnected_gradients)
+        results: list[Any] = []
+        for parts in zip(*rows, strict=True):
+            if parts[0] is None:
+                results.append(None)
+            else:
+                shape = (*target.shape, *parts[0].shape)
+                results.append(shaping.reshape(stack(list(parts)), shape))
+        return _rebuild(sources, iter(results))
+
+    def batch_jacobian(
+        self,
+        target: Any,
+        source: Any,
+        unconnected_gradients: str = "none",
+        parallel_iterations: int | None = None,
+        experimental_use_pfor: bool = True,
+    ) -> Any:
+        """The derivatives of each row of `target` for the same row of `source`.
+
+        Args:
+            target: shape (batch, ...); a row may depend on the same row of `source` only.
+            source: shape (batch, ...).
+            others: see `jacobian`.
+
+        Returns:
+            A tensor of the shape (batch, ...of target, ...of source).
+        """
+        target = as_tensor(target)
+        if target.ndim < 1 or source.shape[:1] != target.shape[:1]:
+            raise ShapeError(
+                "batch_jacobian: target and source must have the same first dimension, received "
+                f"shapes {tuple(target.shape)} and {tuple(source.shape)}"
+            )
+        batch, inner = target.shape[0], target.shape[1:]
+        count = math.prod(inner)
+        ones = eye(count, dtype=target.dtype, device=target.device)
+        everywhere = shaping.broadcast_to(shaping.expand_dims(ones, axis=1), (count, batch, count))
+        arriving = shaping.reshape(everywhere, (count, *target.shape))
+        rows = [row[0] for row in self._rows(target, source, arriving, unconnected_gradients)]
+        if not rows or rows[0] is None:
+            return None
+        shape = (batch, *inner, *source.shape[1:])
+        return shaping.reshape(stack(rows, axis=1), shape)
+
+    def _rows(self, target: Any, sources: Any, arriving: Any, unconnected: str) -> list[list[Any]]:
+        """The gradients of the sources for each row of `arriving` that comes to the target."""
+        was_persistent, self._persistent = self._persistent, True
+        try:
+            return [
+                list(_flatten([self.gradient(target, sources, arriving[i], unconnected)]))
+                for i in range(arriving.shape[0])
+            ]
+        finally:
+            self._persistent = was_persistent
+            if not was_persistent:
+                self._stop()
+                self._spent = True
+                self._nodes.clear()
 
     def explain(self, source: Any) -> str:
         """Why the last call of `gradient` gave None for `source`; "" if the two are connected.

@@ -214,6 +214,19 @@ class Dataset:
 
         return TakeWhile(self, predicate)
 
+    def scan(
+        self, initial_state: Any, scan_func: Callable[..., Any], name: str | None = None
+    ) -> Dataset:
+        """What `state, result = scan_func(state, element)` gives for one element after the other.
+
+        >>> sums = Dataset.range(4).scan(0, lambda total, n: (total + n, total + n))
+        >>> [int(n) for n in sums]
+        [0, 1, 3, 6]
+        """
+        from tensorcore.data.mapping import Scan
+
+        return Scan(self, initial_state, scan_func)
+
     def flat_map(self, map_func: Callable[..., Any], name: str | None = None) -> Dataset:
         """The elements of the data sets that a function makes, one after the other."""
         from tensorcore.data.mapping import Interleave

@@ -174,6 +174,43 @@ class TakeWhile(Filter):
             yield element
 
 
+class Scan(Dataset):
+    """Results of a function that hands a state on from element to element."""
+
+    shown = "_ScanDataset"
+
+    def __init__(self, source: Dataset, state: Any, function: Callable[..., Any]) -> None:
+        self.sources = [source]
+        self.state = host(state)
+        self.function = function
+
+    def steps(self, run: Run) -> Steps:
+        return Generated(self._results(self.sources[0].steps(run)))
+
+    def _results(self, source: Steps) -> Iterator[Any]:
+        state = self.state
+        for element in source:
+            state, result = self._next(state, element)
+            yield result
+
+    def _next(self, state: Any, element: Any) -> tuple[Any, Any]:
+        with CPU:
+            found = self.function(tensors(state, CPU), tensors(element, CPU))
+        if not isinstance(found, tuple) or len(found) != 2:
+            raise ArgumentTypeError(
+                "Dataset.scan: scan_func must return (the new state, an element), received "
+                f"{type(found).__name__}"
+            )
+        return host(found[0]), host(found[1])
+
+    def make_spec(self) -> Any:
+        element = next(iter(self.steps(Run([]))))
+        return map_leaves(spec_of, element)
+
+    def count(self) -> int:
+        return self.sources[0].count()
+
+
 class Interleave(Dataset):
     """Elements of the data sets that a function makes, `cycle_length` of them taken in turn."""
 

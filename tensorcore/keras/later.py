@@ -46,7 +46,7 @@ NOT_THERE_YET: dict[str, str] = {
         "disable_interactive_logging enable_interactive_logging get_registered_name "
         "get_registered_object get_source_inputs "
         "is_interactive_logging_enabled is_keras_tensor "
-        "pack_x_y_sample_weight standardize_dtype text_dataset_from_directory "
+        "pack_x_y_sample_weight standardize_dtype "
         "unpack_x_y_sample_weight"
     ),
     "tensorcore.keras.ops": (
@@ -65,7 +65,7 @@ NOT_THERE_YET: dict[str, str] = {
         "map_coordinates perspective_transform rgb_to_hsv scale_and_translate"
     ),
     "tensorcore.keras.random": ("beta binomial gamma"),
-    "tensorcore.keras.preprocessing": ("image text_dataset_from_directory"),
+    "tensorcore.keras.preprocessing": ("image"),
     "tensorcore.keras.datasets": ("boston_housing california_housing cifar100 reuters"),
     "tensorcore.keras.saving": ("KerasFileEditor"),
     "tensorcore.keras.backend": (

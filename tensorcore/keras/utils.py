@@ -10,7 +10,7 @@ from tensorcore.saving.registry import (
     get_custom_objects,
     register_keras_serializable,
 )
-from tensorcore.training.folders import image_dataset_from_directory
+from tensorcore.training.folders import image_dataset_from_directory, text_dataset_from_directory
 from tensorcore.training.pictures import array_to_img, img_to_array, load_img, save_img
 from tensorcore.training.plot import model_to_dot, plot_model
 from tensorcore.training.sequences import pad_sequences
@@ -37,6 +37,7 @@ __all__ = [
     "serialize_keras_object",
     "set_random_seed",
     "split_dataset",
+    "text_dataset_from_directory",
     "timeseries_dataset_from_array",
     "to_categorical",
 ]

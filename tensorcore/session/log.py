@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from typing import Any
 
@@ -24,7 +25,7 @@ def get_verbosity() -> int:
 
 def log(level: int, message: Any, *args: Any) -> None:
     """Say a message on stderr."""
-    if level >= _level[0]:
+    if level >= max(_level[0], logging.getLogger("tensorflow").level):
         text = str(message) % args if args else str(message)
         print(f"{_NAMES.get(level, 'INFO')}:tensorflow:{text}", file=sys.stderr)
 

@@ -165,6 +165,7 @@ __all__ = [
     "function",
     "math",
     "newaxis",
+    "norm",
     "stop_gradient",
     *_array_names,
     *_control_names,
@@ -175,6 +176,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name == "norm":
+        return importlib.import_module("tensorcore.tf.linalg").norm
     if name == "SparseTensor":
         from tensorcore.data.sparse import SparseTensor
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import logging
 import re
 import sys
 from collections.abc import Callable
@@ -15,9 +16,11 @@ from tensorcore import dtypes
 from tensorcore.device import device as device_named
 from tensorcore.device import devices
 from tensorcore.errors import InvalidArgumentError
+from tensorcore.graph import branching, loops
 from tensorcore.layers.structure import leaves, map_structure
 from tensorcore.mode import mode
 from tensorcore.ops import joining
+from tensorcore.ops.shaping import expand_dims
 from tensorcore.tensor import Tensor, as_tensor
 from tensorcore.tf.shapes import TensorShape
 
@@ -25,9 +28,11 @@ __all__ = [
     "Module",
     "TensorArray",
     "UnconnectedGradients",
+    "case",
     "cond",
     "device",
     "executing_eagerly",
+    "get_logger",
     "get_static_value",
     "group",
     "map_fn",
@@ -36,6 +41,8 @@ __all__ = [
     "numpy_function",
     "print",
     "py_function",
+    "scan",
+    "switch_case",
     "while_loop",
 ]
 
@@ -90,22 +97,57 @@ def executing_eagerly() -> bool:
     return mode.graph is None
 
 
+def get_logger() -> logging.Logger:
+    """Python's logger "tensorflow", whose level also holds for what sessions say."""
+    return logging.getLogger("tensorflow")
+
+
 def cond(
     pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any], name: str | None = None
 ) -> Any:
     """The result of one of two functions.
 
-    While a function is traced and `pred` is not known, both run and the results are chosen from:
-    they need the same structure, shapes and dtypes, and must not write to variables.
+    While a function is traced both are traced, and need the same structure, shapes and dtypes; see
+    `tc.cond`.
     """
-    condition = as_tensor(pred)
-    if type(condition) is Tensor:
-        return true_fn() if bool(condition) else false_fn()
-    from tensorcore.ops.choosing import where
+    return branching.cond(pred, true_fn, false_fn)
 
-    first, second = true_fn(), false_fn()
-    others = iter(list(leaves(second)))
-    return map_structure(lambda value: where(condition, value, next(others)), first)
+
+def switch_case(
+    branch_index: Any, branch_fns: Any, default: Any = None, name: str = "switch_case"
+) -> Any:
+    """The result of the function with the number `branch_index`.
+
+    Args:
+        branch_index: an int32 tensor with one element.
+        branch_fns: functions, (number, function) pairs, or a dict from numbers to functions.
+        default: for every other number; the function with the greatest one if None.
+    """
+    table = branch_fns
+    if isinstance(branch_fns, (list, tuple)) and isinstance(branch_fns[0], (list, tuple)):
+        table = dict(branch_fns)
+    return branching.switch_case(branch_index, table, default=default)
+
+
+def case(
+    pred_fn_pairs: Any,
+    default: Callable[[], Any] | None = None,
+    exclusive: bool = False,
+    strict: bool = False,
+    name: str = "case",
+) -> Any:
+    """The result of the first function whose condition is true.
+
+    Args:
+        pred_fn_pairs: (condition, function) pairs.
+        default: for when none is true; without it the last function is taken.
+        exclusive, strict: taken and not used.
+    """
+    pairs = list(pred_fn_pairs)
+    otherwise = default if default is not None else pairs.pop()[1]
+    for condition, function in reversed(pairs):
+        otherwise = functools.partial(cond, condition, function, otherwise)
+    return otherwise()
 
 
 def while_loop(
@@ -119,7 +161,17 @@ def while_loop(
     maximum_iterations: Any = None,
     name: str | None = None,
 ) -> Any:
-    """`body` again and again while `cond` holds; both get the loop variables."""
+    """`body` again and again while `cond` holds; both get the loop variables.
+
+    While a function is traced they keep their shapes and dtypes; see `tc.while_loop`.
+    """
+    if loops.is_traced():
+
+        def as_many(*state: Any) -> Any:
+            result = body(*state)
+            return result if isinstance(result, (list, tuple)) else (result,)
+
+        return loops.while_loop(cond, as_many, loop_vars, maximum_iterations)
     values = tuple(loop_vars)
     rounds = 0
     while bool(cond(*values)) and (maximum_iterations is None or rounds < maximum_iterations):
@@ -141,6 +193,8 @@ def map_fn(
     fn_output_signature: Any = None,
 ) -> Any:
     """`fn` for each slice along the first dimension, the results stacked."""
+    if loops.is_traced():
+        return loops.map_fn(fn, map_structure(as_tensor, elems))
     structure = map_structure(as_tensor, elems)
     count = next(leaves(structure)).shape[0]
     results = [fn(map_structure(lambda t, row=row: t[row], structure)) for row in range(count)]
@@ -149,6 +203,46 @@ def map_fn(
         [joining.stack([as_tensor(v) for v in col]) for col in zip(*columns, strict=True)]
     )
     return map_structure(lambda _: next(stacked), results[0])
+
+
+def scan(
+    fn: Callable[[Any, Any], Any],
+    elems: Any,
+    initializer: Any = None,
+    parallel_iterations: int = 10,
+    back_prop: bool = True,
+    swap_memory: bool = False,
+    infer_shape: bool = True,
+    reverse: bool = False,
+    name: str | None = None,
+) -> Any:
+    """`state = fn(state, element)` over the first dimension; all states, stacked.
+
+    Args:
+        fn: of the last state and an element.
+        elems: tensors of one length, nested as you like.
+        initializer: the state before; None takes the first element, which is the first result too.
+        reverse: from the last element to the first; results stay at the places of their elements.
+        others: TensorFlow's, taken and not used.
+    """
+    rows = map_structure(as_tensor, elems)
+
+    def step(state: Any, row: Any) -> Any:
+        after = fn(state, row)
+        return after, after
+
+    if initializer is not None:
+        return loops.scan(step, initializer, rows, reverse=reverse)[1]
+    edge, rest = (-1, slice(None, -1)) if reverse else (0, slice(1, None))
+    first = map_structure(lambda tensor: tensor[edge], rows)
+    _, states = loops.scan(step, first, map_structure(lambda t: t[rest], rows), reverse=reverse)
+    others = iter(list(leaves(states)))
+
+    def joined(own: Any) -> Any:
+        parts = [expand_dims(own, axis=0), next(others)]
+        return joining.concat(parts[::-1] if reverse else parts)
+
+    return map_structure(joined, first)
 
 
 def print(*inputs: Any, output_stream: Any = None, sep: str = " ", end: str = "\n", **options):

@@ -63,7 +63,8 @@ def norm(
     x = as_tensor(tensor)
     kind = 2 if ord == "euclidean" else ord
     if axis is None:
-        return own.norm(shaping.reshape(x, (-1,)), ord=kind)
+        length = own.norm(shaping.reshape(x, (-1,)), ord=kind)
+        return shaping.reshape(length, (1,) * x.ndim) if keepdims else length
     over = tuple(axis) if isinstance(axis, list) else axis
     if isinstance(over, tuple) and ord == "euclidean":
         kind = "fro"

@@ -1,4 +1,4 @@
-"""Data sets from folders that have a folder for each class."""
+"""Data sets of pictures and texts from folders that have a folder for each class."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from tensorcore.errors import InvalidArgumentError
 from tensorcore.training.pictures import img_to_array, load_img
 
 PICTURES = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
+TEXTS = (".txt",)
+LABEL_MODES = ("int", "categorical", "binary", None)
 
 
 def image_dataset_from_directory(
@@ -31,7 +33,7 @@ def image_dataset_from_directory(
     follow_links: bool = False,
     crop_to_aspect_ratio: bool = False,
     verbose: bool = True,
-) -> Dataset:
+) -> Any:
     """Pictures (batch, height, width, channels) from 0 to 255 with the numbers of their classes.
 
     Args:
@@ -45,12 +47,12 @@ def image_dataset_from_directory(
         shuffle: a new order in every epoch.
         seed: of that order and of the split.
         validation_split: the share of the files that "validation" gets.
-        subset: "training" or "validation", with `validation_split`.
+        subset: "training", "validation" or "both", with `validation_split`.
         interpolation: how pictures are resized.
         crop_to_aspect_ratio: cut the middle out with the wanted proportions first.
 
     Returns:
-        A data set with the attributes `class_names` and `file_paths`.
+        A data set with the attributes `class_names` and `file_paths`; a list of two for "both".
     """
 
     def read(path: str) -> np.ndarray:
@@ -58,11 +60,47 @@ def image_dataset_from_directory(
         return img_to_array(picture)
 
     channels = {"grayscale": 1, "rgb": 3, "rgba": 4}.get(color_mode, 3)
+    spec = (*image_size, channels), "float32"
     found = _found(directory, labels, class_names, PICTURES, verbose)
-    found = _subset(*found, shuffle, seed, validation_split, subset)
-    return _dataset(
-        *found, label_mode, batch_size, shuffle, seed, read, ((*image_size, channels), "float32")
-    )
+    parts = _subsets(*found, shuffle, seed, validation_split, subset, verbose)
+    return _datasets(parts, label_mode, batch_size, shuffle, seed, read, spec)
+
+
+def text_dataset_from_directory(
+    directory: Any,
+    labels: Any = "inferred",
+    label_mode: str | None = "int",
+    class_names: Any = None,
+    batch_size: int | None = 32,
+    max_length: int | None = None,
+    shuffle: bool = True,
+    seed: int | None = None,
+    validation_split: float | None = None,
+    subset: str | None = None,
+    follow_links: bool = False,
+    verbose: bool = True,
+) -> Any:
+    """The contents of text files (.txt) with the numbers of their classes.
+
+    Args:
+        max_length: keep so many bytes of each text.
+        others: see `image_dataset_from_directory`.
+
+    Returns:
+        A data set of texts (`tf.string`), shape (batch,), with labels.
+
+    Example:
+        train = keras.utils.text_dataset_from_directory("aclImdb/train", batch_size=32)
+    """
+
+    def read(path: str) -> np.ndarray:
+        content = np.empty((), object)
+        content[()] = Path(path).read_bytes()[:max_length]
+        return content
+
+    found = _found(directory, labels, class_names, TEXTS, verbose)
+    parts = _subsets(*found, shuffle, seed, validation_split, subset, verbose)
+    return _datasets(parts, label_mode, batch_size, shuffle, seed, read, ((), "string"))
 
 
 def _found(
@@ -71,7 +109,9 @@ def _found(
     """(files, their labels, names of the classes)."""
     root = Path(directory)
     if not root.is_dir():
-        raise InvalidArgumentError(f"image_dataset_from_directory: there is no folder {root}")
+        raise InvalidArgumentError(
+            f"there is no folder {str(root)!r}; expected one with a folder for each class"
+        )
     folders = sorted(path.name for path in root.iterdir() if path.is_dir())
     names = folders if class_names is None else list(class_names)
     if labels is None:
@@ -91,11 +131,15 @@ def _found(
             raise InvalidArgumentError(f"received {len(labels)} labels for {len(files)} files")
         numbers, names = [int(n) for n in labels], sorted({str(n) for n in labels})
     if verbose:
-        print(f"Found {len(files)} files belonging to {len(names)} classes.")
+        of = f" belonging to {len(names)} classes" if names else ""
+        print(f"Found {len(files)} files{of}.")
     return files, numbers, names
 
 
-def _subset(
+Part = tuple[list[str], list[int], list[str], bool]
+
+
+def _subsets(
     files: list[str],
     numbers: list[int],
     names: list[str],
@@ -103,24 +147,64 @@ def _subset(
     seed: int | None,
     share: float | None,
     subset: str | None,
-) -> tuple[list[str], list[int], list[str]]:
-    """The files of "training" or "validation"."""
-    if (share is None) != (subset is None) or subset not in (None, "training", "validation"):
+    verbose: bool,
+) -> list[Part]:
+    """(files, labels, names of the classes, whether to shuffle) of the wanted subsets."""
+    known = (None, "training", "validation", "both")
+    if (share is None) != (subset is None) or subset not in known:
         raise InvalidArgumentError(
-            "validation_split and subset ('training' or 'validation') go together, received "
-            f"{share} and {subset!r}"
+            "validation_split and subset ('training', 'validation' or 'both') go together, "
+            f"received {share} and {subset!r}"
         )
     if share is None:
-        return files, numbers, names
+        return [(files, numbers, names, shuffle)]
+    if not 0 < share < 1:
+        raise InvalidArgumentError(
+            f"validation_split must be between 0 and 1, received {share}; 0.2 takes a fifth"
+        )
     if shuffle and seed is None:
         raise InvalidArgumentError(
             "a split of shuffled files needs a seed, or the two subsets would overlap"
         )
     order = np.random.RandomState(seed).permutation(len(files)) if shuffle else range(len(files))
     count = int(len(files) * share)
-    cut = len(files) - count
-    kept = list(order)[:cut] if subset == "training" else list(order)[cut:]
-    return [files[i] for i in kept], [numbers[i] for i in kept], names
+    parts: list[Part] = []
+    for part, kept in (
+        ("training", list(order)[: len(files) - count]),
+        ("validation", list(order)[len(files) - count :]),
+    ):
+        if subset in (part, "both"):
+            if verbose:
+                print(f"Using {len(kept)} files for {part}.")
+            mixed = shuffle and (subset != "both" or part == "training")
+            parts.append(([files[i] for i in kept], [numbers[i] for i in kept], names, mixed))
+    return parts
+
+
+def _datasets(
+    parts: list[Part],
+    label_mode: str | None,
+    batch_size: int | None,
+    shuffle: bool,
+    seed: int | None,
+    read: Callable[[str], np.ndarray],
+    spec: tuple[tuple[int, ...], str],
+) -> Any:
+    if label_mode not in LABEL_MODES:
+        raise InvalidArgumentError(
+            f"label_mode must be one of {', '.join(map(repr, LABEL_MODES))}, received "
+            f"{label_mode!r}"
+        )
+    names = parts[0][2]
+    if label_mode == "binary" and len(names) != 2:
+        raise InvalidArgumentError(
+            f'label_mode="binary" needs exactly 2 classes, received {names}; use "int"'
+        )
+    made = [
+        _dataset(files, numbers, names, label_mode, batch_size, mixed, seed, read, spec)
+        for files, numbers, names, mixed in parts
+    ]
+    return made if len(made) > 1 else made[0]
 
 
 def _dataset(
