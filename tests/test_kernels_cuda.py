@@ -520,6 +520,37 @@ def test_matmul(gpu, rng, dtype):
                 )
 
 
+@every_float
+@pytest.mark.parametrize("name", ["matmul_add", "matmul_add_relu"])
+def test_products_with_an_ending(gpu, rng, dtype, name):
+    from tensorcore.kernels.cuda import blas
+
+    for a_shape, b_shape, transpose_b in (
+        ((5, 7), (7, 3), False),
+        ((1, 1), (1, 1), False),
+        ((2, 6, 16), (24, 16), True),
+        ((0, 4), (4, 3), False),
+    ):
+        a, b = normal(rng, a_shape, dtype), normal(rng, b_shape, dtype)
+        bias = normal(rng, (b_shape[0] if transpose_b else b_shape[1],), dtype)
+        expected = wide(a) @ (wide(b).T if transpose_b else wide(b)) + wide(bias)
+        expected = np.maximum(expected, 0) if name.endswith("relu") else expected
+        arrays = [gpu.asarray(array) for array in (a, b, bias)]
+        y = getattr(blas, name)(*arrays, transpose_b=transpose_b)
+        check(y, expected, dtype, scale=2)
+        turned = gpu.empty(expected.shape[::-1], dtype).T
+        check(getattr(blas, name)(*arrays, transpose_b=transpose_b, out=turned), expected, scale=2)
+
+
+def test_relu_behind_a_product_keeps_nan(gpu):
+    from tensorcore.kernels.cuda import blas
+
+    x = gpu.asarray(np.array([[np.nan, 1.0], [-1.0, 2.0]], F32))
+    y = blas.matmul_add_relu(x, gpu.eye(2, dtype=F32), gpu.zeros(2, F32)).get()
+    assert np.isnan(y[0]).any()
+    np.testing.assert_array_equal(y[1], [0.0, 2.0])
+
+
 @pytest.mark.parametrize("dtype", [F32, BF16], ids=ids)
 def test_matmul_of_views(gpu, rng, dtype):
     a = gpu.asarray(normal(rng, (12, 20), dtype))

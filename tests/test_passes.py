@@ -29,10 +29,13 @@ def operations(plan):
     return [node.op.name for node in plan.nodes if node.op is not None]
 
 
+NAMES = ("share", "prune", "lookups", "endings", "products", "fuse", "updates", "native")
+
+
 def test_names_of_passes():
-    assert tc.config.passes == ("share", "prune", "lookups", "endings", "fuse", "updates", "native")
+    assert tc.config.passes == NAMES
     tc.config.passes = "-fuse"
-    assert tc.config.passes == ("share", "prune", "lookups", "endings", "updates", "native")
+    assert tc.config.passes == tuple(name for name in NAMES if name != "fuse")
     tc.config.passes = ["prune"]
     assert tc.config.passes == ("prune",)
     tc.config.passes = "none"
@@ -43,7 +46,7 @@ def test_names_of_passes():
 
 def test_the_environment_chooses_passes(monkeypatch):
     monkeypatch.setenv("TENSORCORE_PASSES", "-fuse,-share")
-    assert tc.config.passes == ("prune", "lookups", "endings", "updates", "native")
+    assert tc.config.passes == NAMES[1:5] + NAMES[6:]
 
 
 def gelu_like(x, b):
@@ -587,3 +590,26 @@ def test_lists_of_two_threads_do_not_meet():
         worker.join()
     tc.config.threads = None
     assert wrong == []
+
+
+def test_bias_and_relu_belong_to_the_product_on_a_gpu(device):
+    """A layer is one node there, in any rank of its input; a second reader keeps them apart."""
+    rng = np.random.default_rng(0)
+    x, w, b = (rng.normal(size=shape).astype(np.float32) for shape in ((4, 6, 5), (5, 3), (3,)))
+
+    def layer(x, w, b):
+        return tc.nn.relu(x @ w + b)
+
+    def read_twice(x, w, b):
+        y = x @ w
+        return tc.nn.relu(y + b) + y
+
+    inputs = [tc.asarray(value, device=device) for value in (x, w, b)]
+    value, plan = traced(layer, *inputs)
+    np.testing.assert_allclose(value.numpy(), np.maximum(x @ w + b, 0), rtol=1e-5, atol=1e-6)
+    assert ("matmul_add_relu" in operations(plan)) == (device.kind == "gpu")
+    value, plan = traced(read_twice, *inputs)
+    np.testing.assert_allclose(
+        value.numpy(), np.maximum(x @ w + b, 0) + x @ w, rtol=1e-5, atol=1e-6
+    )
+    assert "matmul" in operations(plan)

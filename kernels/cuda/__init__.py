@@ -14,6 +14,8 @@ def _kernel(path: str, dtypes: tuple[str, ...] = _FLOATS) -> Kernel:
 
 KERNELS: dict[str, Kernel] = {
     "matmul": _kernel("blas:matmul", _FLOATS + _COMPLEX),
+    "matmul_add": _kernel("blas:matmul_add"),
+    "matmul_add_relu": _kernel("blas:matmul_add_relu"),
     "random_bits": _kernel("random:random_bits"),
     "random_uniform": _kernel("random:random_uniform"),
     "random_normal": _kernel("random:random_normal"),

@@ -39,11 +39,17 @@ _COMPUTE_64F = 70
 _COMPUTE_32F_FAST = {"bfloat16": 75, "tf32": 77}
 _DESC_TRANSA = 3
 _DESC_TRANSB = 4
+_DESC_EPILOGUE = 7
+_DESC_BIAS_POINTER = 8
 _LAYOUT_BATCH_COUNT = 5
 _LAYOUT_STRIDED_BATCH_OFFSET = 6
 _PREF_MAX_WORKSPACE_BYTES = 1
 _PREF_MIN_ALIGNMENT_BYTES = (5, 6, 7, 8)  # of A, B, C and D
 _MOST_ALIGNMENT = 256  # what the heuristics assume when nothing is said
+
+# What is done with a sum while it is in registers: cublasLtEpilogue_t.
+_NOTHING, _ADD, _ADD_RELU = 1, 4, 6
+_WITH_ENDINGS = ("float32", "float16", "bfloat16")
 
 _MOST_RECIPES = 4096
 
@@ -68,15 +74,66 @@ def matmul(
         transpose_b: the same for x2.
         out: where to write, or None.
     """
+    return _multiplied(x1, x2, None, _NOTHING, transpose_a, transpose_b, out)
+
+
+def matmul_add(
+    x1: Any,
+    x2: Any,
+    bias: Any,
+    *,
+    transpose_a: bool = False,
+    transpose_b: bool = False,
+    out: Any = None,
+) -> Any:
+    """x1 @ x2 + bias, bias of shape (n,), added before a sum is stored; see `matmul`."""
+    return _with_ending(x1, x2, bias, _ADD, transpose_a, transpose_b, out)
+
+
+def matmul_add_relu(
+    x1: Any,
+    x2: Any,
+    bias: Any,
+    *,
+    transpose_a: bool = False,
+    transpose_b: bool = False,
+    out: Any = None,
+) -> Any:
+    """max(x1 @ x2 + bias, 0); see `matmul_add`."""
+    return _with_ending(x1, x2, bias, _ADD_RELU, transpose_a, transpose_b, out)
+
+
+def _with_ending(
+    x1: Any, x2: Any, bias: Any, ending: int, transpose_a: bool, transpose_b: bool, out: Any
+) -> Any:
+    """The product and its ending in one call, or one after the other where that is not there."""
+    if _library() is not None and x1.dtype.name in _WITH_ENDINGS:
+        y = _multiplied(x1, x2, bias, ending, transpose_a, transpose_b, out)
+        if y is not NotImplemented:
+            return y
+    y = _multiplied(x1, x2, None, _NOTHING, transpose_a, transpose_b, out)
+    if y is not NotImplemented:
+        cupy.add(y, bias, out=y)
+        if ending == _ADD_RELU:
+            cupy.maximum(y, y.dtype.type(0), out=y)
+    return y
+
+
+def _multiplied(
+    x1: Any, x2: Any, bias: Any, ending: int, transpose_a: bool, transpose_b: bool, out: Any
+) -> Any:
+    """The product, and what the library does with its sums; NotImplemented where it does not."""
     device = get_device_id()
     key = (device, x1.dtype, x1.shape, x1.strides, x2.dtype, x2.shape, x2.strides)
-    key += (transpose_a, transpose_b, matmul_precision())
+    key += (transpose_a, transpose_b, matmul_precision(), ending)
     recipe = _recipes.get(key)
     if recipe is None:
         recipe = _new_recipe(key)
     if recipe is NotImplemented:
         return NotImplemented
     # A result that is not laid out row by row is computed apart and copied.
+    if bias is not None and (not recipe.products or not recipe.has_algorithm(device, x1.itemsize)):
+        return NotImplemented
     direct = out is not None and out.flags.c_contiguous and not _shares_memory(out, x1, x2)
     y = out if direct else cupy.ndarray(recipe.shape, x1.dtype)
     if not recipe.products:
@@ -98,8 +155,9 @@ def matmul(
             plans = recipe.prepare(device, alignment)
         stream = cupy.cuda.get_current_stream().ptr
         workspace = _workspace(device, stream)
+        added = 0 if bias is None else cupy.ascontiguousarray(bias).data.ptr
         for plan, (offset_a, offset_b, offset_c) in zip(plans, recipe.offsets):
-            plan.multiply(a + offset_a, b + offset_b, c + offset_c, workspace, stream)
+            plan.multiply(a + offset_a, b + offset_b, c + offset_c, added, workspace, stream)
     if out is None or direct:
         return y
     out[...] = y
@@ -138,6 +196,7 @@ class _Product(NamedTuple):
     step_a: int  # elements from one matrix to the next
     step_b: int
     precision: str
+    ending: int
 
 
 class _Recipe:
@@ -157,6 +216,17 @@ class _Recipe:
         self.copies_a = copies_a
         self.copies_b = copies_b
         self.plans: dict[int, list[_Plan]] = {}
+        self.is_known: bool | None = None
+
+    def has_algorithm(self, device: int, alignment: int) -> bool:
+        """Whether the library computes these products with their ending."""
+        if self.is_known is None:
+            try:
+                self.prepare(device, alignment)
+                self.is_known = True
+            except NoAlgorithmError:
+                self.is_known = False
+        return self.is_known
 
     def prepare(self, device: int, alignment: int) -> list[_Plan]:
         """The plans for pointers that are multiples of `alignment` bytes."""
@@ -219,6 +289,7 @@ def _make_recipe(
     transpose_a: bool,
     transpose_b: bool,
     chosen: str,
+    ending: int,
 ) -> Any:
     if dtype1.name not in _DATA_TYPES or dtype1 != dtype2:
         return NotImplemented
@@ -251,6 +322,7 @@ def _make_recipe(
         step_a,
         step_b,
         chosen,
+        ending,
     )
     offsets = []
     for number, index in enumerate(np.ndindex(*sizes[:-1])):
@@ -296,6 +368,10 @@ def _batch_loops(
 
 
 # The library -----------------------------------------------------------------------------------
+
+
+class NoAlgorithmError(RuntimeError):
+    """The library does not compute what it was asked for."""
 
 
 class _Heuristic(ctypes.Structure):
@@ -375,7 +451,7 @@ class _Plan:
     """Descriptors, layouts and the chosen algorithm of one kind of product."""
 
     def __init__(self, device: int, alignment: int, product: _Product) -> None:
-        dtype, m, n, k, count, a, b, step_a, step_b, chosen = product
+        dtype, m, n, k, count, a, b, step_a, step_b, chosen, ending = product
         self.handle = _handle(device)
         self.function = _library().cublasLtMatmul
         data_type = _DATA_TYPES[dtype]
@@ -393,7 +469,8 @@ class _Plan:
         self.one = (number * parts)(1)
         self.zero = (number * parts)(0)
         # Seen in columns, row-major x2 (k, n) is (n, k): no transposition is needed for y^T (n, m).
-        self.description = _describe(compute, scale_type, b[0], a[0])
+        self.description = _describe(compute, scale_type, b[0], a[0], ending)
+        self.ending = ending
         self.layouts = (
             _layout(data_type, (n, k) if not b[0] else (k, n), b[1], count, step_b),
             _layout(data_type, (k, m) if not a[0] else (m, k), a[1], count, step_a),
@@ -433,11 +510,20 @@ class _Plan:
         library.cublasLtMatmulPreferenceDestroy(preference)
         _check(status, "cublasLtMatmulAlgoGetHeuristic")
         if not count.value:
-            raise RuntimeError(f"cuBLASLt has no algorithm for {product}")
+            raise NoAlgorithmError(f"cuBLASLt has no algorithm for {product}")
         return found
 
-    def multiply(self, a: int, b: int, y: int, workspace: int, stream: int) -> None:
-        """Start the product of the matrices at a and b, into y."""
+    def multiply(self, a: int, b: int, y: int, bias: int, workspace: int, stream: int) -> None:
+        """Start the product of the matrices at a and b, into y; `bias` only where it is added."""
+        if self.ending == _NOTHING:
+            self._start(a, b, y, workspace, stream)
+            return
+        with _lock:  # where the bias is belongs to the description, which threads share
+            setter = _library().cublasLtMatmulDescSetAttribute
+            _set_attribute(setter, self.description, _DESC_BIAS_POINTER, ctypes.c_void_p(bias))
+            self._start(a, b, y, workspace, stream)
+
+    def _start(self, a: int, b: int, y: int, workspace: int, stream: int) -> None:
         layout_b, layout_a, layout_y = self.layouts
         status = self.function(
             self.handle,
@@ -475,14 +561,17 @@ def _set_attribute(setter: Any, target: ctypes.c_void_p, attribute: int, value: 
     _check(status, f"{setter.__name__}({attribute})")
 
 
-def _describe(compute: int, scale_type: int, transpose_a: bool, transpose_b: bool) -> Any:
+def _describe(
+    compute: int, scale_type: int, transpose_a: bool, transpose_b: bool, ending: int
+) -> Any:
     library = _library()
     description = ctypes.c_void_p()
     _check(
         library.cublasLtMatmulDescCreate(ctypes.byref(description), compute, scale_type),
         "cublasLtMatmulDescCreate",
     )
-    for attribute, value in ((_DESC_TRANSA, transpose_a), (_DESC_TRANSB, transpose_b)):
+    values = {_DESC_TRANSA: transpose_a, _DESC_TRANSB: transpose_b, _DESC_EPILOGUE: ending}
+    for attribute, value in values.items():
         _set_attribute(
             library.cublasLtMatmulDescSetAttribute, description, attribute, ctypes.c_int32(value)
         )

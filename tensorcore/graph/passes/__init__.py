@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from tensorcore.device import Device
 from tensorcore.errors import InvalidArgumentError
 from tensorcore.graph.graph import Node
-from tensorcore.graph.passes.endings import join_endings
+from tensorcore.graph.passes.endings import join_endings, join_product_endings
 from tensorcore.graph.passes.fuse import fuse
 from tensorcore.graph.passes.lookups import pool_lookups
 from tensorcore.graph.passes.prune import prune
@@ -40,6 +40,7 @@ PASSES = (
     Pass("prune", prune),
     Pass("lookups", pool_lookups, devices=("cpu",)),
     Pass("endings", join_endings, devices=("cpu",)),
+    Pass("products", join_product_endings, devices=("gpu",)),
     Pass("fuse", fuse, compiles=("cpu",)),
     Pass("updates", join_updates, devices=("cpu",), compiles=("cpu",)),
     # Leaves the nodes alone: the plan joins their calls into lists that run without Python.

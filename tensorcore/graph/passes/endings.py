@@ -1,8 +1,9 @@
-"""What follows a convolution is done with its sums while they are in fast memory."""
+"""What follows a convolution or a product is done with its sums while they are in fast memory."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from tensorcore.graph.graph import Node
@@ -12,6 +13,7 @@ from tensorcore.graph.symbol import NoData, Symbol
 from tensorcore.ops.activations import relu, relu_slope
 from tensorcore.ops.arithmetic import add
 from tensorcore.ops.convolution import conv2d, conv2d_input_gradient
+from tensorcore.ops.linear import matmul
 from tensorcore.ops.pooling import max_pool2d, max_pool2d_gradient
 
 
@@ -23,45 +25,87 @@ def join_endings(
     The gradient of relu behind that of a maximum pool goes before it, where there are fewer
     elements: what a window passes on is masked by its maximum, which is relu's result there.
     """
+    pools = [node for node in nodes if node.op is max_pool2d]
+    return _rewritten(nodes, outputs, functools.partial(_behind_convolution, pools))
+
+
+def join_product_endings(
+    nodes: Sequence[Node], outputs: Sequence[Symbol]
+) -> tuple[list[Node], list[Symbol]]:
+    """A product with a matrix, its bias and relu become one node, for libraries that do it."""
+    return _rewritten(nodes, outputs, _behind_product)
+
+
+# What takes the place of a node and the one before it: that one, and the new nodes.
+Change = tuple[Node, list[Node]]
+Rule = Callable[[Node, int, Node], Change | None]
+
+
+def _rewritten(
+    nodes: Sequence[Node], outputs: Sequence[Symbol], rule: Rule
+) -> tuple[list[Node], list[Symbol]]:
+    """The nodes after `rule` was asked about each with an input that nobody else reads."""
     computed_by = producers(nodes)
     counts = use_counts(nodes, outputs)
-    pools = [node for node in nodes if node.op is max_pool2d]
     result: list[Node] = []
     for node in nodes:
-        joined = _joined(node, computed_by, counts, pools)
-        if joined is None:
+        change = _change_at(node, computed_by, counts, rule)
+        if change is None:
             result.append(node)
             continue
-        gone, fresh = joined
+        gone, fresh = change
         result.remove(gone)
         result += fresh
         computed_by.update((id(s), made) for made in fresh for s in made.outputs)
     return result, list(outputs)
 
 
-def _joined(
-    node: Node, computed_by: dict[int, Node], counts: dict[int, int], pools: list[Node]
-) -> tuple[Node, list[Node]] | None:
-    """The node before that goes, and what takes the place of both."""
+def _change_at(
+    node: Node, computed_by: dict[int, Node], counts: dict[int, int], rule: Rule
+) -> Change | None:
     for place, value in enumerate(node.inputs):
         before = computed_by.get(id(value))
         if before is None or before.op is None or counts[id(value)] != 1 or before.writes:
             continue
-        if node.op is add and before.op is conv2d and _is_direct(before, before.inputs[1]):
-            bias = node.inputs[1 - place]
-            if isinstance(bias, Symbol) and bias.shape == value.shape[-1:]:
-                return before, [_one(CONV_ADD, before, (*before.inputs, bias), node)]
-        if node.op is relu and before.op is CONV_ADD:
-            return before, [_one(CONV_ADD_RELU, before, before.inputs, node)]
-        if node.op is relu_slope() and place == 0 and isinstance(node.inputs[1], Symbol):
-            mask = node.inputs[1]
-            if before.op is max_pool2d_gradient and before.inputs[1] is mask:
-                return _exchanged(node, before, pools)
-            is_gradient = before.op is conv2d_input_gradient
-            if is_gradient and _is_direct(before, before.inputs[1]) and mask.shape == value.shape:
-                inputs = (*before.inputs, mask)
-                return before, [_one(INPUT_GRADIENT_MASK, before, inputs, node)]
+        change = rule(node, place, before)
+        if change is not None:
+            return change
     return None
+
+
+def _behind_convolution(pools: list[Node], node: Node, place: int, before: Node) -> Change | None:
+    value = node.inputs[place]
+    if node.op is add and before.op is conv2d and _is_direct(before, before.inputs[1]):
+        bias = _bias(node, place)
+        if bias is not None:
+            return before, [_one(CONV_ADD, before, (*before.inputs, bias), node)]
+    if node.op is relu and before.op is CONV_ADD:
+        return before, [_one(CONV_ADD_RELU, before, before.inputs, node)]
+    if node.op is relu_slope() and place == 0 and isinstance(node.inputs[1], Symbol):
+        mask = node.inputs[1]
+        if before.op is max_pool2d_gradient and before.inputs[1] is mask:
+            return _exchanged(node, before, pools)
+        is_gradient = before.op is conv2d_input_gradient
+        if is_gradient and _is_direct(before, before.inputs[1]) and mask.shape == value.shape:
+            return before, [_one(INPUT_GRADIENT_MASK, before, (*before.inputs, mask), node)]
+    return None
+
+
+def _behind_product(node: Node, place: int, before: Node) -> Change | None:
+    if node.op is add and before.op is matmul:
+        bias = _bias(node, place)
+        x1, x2 = before.inputs
+        if bias is not None and len(x1.shape) > 1 and len(x2.shape) == 2:
+            return before, [_one(PRODUCT_ADD, before, (x1, x2, bias), node)]
+    if node.op is relu and before.op is PRODUCT_ADD:
+        return before, [_one(PRODUCT_ADD_RELU, before, before.inputs, node)]
+    return None
+
+
+def _bias(node: Node, place: int) -> Symbol | None:
+    """The other summand, if it is one number for each column."""
+    value, bias = node.inputs[place], node.inputs[1 - place]
+    return bias if isinstance(bias, Symbol) and bias.shape == value.shape[-1:] else None
 
 
 def _is_direct(node: Node, w: Any) -> bool:
@@ -77,7 +121,7 @@ def _one(op: Made, first: Node, inputs: Sequence[Any], last: Node) -> Node:
     return node
 
 
-def _exchanged(node: Node, before: Node, pools: list[Node]) -> tuple[Node, list[Node]] | None:
+def _exchanged(node: Node, before: Node, pools: list[Node]) -> Change | None:
     """pool'(relu'(g, p), x) for relu'(pool'(g, x), x), where p is the pool's result."""
     g, x = before.inputs
     for pool in pools:
@@ -103,6 +147,16 @@ def _masked(xp: Any, g: Any, w: Any, y: Any, **attrs: Any) -> Any:
     return xp.where(y <= zero, zero, conv2d_input_gradient.reference(xp, g, w, **attrs))
 
 
+def _product_added(xp: Any, x1: Any, x2: Any, bias: Any, **attrs: Any) -> Any:
+    return matmul.reference(xp, x1, x2, **attrs) + bias
+
+
+def _product_added_relu(xp: Any, x1: Any, x2: Any, bias: Any, **attrs: Any) -> Any:
+    return xp.maximum(_product_added(xp, x1, x2, bias, **attrs), bias.dtype.type(0))
+
+
 CONV_ADD = Made("conv2d_add", _added)
 CONV_ADD_RELU = Made("conv2d_add_relu", _added_relu)
 INPUT_GRADIENT_MASK = Made("conv2d_input_gradient_mask", _masked)
+PRODUCT_ADD = Made("matmul_add", _product_added)
+PRODUCT_ADD_RELU = Made("matmul_add_relu", _product_added_relu)
