@@ -352,7 +352,7 @@ def joined(steps: Sequence[Callable[[], Any]]) -> list[Callable[[], Any]]:
 
 def _chunk(piece: Piece) -> int:
     """Steps that are claimed at once: a share that leaves something to divide at the end."""
-    return max(piece.grain, -(-piece.count // (4 * threads.usable())))
+    return max(piece.grain, -(-piece.count // (8 * threads.usable())))
 
 
 class Run:

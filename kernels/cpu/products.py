@@ -19,6 +19,7 @@ from tensorcore.kernels.cpu.vectors import multiply
 ROWS = 12  # of a piece of work
 OPERATIONS_A_THREAD = 1 << 20
 PANEL = 64  # columns of C that one piece of work computes, or rows of C^T
+FAR_BYTES = 1 << 22
 FEW_ROWS = 96  # up to here a block of C^T is turned rather than a panel of B
 
 
@@ -98,7 +99,9 @@ def product(x1: Any, x2: Any, out: Any, transpose_a: bool, transpose_b: bool) ->
     a_row, a_step = (1, rows) if transpose_a else (depth, 1)
     args = (a, a_row, a_step, b, c, rows, columns, depth)
     tiles = -(-rows // ROWS)
-    if rows <= FEW_ROWS and panels > 1:  # so that no part of B is read by two threads
+    # So that no part of B is read by two threads; many rows do that where B is in far memory.
+    is_far = x2.nbytes > FAR_BYTES and rows < columns
+    if panels > 1 and (rows <= FEW_ROWS or is_far):
         return Piece(_by_columns, panels, grain, args)
     grain = max(1, OPERATIONS_A_THREAD // (2 * ROWS * depth * columns))
     return Piece(_by_rows, tiles, grain, args)
