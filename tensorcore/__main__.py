@@ -8,7 +8,7 @@ import os
 import platform
 import sys
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -72,40 +72,90 @@ def main(arguments: list[str] | None = None) -> int:
     return status
 
 
-# Commands with options of their own, in a module that is imported when they are asked for.
-LATE = {
-    "benchmark": ("how fast each device is", "tensorcore.benchmark.command"),
-    "profile": ("where the time of a program goes", "tensorcore.profiler.command"),
-    "run": ("run a program that says import tensorflow", "tensorcore.run.command"),
+class Command(NamedTuple):
+    """A command: what it is for in a line, examples, and the module that has the rest of it.
+
+    Such a module is imported when its command is asked for: `add_arguments(parser)` declares the
+    options, `main(options)` runs it.
+    """
+
+    help: str
+    examples: str
+    module: str = ""
+
+
+EXAMPLES = """examples:
+  tensorcore doctor                    what works here, and what mends the rest
+  tensorcore benchmark --quick         how fast each device is, in under a minute
+  tensorcore profile train.py          where the time of a program goes
+  tensorcore run program.py            a program that says import tensorflow, untouched
+"""
+COMMANDS = {
+    "info": Command(
+        "versions, devices and their memory",
+        "tensorcore info",
+    ),
+    "ops": Command(
+        "every operation, and how each device runs it",
+        "tensorcore ops | grep softmax",
+    ),
+    "doctor": Command(
+        "what works here, and what mends the rest; exit status 0 good, 1 degraded, 2 broken",
+        "tensorcore doctor --numerics",
+    ),
+    "completion": Command(
+        "a script that completes commands and options in a shell",
+        'eval "$(tensorcore completion bash)"',
+    ),
+    "benchmark": Command(
+        "how fast each device is",
+        "tensorcore benchmark --quick",
+        "tensorcore.benchmark.command",
+    ),
+    "profile": Command(
+        "run a program, and tell where its time went by layer and operation",
+        "tensorcore profile --flame picture.svg train.py --epochs 1",
+        "tensorcore.profiler.command",
+    ),
+    "run": Command(
+        "run a program that says import tensorflow",
+        "tensorcore run program.py",
+        "tensorcore.run.command",
+    ),
 }
 
 
 def parser_for(words: Iterable[str]) -> argparse.ArgumentParser:
-    """The parser, with the options of those late commands that are among the words."""
+    """The parser, with the options of those commands with a module that are among the words."""
+    plain = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(
         prog="tensorcore",
         description="Tensors on the CPU and on NVIDIA GPUs.",
-        epilog="example: tensorcore info",
+        epilog=EXAMPLES,
+        formatter_class=plain,
     )
     parser.add_argument("--version", action="version", version=f"tensorcore {tc.__version__}")
     commands = parser.add_subparsers(dest="command", metavar="command")
-    commands.add_parser("info", help="versions, devices and their memory")
-    commands.add_parser("ops", help="every operation, and how each device runs it")
-    doctor = commands.add_parser("doctor", help="what works here, and what mends the rest")
-    doctor.add_argument("--json", action="store_true", help="for programs")
-    doctor.add_argument(
-        "--numerics", action="store_true", help="measure every operation against float64 too"
+    parsers = {
+        name: commands.add_parser(
+            name,
+            help=command.help.partition(";")[0],
+            description=command.help[0].upper() + command.help[1:] + ".",
+            epilog=f"example: {command.examples}",
+            formatter_class=plain,
+        )
+        for name, command in COMMANDS.items()
+    }
+    parsers["doctor"].add_argument("--json", action="store_true", help="for programs")
+    parsers["doctor"].add_argument(
+        "--numerics",
+        action="store_true",
+        help="measure every operation against float64 too (half a minute)",
     )
-    completion = commands.add_parser(
-        "completion",
-        help="completes commands and options in a shell",
-        epilog='example: eval "$(tensorcore completion bash)"',
-    )
-    completion.add_argument("shell", choices=("bash", "zsh", "fish"))
-    for name, (words_of, module) in LATE.items():
-        command = commands.add_parser(name, help=words_of)
-        if name in words:
-            importlib.import_module(module).add_arguments(command)
+    parsers["completion"].add_argument("shell", choices=("bash", "zsh", "fish"))
+    for name in {*words} & {*COMMANDS}:
+        if COMMANDS[name].module:
+            importlib.import_module(COMMANDS[name].module).add_arguments(parsers[name])
     return parser
 
 
@@ -113,8 +163,9 @@ def _run(arguments: list[str] | None) -> int:
     words = sys.argv[1:] if arguments is None else arguments
     parser = parser_for(words)
     chosen = parser.parse_args(arguments)
-    if chosen.command in LATE:
-        return importlib.import_module(LATE[chosen.command][1]).main(chosen)
+    command = COMMANDS.get(chosen.command)
+    if command is not None and command.module:
+        return importlib.import_module(command.module).main(chosen)
     if chosen.command == "info":
         return info()
     if chosen.command == "doctor":
@@ -124,7 +175,7 @@ def _run(arguments: list[str] | None) -> int:
     if chosen.command == "completion":
         from tensorcore import completion
 
-        print(completion.script(parser_for(LATE), chosen.shell))
+        print(completion.script(parser_for(COMMANDS), chosen.shell))
         return 0
     if chosen.command == "ops":
         from tensorcore.ops.__main__ import main as print_table

@@ -70,10 +70,42 @@ def test_every_case_can_be_made_and_run(device):
         assert work.nbytes > 0 or work.flops > 0, case.name
 
 
-def test_the_clock_of_a_call_counts_calls():
+def test_the_clock_of_a_call_counts_calls(monkeypatch):
+    monkeypatch.setattr(timing, "WARM_S", 60.0)
     calls = []
-    found = timing.measure(lambda: calls.append(1), tc.device("cpu"), seconds=0.01, rounds=3)
-    assert len(calls) == 2 + 3 * found.calls
+    found = timing.measure(
+        lambda: calls.append("call"),
+        tc.device("cpu"),
+        seconds=0.01,
+        rounds=3,
+        compile=lambda: calls.append("compile"),
+    )
+    assert calls[:3] == ["call", "compile", "call"]
+    assert len(calls) - 2 - timing.WARM_CALLS == 3 * found.calls
+    assert len(found.rounds) == 3
+
+
+def test_one_slow_round_is_no_spread():
+    first = timing.Timing(first=9.0, rounds=(1.0, 1.2, 50.0), calls=1)
+    both = first.with_rounds_of(timing.Timing(first=8.0, rounds=(1.1, 1.3, 1.1), calls=1))
+    assert (both.first, both.low, both.high) == (9.0, 1.0, 1.3)
+    assert both.median == pytest.approx(1.15)
+
+
+def test_rounds_come_from_passes_over_all_cases(small_ceilings, monkeypatch):
+    order = []
+
+    def measured(function, device, seconds, compile):
+        function()
+        order.append(len(order))
+        return timing.Timing(1.0, (1.0 + len(order),), 1)
+
+    monkeypatch.setattr(runner, "measure", measured)
+    monkeypatch.setattr(runner, "ceiling_of", lambda device, seconds: CEILINGS["cpu"])
+    rows, _ = runner.run([tc.device("cpu")], only=["take"], quick=True)
+    assert len(order) == runner.PASSES * len(rows)
+    assert [r.low_s for r in rows] == [2.0, 3.0]  # the first pass
+    assert [r.median_s for r in rows] == [4.0, 5.0]  # the second
 
 
 def test_emulated_devices_are_refused(monkeypatch):

@@ -100,6 +100,51 @@ def test_tables_traces_and_pictures(tmp_path):
     assert (tmp_path / "flame.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_planned_operations_say_what_they_make():
+    with tc.device("cpu"):
+        traced = tc.function(lambda x: tc.nn.softmax(x @ x))
+        x = tc.ones((8, 8))
+        traced.get_concrete_function(x).plan.compile()
+        traced(x)
+        with tc.profile() as seen:
+            traced(x)
+    made = {one.name: one.nbytes for one in seen.by_operation()}
+    assert made["matmul"] == made["softmax"] == 8 * 8 * 4
+
+
+def test_a_profile_says_that_kernels_were_compiled(monkeypatch):
+    from tensorcore.kernels.cpu import jit
+
+    with tc.profile() as seen:
+        monkeypatch.setattr(jit, "compilations", jit.compilations + 3)
+        tc.exp(tc.ones(3))
+    assert seen.compiled == 3
+    assert "3 kernels were compiled meanwhile; a second run has them" in seen.table()
+    with tc.profile() as seen:
+        tc.exp(tc.ones(3))
+    assert "compiled" not in seen.table()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--flame", "picture.bmp"], "picture.bmp: pictures are PNG or SVG"),
+        (["--trace", "/nowhere/trace.json"], "there is no folder /nowhere"),
+        (["--rows", "0"], "--rows must be 1 or more, received 0"),
+    ],
+)
+def test_what_cannot_be_written_is_refused_before_the_program_runs(
+    tmp_path, capsys, arguments, words
+):
+    program = tmp_path / "program.py"
+    program.write_text("print('it ran')")
+    assert main(["profile", *arguments, str(program)]) == 2
+    said = capsys.readouterr()
+    assert words in said.err
+    assert len(said.err.strip().splitlines()) == 1
+    assert said.out == ""
+
+
 def test_the_command_runs_a_program(tmp_path, capsys):
     program = tmp_path / "program.py"
     program.write_text(

@@ -65,20 +65,12 @@ def read(path: Path) -> list[Row]:
 def compare(rows: Sequence[Row], before: Sequence[Row], band: float = BAND) -> list[Change]:
     """The rows that both runs have, with their ratios.
 
-    The fastest rounds are compared, since noise only makes rounds slower.  A row counts as slower
-    beyond the band, widened by how much the rounds of either run differed, which is what this
-    machine's noise is at this length.
+    The fastest rounds are compared, since noise only makes rounds slower.
     """
     known = {key(row): row for row in before}
     changes = []
     for row in rows:
         old = known.get(key(row))
-        if old is None:
-            continue
-        noise = min(max(_spread(row), _spread(old)), 0.3)
-        changes.append(Change(row, row.low_s / old.low_s, 1 + max(band, noise / 2)))
+        if old is not None:
+            changes.append(Change(row, row.low_s / old.low_s, 1 + band))
     return changes
-
-
-def _spread(row: Row) -> float:
-    return (row.median_s - row.low_s) / row.low_s

@@ -23,6 +23,7 @@ class Work(NamedTuple):
         flops: floating-point operations of one run; 0 if counting them says nothing.
         nbytes: bytes that have to be read and written at least.
         samples: examples of a batch; 0 for operations.
+        compile: compiles now what otherwise waits for some more runs.
     """
 
     run: Callable[[], Any]
@@ -30,6 +31,7 @@ class Work(NamedTuple):
     flops: float
     nbytes: float
     samples: int = 0
+    compile: Callable[[], Any] = lambda: None
 
 
 class Case(NamedTuple):
@@ -143,6 +145,14 @@ BY_ELEMENTS = tuple(case.name for case in OPERATIONS if case.sizes is _ELEMENTS)
 # Layers: forward and backward ---------------------------------------------------------------------
 
 
+def _compiling(plans: Callable[[], Any]) -> Callable[[], None]:
+    def compile() -> None:
+        for plan in plans():
+            plan.compile()
+
+    return compile
+
+
 def _layer(build: Any, shape: tuple[int, ...], flops: float, integers: int = 0) -> Make:
     """A layer's forward and backward run; `flops` of one sample's forward run."""
 
@@ -165,7 +175,10 @@ def _layer(build: Any, shape: tuple[int, ...], flops: float, integers: int = 0) 
 
         weights = sum(v.size * v.dtype.itemsize for v in layer.weights)
         nbytes = 4 * x.nbytes + 3 * weights
-        return Work(lambda: run(x), f"batch {size}", 3 * flops * size, nbytes, size)
+        plans = lambda: [run.get_concrete_function(x).plan]  # noqa: E731
+        return Work(
+            lambda: run(x), f"batch {size}", 3 * flops * size, nbytes, size, _compiling(plans)
+        )
 
     return make
 
@@ -214,7 +227,8 @@ def _step(build: Any, shape: tuple[int, ...], flops: float, integers: int = 0) -
         step = model.step("train_step")
         weights = sum(v.size * v.dtype.itemsize for v in model.trainable_weights)
         nbytes = 3 * x.nbytes + 8 * weights
-        return Work(lambda: step(batch), f"batch {size}", 3 * flops * size, nbytes, size)
+        compile = _compiling(lambda: step.plans)
+        return Work(lambda: step(batch), f"batch {size}", 3 * flops * size, nbytes, size, compile)
 
     return make
 

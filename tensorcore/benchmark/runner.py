@@ -11,9 +11,11 @@ import tensorcore as tc
 from tensorcore.benchmark.cases import CASES, Case, Work
 from tensorcore.benchmark.machine import refuse_emulated
 from tensorcore.benchmark.memory import peak_bytes
-from tensorcore.benchmark.timing import measure
+from tensorcore.benchmark.timing import Timing, measure
 from tensorcore.device import Device
 from tensorcore.errors import InvalidArgumentError
+
+PASSES = 3  # over all cases, so that the rounds of each are far apart
 
 # Elements of the copy, and the size of the product, that give the ceilings.
 COPY_ELEMENTS = {"cpu": 20_000_000, "gpu": 250_000_000}
@@ -28,7 +30,10 @@ class Ceiling(NamedTuple):
 
 
 class Row(NamedTuple):
-    """One measured figure; times in seconds, rates a second, `percent` of the nearer ceiling."""
+    """One measured figure; times in seconds, rates a second, `percent` of the nearer ceiling.
+
+    `low_s` is the fastest round, `high_s` the upper quartile of the rounds.
+    """
 
     name: str
     group: str
@@ -112,54 +117,82 @@ def run(
         refuse_emulated(device)
         said(f"{device}: ceilings")
         ceilings[device.name] = ceiling_of(device, 0.2 if quick else 0.5)
-        for case in cases:
-            sizes = sorted(case.sizes[: case.quick] if quick else case.sizes)
-            for dtype in dtypes:
-                for size in sizes:
-                    said(f"{device}: {case.name} {size} {dtype}")
-                    rows.append(_row(case, size, dtype, device, ceilings[device.name], quick))
+        items = [
+            _Item(case, size, dtype, device, (0.1 if quick else 0.5) / PASSES)
+            for case in cases
+            for dtype in dtypes
+            for size in sorted(case.sizes[: case.quick] if quick else case.sizes)
+        ]
+        for number in range(PASSES):
+            for item in items:
+                said(f"{device}: {item.case.name} {item.size} {item.dtype}, pass {number + 1}")
+                item.measure()
+        rows += [item.row(ceilings[device.name]) for item in items]
     return rows, ceilings
 
 
-def remeasured(row: Row, quick: bool, ceiling: Ceiling | None = None) -> Row:
+def remeasured(row: Row, quick: bool) -> Row:
     """The same row once more, keeping the faster of the two."""
     case = next(case for case in CASES if case.name == row.name)
-    device = tc.device(row.device)
-    unit = ceiling or Ceiling(1.0, 1.0)
-    rows = [_row(case, row.size, row.dtype, device, unit, quick) for _ in range(3)]
-    fastest = min(rows, key=lambda again: again.low_s)
-    return row if row.low_s < fastest.low_s else fastest
+    item = _Item(case, row.size, row.dtype, tc.device(row.device), 0.1 if quick else 0.5)
+    for _ in range(PASSES):
+        item.measure()
+    again = item.row(Ceiling(1.0, 1.0))
+    return row if row.low_s < again.low_s else again
 
 
-def _row(case: Case, size: int, dtype: str, device: Device, ceiling: Ceiling, quick: bool) -> Row:
-    def make() -> Work:
-        return case.make(size, dtype, np.random.default_rng(0))
+class _Item:
+    """A case at one size, measured in passes: no disturbance of the machine is in all of them."""
 
-    with device:
-        work = make()
-        timing = measure(work.run, device, 0.1 if quick else 0.5)
-        peak = 0
-        if case.group != "operation":
-            del work
-            work, peak = peak_bytes(make, device)
-    flops, nbytes = work.flops / timing.median, work.nbytes / timing.median
-    shares = {"product": flops / ceiling.flops_per_s, "copy": nbytes / ceiling.bytes_per_s}
-    bound = max(shares, key=shares.__getitem__)
-    return Row(
-        case.name,
-        case.group,
-        work.shape,
-        size,
-        dtype,
-        device.name,
-        timing.first,
-        timing.median,
-        timing.low,
-        timing.high,
-        flops / 1e9,
-        nbytes / 1e9,
-        100 * shares[bound],
-        bound,
-        work.samples / timing.median,
-        peak,
-    )
+    def __init__(self, case: Case, size: int, dtype: str, device: Device, seconds: float) -> None:
+        self.case, self.size, self.dtype, self.device = case, size, dtype, device
+        self._seconds = seconds
+        self._timing: Timing | None = None
+        self._peak = 0
+
+    def _make(self) -> Work:
+        return self.case.make(self.size, self.dtype, np.random.default_rng(0))
+
+    def measure(self) -> None:
+        """Make one more pass."""
+        with self.device:
+            work = self._make()
+            timing = measure(work.run, self.device, self._seconds, compile=work.compile)
+            if self._timing is not None:
+                self._timing = self._timing.with_rounds_of(timing)
+                return
+            self._timing = timing
+            self._facts = work._replace(run=_nothing, compile=_nothing)  # its arrays are not kept
+            if self.case.group != "operation":
+                del work
+                _, self._peak = peak_bytes(self._make, self.device)
+
+    def row(self, ceiling: Ceiling) -> Row:
+        """What was measured, beside the ceiling."""
+        timing: Any = self._timing
+        work = self._facts
+        flops, nbytes = work.flops / timing.median, work.nbytes / timing.median
+        shares = {"product": flops / ceiling.flops_per_s, "copy": nbytes / ceiling.bytes_per_s}
+        bound = max(shares, key=shares.__getitem__)
+        return Row(
+            self.case.name,
+            self.case.group,
+            work.shape,
+            self.size,
+            self.dtype,
+            self.device.name,
+            timing.first,
+            timing.median,
+            timing.low,
+            timing.high,
+            flops / 1e9,
+            nbytes / 1e9,
+            100 * shares[bound],
+            bound,
+            work.samples / timing.median,
+            self._peak,
+        )
+
+
+def _nothing() -> None:
+    pass

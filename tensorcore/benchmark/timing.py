@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 from tensorcore.device import Device
 
 ROUNDS = 7
+WARM_CALLS = 60  # kernels of small arrays and of graphs are compiled after some calls
+WARM_S = 0.1
 
 
 class Timing(NamedTuple):
@@ -17,19 +19,39 @@ class Timing(NamedTuple):
 
     Attributes:
         first: the first call, with whatever it compiles and allocates.
-        median, low, high: of the rounds after it; the fastest and slowest round tell the noise.
+        rounds: those of each round after it.
         calls: how many calls a round made.
     """
 
     first: float
-    median: float
-    low: float
-    high: float
+    rounds: tuple[float, ...]
     calls: int
+
+    @property
+    def low(self) -> float:
+        """The fastest round, which noise has hit least."""
+        return min(self.rounds)
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.rounds)
+
+    @property
+    def high(self) -> float:
+        """The upper quartile; the distance from the fastest round tells the noise."""
+        return sorted(self.rounds)[3 * len(self.rounds) // 4]
+
+    def with_rounds_of(self, later: Timing) -> Timing:
+        """The rounds of both."""
+        return self._replace(rounds=(*self.rounds, *later.rounds))
 
 
 def measure(
-    function: Callable[[], Any], device: Device, seconds: float = 0.2, rounds: int = ROUNDS
+    function: Callable[[], Any],
+    device: Device,
+    seconds: float = 0.2,
+    rounds: int = ROUNDS,
+    compile: Callable[[], Any] = lambda: None,
 ) -> Timing:
     """Time a call of `function` on `device`.
 
@@ -37,14 +59,25 @@ def measure(
         function: takes nothing; its result is dropped.
         device: it is waited for; on a GPU its own events take the time.
         seconds: about how long all rounds take together.
-        rounds: how many rounds the median is taken of.
+        rounds: how many rounds there are.
+        compile: is called after the first call.
     """
     first = _once(function, device)
-    warm = _once(function, device)
+    compile()
+    warm = _warm(function, device)
     calls = max(1, min(int(seconds / rounds / max(warm, 1e-7)), 1_000_000))
     round_of = _round_by_events if device.kind == "gpu" else _round_by_clock
-    found = [round_of(function, device, calls) for _ in range(rounds)]
-    return Timing(first, statistics.median(found), min(found), max(found), calls)
+    found = tuple(round_of(function, device, calls) for _ in range(rounds))
+    return Timing(first, found, calls)
+
+
+def _warm(function: Callable[[], Any], device: Device) -> float:
+    """Call until nothing more is to be compiled; returns the fastest call's time."""
+    end = time.perf_counter() + WARM_S
+    found = [_once(function, device)]
+    while len(found) < WARM_CALLS and time.perf_counter() < end:
+        found.append(_once(function, device))
+    return min(found)
 
 
 def _once(function: Callable[[], Any], device: Device) -> float:

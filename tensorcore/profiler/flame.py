@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 from typing import Any
 
 from tensorcore.errors import InvalidArgumentError
+from tensorcore.saving.atomic import atomic_file
 
 COLOURS = {"forward": "#56B4E9", "backward": "#E69F00", "update": "#009E73", "": "#bbbbbb"}
 SMALLEST = 0.002  # of the whole: what is smaller is not drawn
@@ -25,14 +27,23 @@ def tree_of(profile: Any) -> Tree:
     return root
 
 
-def save(profile: Any, path: Path) -> None:
-    """Draw the tree as bars over each other, as wide as their time, into a PNG or SVG file."""
-    try:
-        import matplotlib
-    except ImportError:
+def check(path: Path) -> None:
+    """Raise where no picture can be written under this name."""
+    if path.suffix.lower() not in (".png", ".svg"):
+        raise InvalidArgumentError(
+            f"{path}: pictures are PNG or SVG; let the name end in .png or .svg"
+        )
+    if importlib.util.find_spec("matplotlib") is None:
         raise InvalidArgumentError(
             "pictures need matplotlib, which is not installed: pip install matplotlib"
-        ) from None
+        )
+
+
+def save(profile: Any, path: Path) -> None:
+    """Draw the tree as bars over each other, as wide as their time, into a PNG or SVG file."""
+    check(path)
+    import matplotlib
+
     matplotlib.use("Agg")
     import matplotlib.pyplot as pyplot
 
@@ -45,7 +56,8 @@ def save(profile: Any, path: Path) -> None:
     axes.set_yticks([])
     axes.set_title(f"{len(profile.events)} operations, {root['seconds'] * 1e3:.1f} ms")
     figure.tight_layout()
-    figure.savefig(path)
+    with atomic_file(path) as file:
+        figure.savefig(file, format=path.suffix[1:].lower())
     pyplot.close(figure)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -26,11 +27,13 @@ class Profile:
     Attributes:
         events: what ran, in order.
         seconds: how long the profile was open.
+        compiled: how many kernels were compiled for the CPU meanwhile, inside operations.
     """
 
     def __init__(self) -> None:
         self.events: list[Event] = []
         self.seconds = 0.0
+        self.compiled = 0
         self._start = 0.0
         self._inside = [0.0]  # seconds of operations inside the one that runs, and inside that
 
@@ -40,11 +43,13 @@ class Profile:
         mode.profile = self
         with _lock:
             listeners.profiles += 1
+        self.compiled -= _compilations()
         self._start = time.perf_counter()
         return self
 
     def __exit__(self, *exception: object) -> None:
         self.seconds += time.perf_counter() - self._start
+        self.compiled += _compilations()
         mode.profile = None
         with _lock:
             listeners.profiles -= 1
@@ -71,13 +76,17 @@ class Profile:
     def run_plan(self, plan: Any) -> None:
         """Run the calls of a plan one by one."""
         wait = plan.device.synchronize
-        for step, label, (phase, layers) in zip(plan.steps, plan.labels, plan.places, strict=True):
+        parts = zip(plan.steps, plan.origins, plan.labels, plan.places, strict=True)
+        before = None
+        for step, node, label, (phase, layers) in parts:
             start = time.perf_counter()
             step()
             host = time.perf_counter()
             wait()
             end = time.perf_counter()
-            self._add(label, phase, layers, start, host, end, _bytes_of(step), True)
+            made = 0 if node is None or node is before else _bytes_of(node)
+            self._add(label, phase, layers, start, host, end, made, True)
+            before = node
 
     def _add(
         self,
@@ -141,11 +150,9 @@ class _Running:
             self._device.synchronize()
 
 
-def _bytes_of(step: Any) -> int:
-    """Bytes of what a call of a plan writes, if it says where it writes."""
-    out = getattr(step, "keywords", {}).get("out")
-    arrays = out if type(out) is tuple else (out,)
-    return sum(getattr(array, "nbytes", 0) for array in arrays)
+def _bytes_of(node: Any) -> int:
+    """Bytes of what a node of a plan writes."""
+    return sum(symbol.data.nbytes for symbol in node.outputs)
 
 
 def profile() -> Profile:
@@ -157,3 +164,9 @@ def profile() -> Profile:
     ['exp', 'sum']
     """
     return Profile()
+
+
+def _compilations() -> int:
+    """Kernels that this process has compiled for the CPU so far."""
+    jit = sys.modules.get("tensorcore.kernels.cpu.jit")
+    return 0 if jit is None else jit.compilations

@@ -20,12 +20,19 @@ def table(profile: Any, rows: int) -> str:
     parts = [
         f"{len(profile.events)} operations took {_ms(total)} of {_ms(profile.seconds)}; "
         f"{_share(traced, total)} of that in planned graphs, the rest one by one",
+        *_compiled(profile.compiled),
         "",
         _block("layer", profile.by_layer(), total, rows),
         "",
         _block("operation", profile.by_operation(), total, rows),
     ]
     return "\n".join(parts)
+
+
+def _compiled(count: int) -> list[str]:
+    if not count:
+        return []
+    return [f"{count} kernels were compiled meanwhile; a second run has them, and is faster"]
 
 
 def _block(what: str, found: Sequence[Sum], total: float, rows: int) -> str:
