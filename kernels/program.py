@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -25,6 +26,13 @@ class Program(NamedTuple):
     outputs: tuple[np.dtype, ...]
 
 
+SMALL_RUNS = 50  # of an operation on small arrays, before a kernel is compiled for them
+
+
+class NotReady(Exception):
+    """A kernel would have to be compiled, and may not be now."""
+
+
 class Kernel:
     """A hand-written kernel: where it is, and for which arrays it is used.
 
@@ -32,20 +40,44 @@ class Kernel:
         path: "module:function" below the device's package; imported at the first use.
         dtypes: names of the dtypes that the floating-point inputs may have.
         from_size: elements of the largest input from which the kernel is faster than the reference.
+        small: elements of inputs and of a random result below which the reference serves for a
+            while, since a compiler takes longer than many runs of it; 0: the kernel is used at
+            once.
+        may_wait: whether kernels may be put off so; asked each time.
 
     The function takes the arrays of the operation in order, `out` (None, or where to write) and the
     operation's attributes as keywords.  It may return NotImplemented for what it does not cover.
     """
 
-    __slots__ = ("path", "dtypes", "from_size", "package", "_function", "_takes")
+    __slots__ = (
+        "path",
+        "dtypes",
+        "from_size",
+        "package",
+        "small",
+        "_may_wait",
+        "_runs_left",
+        "_function",
+        "_takes",
+    )
 
     def __init__(
-        self, path: str, *, dtypes: Sequence[str], from_size: int = 0, package: str = ""
+        self,
+        path: str,
+        *,
+        dtypes: Sequence[str],
+        from_size: int = 0,
+        package: str = "",
+        small: int = 0,
+        may_wait: Callable[[], bool] | None = None,
     ) -> None:
         self.path = path
         self.dtypes = frozenset(dtypes)
         self.from_size = from_size
         self.package = package
+        self.small = small
+        self._may_wait = may_wait
+        self._runs_left = SMALL_RUNS if small else 0
         self._function: Callable[..., Any] | None = None
         self._takes: dict[np.dtype, bool] = {}  # a dtype's name is slow to ask for
 
@@ -61,6 +93,23 @@ class Kernel:
             if not takes[dtype]:
                 return False
         return True
+
+    def is_small(self, arrays: Sequence[Any], attrs: dict[str, Any]) -> bool:
+        """Whether the reference computes this faster than the kernel is compiled."""
+        if not self.small or not self._may_wait():  # type: ignore[misc]
+            return False
+        size = max((array.size for array in arrays), default=0)
+        return max(size, math.prod(attrs.get("shape", ()))) < self.small
+
+    def waits(self, arrays: Sequence[Any], attrs: dict[str, Any]) -> bool:
+        """Whether the reference shall run instead, as it does for the first small arrays."""
+        if not self._runs_left:
+            return False
+        if self.is_small(arrays, attrs):
+            self._runs_left -= 1
+            return True
+        self._runs_left = 0  # compiled for the others it serves the small ones, too
+        return False
 
     def load(self) -> Callable[..., Any]:
         """The function itself."""

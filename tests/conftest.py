@@ -13,6 +13,8 @@ import pytest
 
 # The tests choose devices themselves; nothing may be said on stderr about a fallback.
 os.environ["TENSORCORE_DEVICE"] = "cpu"
+# Which kernels a test runs shall not depend on what was compiled before.
+os.environ["TENSORCORE_COMPILE"] = "foreground"
 
 
 def _real_gpu() -> bool:

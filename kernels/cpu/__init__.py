@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tensorcore.kernels.cpu import tiers
 from tensorcore.kernels.program import Kernel
 
 SINGLE_AND_DOUBLE = ("float32", "float64")
@@ -11,8 +12,17 @@ SUMS_FROM_SIZE = 8192
 FLOATS = ("float16", "bfloat16", "float32", "float64")
 
 
-def _kernel(path: str, dtypes: Any = SINGLE_AND_DOUBLE, from_size: int = 0) -> Kernel:
-    return Kernel(path, dtypes=dtypes, from_size=from_size, package=__name__)
+def _kernel(
+    path: str, dtypes: Any = SINGLE_AND_DOUBLE, from_size: int = 0, small: int = 1 << 18
+) -> Kernel:
+    return Kernel(
+        path,
+        dtypes=dtypes,
+        from_size=from_size,
+        package=__name__,
+        small=small,
+        may_wait=tiers.waits,
+    )
 
 
 KERNELS: dict[str, Kernel] = {
@@ -37,25 +47,25 @@ KERNELS: dict[str, Kernel] = {
     "sparse_softmax_cross_entropy_gradient": _kernel(
         "cross_entropy:sparse_softmax_cross_entropy_gradient"
     ),
-    "lstm_sequence": _kernel("recurrent:lstm_sequence"),
-    "lstm_sequence_gradient": _kernel("recurrent:lstm_sequence_gradient"),
-    "gru_sequence": _kernel("recurrent:gru_sequence"),
-    "gru_sequence_gradient": _kernel("recurrent:gru_sequence_gradient"),
-    "scatter_add": _kernel("indexing:scatter_add"),
+    "lstm_sequence": _kernel("recurrent:lstm_sequence", small=1 << 15),
+    "lstm_sequence_gradient": _kernel("recurrent:lstm_sequence_gradient", small=1 << 15),
+    "gru_sequence": _kernel("recurrent:gru_sequence", small=1 << 15),
+    "gru_sequence_gradient": _kernel("recurrent:gru_sequence_gradient", small=1 << 15),
+    "scatter_add": _kernel("indexing:scatter_add", small=1 << 15),
     "take_mean": _kernel("indexing:take_mean"),
     "take_sum": _kernel("indexing:take_sum"),
-    "conv2d": _kernel("convolution:conv2d", FLOATS),
-    "conv2d_add": _kernel("convolution:conv2d_add"),
-    "conv2d_add_relu": _kernel("convolution:conv2d_add_relu"),
-    "conv2d_input_gradient": _kernel("convolution:conv2d_input_gradient", FLOATS),
-    "conv2d_input_gradient_mask": _kernel("convolution:conv2d_input_gradient_mask"),
-    "conv2d_filter_gradient": _kernel("convolution:conv2d_filter_gradient", FLOATS),
+    "conv2d": _kernel("convolution:conv2d", FLOATS, small=1 << 15),
+    "conv2d_add": _kernel("convolution:conv2d_add", small=1 << 15),
+    "conv2d_add_relu": _kernel("convolution:conv2d_add_relu", small=1 << 15),
+    "conv2d_input_gradient": _kernel("convolution:conv2d_input_gradient", FLOATS, small=1 << 15),
+    "conv2d_input_gradient_mask": _kernel("convolution:conv2d_input_gradient_mask", small=1 << 15),
+    "conv2d_filter_gradient": _kernel("convolution:conv2d_filter_gradient", FLOATS, small=1 << 15),
     "max_pool2d": _kernel("pooling:max_pool2d", FLOATS),
     "max_pool2d_gradient": _kernel("pooling:max_pool2d_gradient", FLOATS),
     "max_pool2d_gather": _kernel("pooling:max_pool2d_gather", FLOATS),
     "avg_pool2d": _kernel("pooling:avg_pool2d", FLOATS),
     "avg_pool2d_gradient": _kernel("pooling:avg_pool2d_gradient", FLOATS),
-    "matmul": _kernel("matmul:matmul", FLOATS),
+    "matmul": _kernel("matmul:matmul", FLOATS, small=0),
     "sum": _kernel("reductions:sum", from_size=SUMS_FROM_SIZE),
     "sum_to": _kernel("reductions:sum_to", from_size=SUMS_FROM_SIZE),
     "mean": _kernel("reductions:mean", from_size=SUMS_FROM_SIZE),

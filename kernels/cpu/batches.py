@@ -10,11 +10,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from tensorcore.kernels.cpu import native
+from numba import types
+from tensorcore.kernels.cpu import jit, native
 from tensorcore.kernels.cpu.bound import PLAIN
 from tensorcore.kernels.cpu.jit import kernel
 from tensorcore.kernels.cpu.native import REFUSED, WAITED, Run, array_at, run_table
 from tensorcore.kernels.cpu.piece import Number, Piece
+from tensorcore.kernels.program import NotReady
 
 BYTES_AT_ONCE = 1 << 14  # of gathered rows: what is worth giving to a thread that waits for work
 LINE = 8  # numbers of a batch start at multiples of so many bytes
@@ -79,9 +81,18 @@ class Batches:
     Args:
         pieces: what is run for each batch; each must have an entry (see `native.joined`).
         given: the arrays that get new numbers before each run.
+
+    Raises:
+        NotReady: kernels may not be compiled now.
     """
 
     def __init__(self, pieces: Sequence[Piece], given: Sequence[np.ndarray]) -> None:
+        packable = [native.is_packable(piece) for piece in pieces]  # each notes what it misses
+        if not all(packable):
+            raise NotReady("a kernel of a list for several batches")
+        words, bytes_ = (types.Array(t, 2, "C") for t in (types.int64, types.uint8))
+        control = types.Array(types.int64, 1, "C")
+        jit.compiled(_run_batches, (words, control, types.int64, types.boolean, bytes_, words))
         self._run: Run = native.sequence(pieces)
         self._given = given
         places = []

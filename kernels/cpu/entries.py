@@ -51,8 +51,14 @@ def type_of(kind: Kind) -> Any:
 @functools.cache
 def entry(loop: Any, kinds: tuple[Kind, ...]) -> tuple[int, int]:
     """The addresses of the entry and of the loop's machine code for arguments of these kinds."""
-    machine_code = jit.compiled(loop, (types.int64, types.int64, *map(type_of, kinds)))
-    return _entry_of(tuple(map(_in_bytes, kinds))), machine_code
+    arguments = (types.int64, types.int64, *map(type_of, kinds))
+    machine_code = jit.compiled(loop, arguments, kinds)
+    return entry_of(kinds), machine_code
+
+
+def entry_of(kinds: tuple[Kind, ...]) -> int:
+    """The address of the entry for arguments of these kinds."""
+    return _entry_of(tuple(map(_in_bytes, kinds)))
 
 
 def _in_bytes(kind: Kind) -> Kind:

@@ -23,10 +23,12 @@ import os
 import re
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from tensorcore.kernels.cpu import tiers
 from tensorcore.kernels.program import Program
 
 # One loop is faster than NumPy's passes from a few elements on (a call costs 3 us, the passes of a
@@ -37,6 +39,11 @@ FROM_SIZE = 1024
 INPUTS_OF_UPDATES = 5
 THREADS_FROM_SIZE = 1 << 18  # elements that one thread should have at least
 
+SMALL = 1 << 20  # elements, below which passes of NumPy take less time than a compiler
+
+GENERATED = "tensorcore.kernels.cpu.generated_"  # begins the names of modules written here
+
+_loading = threading.Lock()
 _SUPPORTED = frozenset("?bhilqBHILQfd")  # dtype.char of booleans, integers, float32 and float64
 
 
@@ -54,6 +61,11 @@ def pays(arrays: Sequence[Any], has_numpy: bool) -> bool:
     if size < FROM_SIZE and len(arrays) < INPUTS_OF_UPDATES:
         return False
     return covers(arrays)
+
+
+def waits(arrays: Sequence[Any]) -> bool:
+    """Whether compiling may be put off until the operation has run some times."""
+    return tiers.waits() and all(array.size < SMALL for array in arrays)
 
 
 def covers(arrays: Sequence[Any]) -> bool:
@@ -391,7 +403,7 @@ def load(name: str, text: str) -> Callable[..., Any]:
     from tensorcore.kernels.cpu import jit
 
     digest = hashlib.sha256(text.encode()).hexdigest()[:16]
-    module_name = f"tensorcore.kernels.cpu.generated_{name}_{digest}"
+    module_name = f"{GENERATED}{name}_{digest}"
     folder = jit.cache_folder()
     if folder is None:
         return _run(text, module_name, name)
@@ -402,11 +414,23 @@ def load(name: str, text: str) -> Callable[..., Any]:
             _write(path, text)
     except OSError:  # the disk is full, for example
         return _run(text, module_name, name)
-    spec = importlib.util.spec_from_file_location(module_name, path)
-    module = importlib.util.module_from_spec(spec)  # type: ignore[arg-type]
-    sys.modules[module_name] = module
-    spec.loader.exec_module(module)  # type: ignore[union-attr]
-    return getattr(module, name)
+    return getattr(module_at(module_name, path), name)
+
+
+def module_at(name: str, path: Any) -> Any:
+    """The module that an earlier call of `load`, perhaps in another process, has written."""
+    with _loading:
+        if name not in sys.modules:  # its machine code is loaded once
+            spec = importlib.util.spec_from_file_location(name, path)
+            module = importlib.util.module_from_spec(spec)  # type: ignore[arg-type]
+            spec.loader.exec_module(module)  # type: ignore[union-attr]
+            sys.modules[name] = module
+        return sys.modules[name]
+
+
+def is_generated(module: str) -> bool:
+    """Whether a module of this name was written by `load`."""
+    return module.startswith(GENERATED)
 
 
 def _write(path: Any, text: str) -> None:

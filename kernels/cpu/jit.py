@@ -15,12 +15,13 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numba
 from numba.core import config, event
 from tensorcore.kernels.cpu import kept_code
 from tensorcore.kernels.cpu.threads import split as split
+from tensorcore.kernels.program import NotReady
 
 # A fused multiply-add may replace a product and a sum.  NaN, infinities and signed zeros keep their
 # rules.
@@ -138,11 +139,63 @@ def inline(
     )
 
 
-def compiled(function: Any, arguments: tuple[Any, ...]) -> int:
-    """The address of a kernel's machine code for arguments of these types."""
+def compiled(function: Any, arguments: tuple[Any, ...], kinds: tuple[Any, ...] = ()) -> int:
+    """The address of a kernel's machine code for arguments of these types.
+
+    `kinds` are those of its entry, for who notes it as missing.
+    """
+    if arguments not in function.overloads and not _readiness.loads:
+        _note(function.py_func, arguments, kinds)
     function.compile(arguments)
     made = function.overloads[arguments]
     return made.library.get_pointer_to_function(made.fndesc.llvm_func_name)
+
+
+# Kernels that are not ready -----------------------------------------------------------------------
+
+
+class Missing(NamedTuple):
+    """A kernel that was wanted and is not ready for arguments of these types."""
+
+    module: str
+    filename: str
+    function: str
+    arguments: tuple[Any, ...]  # numba's types
+    kinds: tuple[Any, ...] = ()  # of its entry, if it has one
+
+
+class _Readiness(threading.local):
+    """What this thread may do about a kernel that it wants."""
+
+    missing: set[Missing] | None = None  # where to note those that are not ready; None: compile
+    loads: bool = True  # whether machine code may be loaded that an earlier process has left
+
+
+_readiness = _Readiness()
+
+
+def _note(function: Any, arguments: tuple[Any, ...], kinds: tuple[Any, ...] = ()) -> None:
+    place = (function.__module__, function.__code__.co_filename, function.__name__)
+    _readiness.missing.add(Missing(*place, arguments, kinds))  # type: ignore[union-attr]
+    raise NotReady(function.__name__)
+
+
+@contextlib.contextmanager
+def only_what_is_ready(loads: bool) -> Iterator[set[Missing]]:
+    """While active, this thread compiles no kernels: `NotReady` is raised instead.
+
+    Gives the set of those that were missing.
+
+    Args:
+        loads: whether what lies on the disk counts as ready, too.
+    """
+    before = _readiness.missing, _readiness.loads
+    missing: set[Missing] = set()
+    _readiness.missing, _readiness.loads = missing, loads
+    try:
+        yield missing
+    finally:
+        _readiness.missing, _readiness.loads = before
 
 
 # The notice ---------------------------------------------------------------------------------------
@@ -160,8 +213,10 @@ class _Watch(event.Listener):
         function = event.data["dispatcher"].py_func
         if not function.__module__.startswith("tensorcore."):
             return
+        self.depth += 1  # `on_end` is called also where this raises
+        if _readiness.missing is not None:
+            _note(function, tuple(event.data["args"]))
         compilations += 1
-        self.depth += 1
         if self.depth == 1:
             self.timer = threading.Timer(NOTICE_AFTER_S, _say_compiling, [function.__name__])
             self.timer.daemon = True

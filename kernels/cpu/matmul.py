@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from tensorcore.kernels.cpu import blas_threads, product_ways
+from tensorcore.kernels.cpu import blas_threads, product_ways, tiers
 
 
 def matmul(
@@ -19,7 +19,8 @@ def matmul(
         return _as_one(x1, x2, transpose_b, out)
     if x1.ndim == x2.ndim == 2:
         depth, rows = x1.shape if transpose_a else x1.shape[::-1]
-        if product_ways.is_own(rows, x2.shape[0 if transpose_b else 1], depth):
+        columns = x2.shape[0 if transpose_b else 1]
+        if product_ways.is_own(rows, columns, depth) and not tiers.waits():
             result = _own(x1, x2, transpose_a, transpose_b, out)
             if result is not None:
                 return result

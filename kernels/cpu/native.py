@@ -27,6 +27,7 @@ from numba.extending import intrinsic
 from tensorcore.kernels.cpu import jit, threads
 from tensorcore.kernels.cpu.entries import Kind, entry
 from tensorcore.kernels.cpu.piece import Check, Number, Piece
+from tensorcore.kernels.program import NotReady
 
 # Places in the control block, each in a cache line of its own.
 CLAIM, DONE, JOB, STOP, WAITED, REFUSED = 0, 8, 16, 24, 32, 40
@@ -332,6 +333,11 @@ def sequence(pieces: Sequence[Piece]) -> Callable[[], None]:
 
 def joined(steps: Sequence[Callable[[], Any]]) -> list[Callable[[], Any]]:
     """The steps of a plan with neighbouring pieces joined into sequences."""
+    if not is_ready():
+        for piece in steps:
+            if isinstance(piece, Piece):
+                is_packable(piece)  # notes what else is missing
+        return list(steps)
     result: list[Callable[[], Any]] = []
     pieces: list[Piece] = []
 
@@ -341,13 +347,37 @@ def joined(steps: Sequence[Callable[[], Any]]) -> list[Callable[[], Any]]:
             pieces.clear()
 
     for step in steps:
-        if isinstance(step, Piece) and _packed(step) is not None:
+        if isinstance(step, Piece) and is_packable(step):
             pieces.append(step)
         else:
             close()
             result.append(step)
     close()
     return result
+
+
+def is_packable(piece: Piece) -> bool:
+    """Whether a piece has an entry, and that is ready."""
+    try:
+        return _packed(piece) is not None
+    except NotReady:
+        return False
+
+
+def is_ready() -> bool:
+    """Whether lists can be run; it makes so what may be made ready now."""
+    table, control = types.Array(types.int64, 2, "C"), types.Array(types.int64, 1, "C")
+    wanted = ((run_table, (table, control, types.int64, types.boolean)), (serve, (control,)))
+    ready = [_is_compiled(function, arguments) for function, arguments in wanted]
+    return all(ready)
+
+
+def _is_compiled(function: Any, arguments: tuple[Any, ...]) -> bool:
+    try:
+        jit.compiled(function, arguments)
+    except NotReady:
+        return False
+    return True
 
 
 def _chunk(piece: Piece) -> int:

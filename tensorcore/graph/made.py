@@ -41,7 +41,7 @@ class Made:
     def grouped(self, arrays: Sequence[Any]) -> Sequence[Any]:
         return arrays
 
-    def generated(self, kind: str, arrays: Sequence[Any]) -> Any:
+    def generated(self, kind: str, arrays: Sequence[Any], often: bool | None = None) -> Any:
         return None
 
 
@@ -81,7 +81,7 @@ class Fused(Made):
             outputs=self.outputs,
         )
 
-    def generated(self, kind: str, arrays: Sequence[Any]) -> Any:
+    def generated(self, kind: str, arrays: Sequence[Any], often: bool | None = None) -> Any:
         return compiled(kind, self.program)
 
     def _evaluate(self, xp: Any, *arrays: Any) -> Any:
@@ -124,7 +124,7 @@ class JoinedUpdate(Made):
         self.results = results
         self.segments = tuple(segments)
 
-    def generated(self, kind: str, arrays: Sequence[Any]) -> Any:
+    def generated(self, kind: str, arrays: Sequence[Any], often: bool | None = None) -> Any:
         from tensorcore.kernels.cpu import joined_update
 
         dtypes = (arrays[0].dtype,) * len(self.update.inputs)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 
@@ -23,6 +23,8 @@ from tensorcore.graph.passes import is_waiting, optimise
 from tensorcore.graph.passes.fuse import kind_of
 from tensorcore.graph.passes.relations import producers
 from tensorcore.graph.symbol import Symbol
+from tensorcore.kernels.cpu.tiers import Upgrade
+from tensorcore.kernels.program import NotReady
 from tensorcore.mode import listeners, mode
 from tensorcore.ops.door import in_layer, kernel_for
 from tensorcore.ops.elementwise import Elementwise
@@ -34,6 +36,7 @@ Filler = Callable[[Sequence[Any]], None]
 
 # A graph runs on ready kernels at first.  At this run those that are made for it are compiled.
 COMPILES_AT_RUN = 32
+BLOCK = 1 << 14  # elements of a part of large arrays that the reference computes
 COMPARISONS = ("equal", "not_equal", "less", "less_equal", "greater", "greater_equal")
 
 
@@ -64,25 +67,26 @@ class Plan:
         outputs = [*outputs, *counters]
         self._lock = threading.Lock()
         self.asked = list(outputs)
-        self._runs_to_compiling = COMPILES_AT_RUN if is_waiting(device) else 0
-        if compiling:
-            self._runs_to_compiling = 0
+        waits = is_waiting(device) and not compiling
+        self._runs_to_compiling = COMPILES_AT_RUN if waits else 0
+        self._upgrade = Upgrade()
+        self.for_several = Upgrade()  # for what `several` compiles
         written = [variable for node in graph.nodes for variable in node.writes]
         self.variables = list(dict.fromkeys([*written, *graph.changed]))
-        self._optimise(compiling=self._runs_to_compiling == 0)
+        self._optimise(compiling=not waits)
 
-    def _optimise(self, compiling: bool) -> None:
+    def _optimise(self, compiling: bool) -> bool:
         self._compiling = compiling
         self.nodes, self.outputs, self.passes = optimise(
             self.graph.nodes, self.asked, self.device.kind, compiling
         )
         self._build()
+        return True
 
     def compile(self) -> None:
         """Run the passes that compile kernels for this graph now, rather than after some runs."""
         with self._lock:
-            if self._runs_to_compiling:
-                self._runs_to_compiling = 0
+            if not self._compiling:
                 self._optimise(compiling=True)
 
     def _build(self) -> None:
@@ -251,8 +255,7 @@ class Plan:
                     self.steps += self._copy(view, array)
             return
         if node.op.is_control:
-            compiling = self._runs_to_compiling == 0
-            step = node.op.planned(self.device, arrays, outs, node.attrs, compiling)
+            step = node.op.planned(self.device, arrays, outs, node.attrs, self._compiling)
             self.steps.append(step)
             return
         self.steps += self._steps_of(node, arrays, outs if len(outs) > 1 else outs[0])
@@ -310,11 +313,12 @@ class Plan:
         op, attrs = node.op, node.attrs
         grouped = op.grouped(arrays)
         if self._compiling and self.device is CPU:
-            pieces = self._pieces_of(node, arrays, out)
-            if pieces is not None:
-                return pieces
+            with suppress(NotReady):  # then something else computes it, or nothing: see `Upgrade`
+                pieces = self._pieces_of(node, arrays, out)
+                if pieces is not None:
+                    return pieces
         attempts: list[Step] = []
-        for function in kernel_for(op, self.device, arrays, attrs):
+        for function in kernel_for(op, self.device, arrays, attrs, often=self._compiling):
             # A kernel that writes to variables cannot be tried: each run asks it.
             if not node.writes and not self._works(function, grouped, attrs, out):
                 continue
@@ -334,12 +338,16 @@ class Plan:
     ) -> list[Step]:
         """The calls of an operation that no kernel covers."""
         grouped = op.grouped(arrays)
-        if isinstance(op, Elementwise) and op.numpy is not None and self.device is CPU:
-            function = getattr(np, op.numpy)
-            with np.errstate(all="ignore"):
-                dtype = np.result_type(function(*map(_probe, arrays)))
-            if dtype == out.dtype and op.numpy != "where":
-                return [partial(function, *arrays, out=out)]
+        if isinstance(op, Elementwise) and self.device is CPU:
+            if op.numpy is not None:
+                function = getattr(np, op.numpy)
+                with np.errstate(all="ignore"):
+                    dtype = np.result_type(function(*map(_probe, arrays)))
+                if dtype == out.dtype and op.numpy != "where":
+                    return [partial(function, *arrays, out=out)]
+            blocks = _blocks(arrays, out if type(out) is tuple else (out,))
+            if blocks:
+                return [partial(_run_in_blocks, op.reference, blocks)]
         if op.into is not None:
             return [partial(op.into, self.device.xp, out, *grouped, **attrs)]
         return [partial(_run_reference, op, self.device.xp, grouped, attrs, out)]
@@ -370,7 +378,10 @@ class Plan:
 
     def _works(self, function: Any, arrays: Sequence[Any], attrs: dict[str, Any], out: Any) -> bool:
         """Run a kernel once: it is compiled, and says whether it covers these arrays."""
-        return self.device.run(function, *arrays, out=out, **attrs) is not NotImplemented
+        try:
+            return self.device.run(function, *arrays, out=out, **attrs) is not NotImplemented
+        except NotReady:
+            return False
 
     def explain(self) -> str:
         """The graph before and after the passes, the calls of a run, and generated sources."""
@@ -398,12 +409,19 @@ class Plan:
         """
         with self._lock:  # the arrays are there once; threads take turns
             self._prepare()
-            if self._runs_to_compiling:
-                self._runs_to_compiling -= 1
-                if not self._runs_to_compiling:
-                    self._optimise(compiling=True)
+            if not self._compiling:
+                self._count_a_run()
             self._follow_variables()
             return self.device.run(self._run, arguments)
+
+    def _count_a_run(self) -> None:
+        """After some runs go over to kernels made for this graph, as soon as they are ready."""
+        if self._runs_to_compiling > 1:
+            self._runs_to_compiling -= 1
+            return
+        done = self._upgrade.attempt(partial(self._optimise, compiling=True))
+        if self._compiling and not done:
+            self._optimise(compiling=False)
 
     def _prepare(self) -> None:
         for action in self.graph.before_run:
@@ -524,6 +542,34 @@ def _first_that_covers(attempts: Sequence[Step], steps: Sequence[Step]) -> None:
             return
     for step in steps:
         step()
+
+
+def _blocks(arrays: Sequence[Any], outs: Sequence[Any]) -> list[tuple[list[Any], list[Any]]]:
+    """Parts of large arrays of one shape, whose intermediate results stay in fast memory.
+
+    Fresh memory for the whole would cost more than the arithmetic.  Empty where it does not pay.
+    """
+    size, shape = outs[0].size, outs[0].shape
+    large = [array for array in (*arrays, *outs) if is_array(array) and array.size > 1]
+    if size <= BLOCK or not all(a.shape == shape and a.flags.c_contiguous for a in large):
+        return []
+    flat = [array.reshape(-1) if np.size(array) == size else array for array in arrays]
+    targets = [out.reshape(-1) for out in outs]
+    return [
+        (
+            [array[start : start + BLOCK] if np.size(array) == size else array for array in flat],
+            [target[start : start + BLOCK] for target in targets],
+        )
+        for start in range(0, size, BLOCK)
+    ]
+
+
+def _run_in_blocks(reference: Any, blocks: Sequence[tuple[list[Any], list[Any]]]) -> None:
+    for arrays, targets in blocks:
+        result = reference(np, *arrays)
+        results = result if type(result) is tuple else (result,)
+        for target, values in zip(targets, results, strict=True):
+            target[...] = values
 
 
 def _run_reference(

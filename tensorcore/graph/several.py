@@ -39,7 +39,7 @@ class Several:
         if type(plan.calls[0]).__name__ != "Run" or len(sources) != len(plan.arguments):
             return None
         several = Several(plan, sources)
-        return several if several._bind() else None
+        return several if plan.for_several.attempt(several._bind) else None
 
     def __init__(self, plan: Any, sources: Sequence[np.ndarray]) -> None:
         self.at_once = 2

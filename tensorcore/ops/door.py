@@ -258,7 +258,7 @@ def run(
         kernel = op.kernels[kind]
     except KeyError:
         kernel = op.kernels[kind] = _find_kernel(op.name, kind)
-    if kernel is not None and kernel.accepts(arrays, attrs):
+    if kernel is not None and kernel.accepts(arrays, attrs) and not kernel.waits(arrays, attrs):
         result = device.run(kernel.load(), *op.grouped(arrays), out=out, **attrs)
         if result is not NotImplemented:
             op.runs[kind, "kernel"] += 1
@@ -279,16 +279,20 @@ def run(
 
 
 def kernel_for(
-    op: Op, device: Device, arrays: Sequence[Any], attrs: dict[str, Any]
+    op: Op, device: Device, arrays: Sequence[Any], attrs: dict[str, Any], often: bool
 ) -> Iterator[Callable[..., Any]]:
-    """The kernels that may compute `op` on these arrays, best first; then comes the reference."""
+    """The kernels that may compute `op` on these arrays, best first; then comes the reference.
+
+    `often` tells whether it will be computed so often that any kernel is worth compiling.
+    """
     kind = device.kind
     if kind not in op.kernels:
         op.kernels[kind] = _find_kernel(op.name, kind)
     kernel = op.kernels[kind]
-    if kernel is not None and kernel.accepts(arrays, attrs):
+    is_for_these = kernel is not None and kernel.accepts(arrays, attrs)
+    if is_for_these and (often or not kernel.is_small(arrays, attrs)):
         yield kernel.load()
-    generated = op.generated(kind, arrays)
+    generated = op.generated(kind, arrays, often)
     if generated is not None:
         yield generated
 

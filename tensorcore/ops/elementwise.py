@@ -240,12 +240,14 @@ class Elementwise(Op):
                 if dtypes.KIND.get(array.dtype) not in kinds:
                     self.rule(*arrays)
 
-    def generated(self, kind: str, arrays: Sequence[Any]) -> Any:
+    def generated(self, kind: str, arrays: Sequence[Any], often: bool | None = None) -> Any:
         """The kernel made from the expression, where a device can use one for these arrays."""
         generated = _generator(kind)
-        if not generated.pays(arrays, self.numpy is not None) and not (
-            kind == "cpu" and self._is_wanted(generated, arrays)
-        ):
+        if kind == "cpu":
+            pays = self._pays_on_cpu(generated, arrays, often)
+        else:
+            pays = generated.pays(arrays, self.numpy is not None)
+        if not pays:
             return None
         key = (kind, *(array.dtype for array in arrays))
         if key not in self._compiled:
@@ -253,17 +255,21 @@ class Elementwise(Op):
             self._compiled[key] = generated.compile(self.program(tuple(a.dtype for a in arrays)))
         return self._compiled[key]
 
-    def _is_wanted(self, generated: Any, arrays: Sequence[Any]) -> bool:
-        """Whether small arrays get a kernel: always, or where they come often and NumPy has no
-        function.
+    def _pays_on_cpu(self, generated: Any, arrays: Sequence[Any], often: bool | None) -> bool:
+        """Whether the arrays are large, or small but so many that a kernel pays.
 
         Compiling takes as long as some thousand runs of the reference; who has made some dozens
         will make many more, and the next start finds the kernel on the disk.
         """
         if self.numpy is not None or not generated.covers(arrays):
             return False
+        waits = generated.waits(arrays)
+        if often or (not waits and (self.at_once or generated.pays(arrays, False))):
+            return True
+        if waits and often is not None:
+            return False
         self._small_runs += 1
-        return self.at_once or self._small_runs > SMALL_RUNS
+        return self._small_runs > SMALL_RUNS
 
     def program(self, in_dtypes: tuple[np.dtype, ...]) -> Any:
         """What a device's generator needs to write a kernel for inputs of these dtypes."""
@@ -425,7 +431,8 @@ def elementwise(
         complex_gradient: rules for complex numbers, for functions that are not holomorphic.
         outputs: number of results.
         at_once: the kernel made from the function is taken for arrays of all sizes, from the first
-            run on, so that results never depend on who computes them.
+            run on, so that results never depend on who computes them (but for kernels that are put
+            off, see `kernels/cpu/tiers.py`).
     """
 
     def declare(function: Callable[..., Any]) -> Elementwise:

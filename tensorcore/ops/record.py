@@ -309,8 +309,11 @@ class Op:
         """
         return (arrays,) if self.variadic else arrays
 
-    def generated(self, kind: str, arrays: Sequence[Any]) -> Any:
-        """A kernel made from the scalar expression; only element-wise operations have one."""
+    def generated(self, kind: str, arrays: Sequence[Any], often: bool | None = None) -> Any:
+        """A kernel made from the scalar expression; only element-wise operations have one.
+
+        `often` tells whether the operation will run often; None: its runs are counted.
+        """
         return None
 
 

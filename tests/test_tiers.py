@@ -1,0 +1,263 @@
+"""Kernels that are not compiled yet: what runs meanwhile, and how it goes over to them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from tensorcore.kernels.cpu import background, generated, tiers
+from tensorcore.kernels.program import SMALL_RUNS, Program
+
+import tensorcore as tc
+
+
+@pytest.fixture
+def waiting(monkeypatch):
+    """Compiling may be put off, as it is outside of the tests."""
+    monkeypatch.setattr(tiers, "_of_environment", lambda: True)
+
+
+def python(code, cache, **environment):
+    """What a program prints that may compile in the background, with an empty cache folder."""
+    result = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        env={
+            **os.environ,
+            "TENSORCORE_COMPILE": "background",
+            "TENSORCORE_CACHE_DIR": str(cache),
+            **environment,
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=200,
+    )
+    assert result.returncode == 0, result.stderr
+    return result
+
+
+# A graph of few kernels, run until something is compiled for it, and where that has come to.
+GRAPH = """
+import os, signal, sys, time
+import numpy as np
+import tensorcore as tc
+from tensorcore.graph.plan import COMPILES_AT_RUN
+from tensorcore.kernels.cpu import background, tiers
+
+f = tc.function(lambda x: tc.exp(x) * 2.0 + 1.0)
+x = tc.asarray(np.linspace(-1, 1, 12, dtype=np.float32))
+expected = np.exp(x.numpy()) * 2 + 1
+f(x)
+plan = next(iter(f._traces.values())).plan
+
+def run(times=1):
+    for _ in range(times):
+        np.testing.assert_allclose(f(x).numpy(), expected, rtol=1e-6)
+
+def until(condition):
+    end = time.monotonic() + 150
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+        run()
+
+run(COMPILES_AT_RUN)
+assert "native" not in plan.passes and plan.calls is plan.steps
+"""
+
+
+def test_a_graph_runs_on_while_its_kernels_are_compiled_by_another_process(tmp_path):
+    code = """
+until(lambda: background._state.process)
+other = background._state.process
+assert "native" not in plan.passes
+until(lambda: "native" in plan.passes)
+from tensorcore.kernels.cpu import jit
+run(3)
+print(jit.compilations, len(plan.calls), type(plan.calls[0]).__name__, other.returncode)
+"""
+    first = python(GRAPH + code, tmp_path)
+    assert first.stdout.split() == ["0", "1", "Run", "0"]
+    assert first.stderr.count("in the background (kept for the next time)") == 1
+    second = """
+until(lambda: "native" in plan.passes)
+print(background._state.process, plan._upgrade._work.problem)
+"""
+    loaded = python(
+        GRAPH + second.replace("until", "assert not background._state.process; until"), tmp_path
+    )
+    assert loaded.stdout.split() == ["None"]
+    assert loaded.stderr == ""
+
+
+def test_a_killed_compiler_is_told_once_and_leaves_the_graph_running(tmp_path):
+    code = """
+until(lambda: background._state.process)
+other = background._state.process
+os.kill(other.pid, signal.SIGKILL)
+until(lambda: plan._upgrade._given_up)
+run(40)
+assert "native" not in plan.passes
+assert other.returncode == -signal.SIGKILL  # the system keeps nothing of it
+try:
+    print(os.waitpid(-1, os.WNOHANG))
+except ChildProcessError:
+    print("no child")
+plan.compile()  # who asks for it gets it here
+run(3)
+print("native" in plan.passes)
+"""
+    result = python(GRAPH + code, tmp_path)
+    assert result.stdout.splitlines() == ["no child", "True"]
+    told = [line for line in result.stderr.splitlines() if "goes on without them" in line]
+    assert told == [
+        "tensorcore: kernels could not be compiled in the background, the program goes on without "
+        "them (the compiling process ended with status -9)"
+    ]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_no_process_is_left_behind_and_a_forked_one_begins_anew(tmp_path):
+    code = """
+until(lambda: background._state.process)
+print(background._state.process.pid, flush=True)
+work = plan._upgrade._work
+child = os.fork()
+if not child:
+    assert work.is_lost and not work.is_under_way and background._state.process is None
+    run(5)
+    assert plan._upgrade._work is not work
+    background._stop()
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+assert not work.is_lost
+"""
+    pid = int(python(GRAPH + code, tmp_path, PYTHONWARNINGS="").stdout)
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+def test_the_compiler_ends_when_the_program_is_killed(tmp_path):
+    code = """
+until(lambda: background._state.process)
+print(background._state.process.pid, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    environment = {"TENSORCORE_COMPILE": "background", "TENSORCORE_CACHE_DIR": str(tmp_path)}
+    killed = subprocess.run(
+        [sys.executable, "-c", GRAPH + code], env={**os.environ, **environment}, capture_output=True
+    )
+    pid = int(killed.stdout)
+    end = time.monotonic() + 30
+    while time.monotonic() < end and _is_alive(pid):
+        time.sleep(0.05)
+    assert not _is_alive(pid)
+
+
+def _is_alive(pid):
+    """Whether a process runs; one that has ended may be in the table still."""
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_what_cannot_be_compiled_there_is_not_asked_for_again(monkeypatch, capfd):
+    monkeypatch.setattr(background, "START", "import sys; sys.exit('no memory')")
+    program = Program(
+        name=f"alone_{time.time_ns()}",
+        inputs=(("x", np.dtype("f4")),),
+        compute=np.dtype("f4"),
+        statements=(),
+        results=("(x + x)",),
+        outputs=(np.dtype("f4"),),
+    )
+    from tensorcore.kernels.cpu import jit, native
+
+    monkeypatch.setattr(tiers, "waits", lambda: True)
+    x = np.ones(8, "f4")
+    piece = generated.compile(program).bind(x, out=np.empty(8, "f4"))
+    upgrade = tiers.Upgrade()
+    before = jit.compilations
+
+    def build():
+        return native.joined([piece])[0]
+
+    asked = 0
+    while not upgrade._given_up:
+        assert upgrade.attempt(build) is None
+        asked += 1
+        assert upgrade._work.wait(100)
+    assert asked <= 4  # numba is loaded, the kernel asked for, found missing again
+    assert upgrade._work.problem == "no memory"
+    assert upgrade.attempt(build) is None
+    assert jit.compilations == before
+    assert "the program goes on without them (no memory)" in capfd.readouterr().err
+
+
+def test_compiling_in_the_foreground(monkeypatch):
+    def started(*_args, **_kwargs):
+        raise AssertionError("another process was started")
+
+    monkeypatch.setattr(background.subprocess, "Popen", started)
+    monkeypatch.setattr(tiers, "waits", lambda: False)
+    assert tiers.Upgrade().attempt(lambda: 7) == 7
+    monkeypatch.undo()
+    assert not tiers.waits()  # the tests themselves
+    tiers._of_environment.cache_clear()
+    monkeypatch.delenv("TENSORCORE_COMPILE")
+    try:
+        assert tiers.waits()
+        tc.config.deterministic(True)
+        assert not tiers.waits()
+    finally:
+        tc.config.deterministic(False)
+        monkeypatch.undo()
+        tiers._of_environment.cache_clear()
+
+
+def test_small_arrays_wait_for_their_kernel(waiting):
+    softmax = tc.ops.OPS["softmax"]
+    kernel = tc.kernels.cpu.KERNELS["softmax"]
+    x = tc.asarray(np.random.default_rng(0).normal(size=(4, 5)).astype(np.float32), device="cpu")
+    kernel._runs_left, before = SMALL_RUNS, dict(softmax.runs)
+    first = tc.nn.softmax(x).numpy()
+    assert softmax.runs["cpu", "reference"] == before.get(("cpu", "reference"), 0) + 1
+    for _ in range(SMALL_RUNS):
+        last = tc.nn.softmax(x).numpy()
+    assert softmax.runs["cpu", "kernel"] == before.get(("cpu", "kernel"), 0) + 1
+    np.testing.assert_allclose(first, last, rtol=1e-6)
+    large = tc.ones((512, 1024), device="cpu")
+    kernel._runs_left = SMALL_RUNS
+    tc.nn.softmax(large)
+    assert softmax.runs["cpu", "kernel"] == before.get(("cpu", "kernel"), 0) + 2
+
+
+def test_a_graph_begins_without_kernels_for_small_arrays(waiting):
+    x = tc.asarray(np.random.default_rng(0).normal(size=(4, 5)).astype(np.float32), device="cpu")
+    f = tc.function(lambda x: tc.nn.gelu(tc.nn.softmax(x)))
+    with tc.device("cpu"):
+        value = f(x)
+    steps = next(iter(f._traces.values())).plan.steps
+    assert [step.func.__name__ for step in steps] == ["_run_reference"] * len(steps)
+    np.testing.assert_allclose(value.numpy(), tc.nn.gelu(tc.nn.softmax(x)).numpy(), rtol=1e-5)
+
+
+def test_large_arrays_are_computed_in_blocks(waiting):
+    from tensorcore.graph import plan
+
+    rng = np.random.default_rng(0)
+    size = 2 * plan.BLOCK + 5
+    w = tc.Variable(rng.normal(size=size).astype(np.float32), device="cpu")
+    expected = w.numpy() - w.numpy() * np.float32(0.5)
+    f = tc.function(lambda: tc.ops.optimizer_updates.decay_update(w.value, np.float32(0.5)))
+    with tc.device("cpu"):
+        value = f()
+    steps = next(iter(f._traces.values())).plan.steps
+    assert [step.func.__name__ for step in steps] == ["_run_in_blocks"]
+    np.testing.assert_allclose(value.numpy(), expected, rtol=1e-6)
