@@ -22,11 +22,11 @@ NOT_THERE_YET: dict[str, str] = {
         "AutoContrast AveragePooling3D AvgPool3D "
         "ContrastLimitedAdaptiveHistogramEqualization Conv3D Conv3DTranspose ConvLSTM1D "
         "ConvLSTM2D ConvLSTM3D Convolution3D Convolution3DTranspose Cropping3D CutMix "
-        "Discretization Equalization FlaxLayer GlobalAveragePooling3D GlobalAvgPool3D "
+        "Equalization FlaxLayer GlobalAveragePooling3D GlobalAvgPool3D "
         "GlobalMaxPool3D GlobalMaxPooling3D GroupQueryAttention HashedCrossing Hashing "
         "JaxLayer MaxNumBoundingBoxes MaxPool3D MaxPooling3D MelSpectrogram MixUp "
         "Pipeline RandAugment RandomColorDegeneration RandomColorJitter "
-        "RandomCrop RandomElasticTransform RandomErasing "
+        "RandomElasticTransform RandomErasing "
         "RandomGaussianBlur RandomGrayscale RandomHue RandomInvert RandomPerspective "
         "RandomPosterization RandomSaturation RandomSharpness RandomShear "
         "ReversibleEmbedding STFTSpectrogram "
@@ -41,7 +41,7 @@ NOT_THERE_YET: dict[str, str] = {
         "Adafactor Lamb MultiOptimizer Muon OptimizerMap ScheduleFreeAdamW"
     ),
     "tensorcore.keras.utils": (
-        "Config FeatureSpace Progbar PyDataset Sequence "
+        "Config FeatureSpace Progbar "
         "audio_dataset_from_directory bounding_boxes clear_session "
         "disable_interactive_logging enable_interactive_logging get_registered_name "
         "get_registered_object get_source_inputs "

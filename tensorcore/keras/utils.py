@@ -13,12 +13,17 @@ from tensorcore.saving.registry import (
 from tensorcore.training.folders import image_dataset_from_directory, text_dataset_from_directory
 from tensorcore.training.pictures import array_to_img, img_to_array, load_img, save_img
 from tensorcore.training.plot import model_to_dot, plot_model
+from tensorcore.training.py_dataset import PyDataset
 from tensorcore.training.sequences import pad_sequences
 from tensorcore.training.splitting import split_dataset, timeseries_dataset_from_array
 from tensorcore.training.utils import normalize, set_random_seed, to_categorical
 
+Sequence = PyDataset
+
 __all__ = [
     "CustomObjectScope",
+    "PyDataset",
+    "Sequence",
     "array_to_img",
     "custom_object_scope",
     "deserialize_keras_object",

@@ -15,6 +15,7 @@ from tensorcore.layers.augmentation import (
     CenterCrop,
     RandomBrightness,
     RandomContrast,
+    RandomCrop,
     RandomFlip,
     RandomRotation,
     RandomTranslation,
@@ -47,6 +48,7 @@ from tensorcore.layers.depthwise import (
     SeparableConvolution1D,
     SeparableConvolution2D,
 )
+from tensorcore.layers.discretization import Discretization
 from tensorcore.layers.dropout import (
     AlphaDropout,
     Dropout,
@@ -148,6 +150,7 @@ __all__ = [
     "Dense",
     "DepthwiseConv1D",
     "DepthwiseConv2D",
+    "Discretization",
     "Dot",
     "Dropout",
     "EinsumDense",
@@ -190,6 +193,7 @@ __all__ = [
     "RMSNormalization",
     "RandomBrightness",
     "RandomContrast",
+    "RandomCrop",
     "RandomFlip",
     "RandomRotation",
     "RandomTranslation",

@@ -15,7 +15,9 @@ from tensorcore.layers.options import keep
 from tensorcore.layers.resizing import resized
 from tensorcore.layers.shaping import check_channels_last
 from tensorcore.layers.warping import FILL_MODES, warped
-from tensorcore.ops.arithmetic import add, clip, multiply, negative, subtract
+from tensorcore.ops.arithmetic import add, clip, floor, minimum, multiply, negative, subtract
+from tensorcore.ops.creation import arange
+from tensorcore.ops.indexing import take
 from tensorcore.ops.logical import less_equal, where
 from tensorcore.ops.order import flip
 from tensorcore.ops.reductions import mean
@@ -140,7 +142,8 @@ class RandomPicture(PictureLayer):
         shape = (images.shape[0], 1, 1, 1)
         return stream.uniform(shape, low, high, dtype=images.dtype, device=images.device)
 
-    def call(self, inputs: Any, training: bool | None = None) -> Any:
+    # As in Keras a call by itself is training; `predict` and `evaluate` say that they are not.
+    def call(self, inputs: Any, training: bool | None = True) -> Any:
         if training:
             return super().call(inputs, training)
         return inputs
@@ -188,6 +191,63 @@ class RandomFlip(RandomPicture):
     def change(self, images: Any, training: bool | None) -> Any:
         axes = {"horizontal": (2,), "vertical": (1,)}.get(self.mode, (1, 2))
         return where(less_equal(self.draw(images), 0.5), flip(images, axis=axes), images)
+
+
+class RandomCrop(RandomPicture):
+    """A window of the pictures, at one random place for the whole batch.
+
+    Outside training, and where pictures are not larger than the window, it is the largest middle
+    part with the proportions of the window, resized. (So Keras says, and Keras 2 does; Keras 3.15
+    leaves pictures as they are outside training, whatever the size of the layer's output.)
+
+    Args:
+        height, width: the size of the window.
+        seed: for a stream of its own.
+
+    >>> RandomCrop(2, 2)(tc.ones((1, 4, 4, 3))).shape
+    (1, 2, 2, 3)
+    """
+
+    def __init__(
+        self,
+        height: int,
+        width: int,
+        seed: int | None = None,
+        data_format: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        check_channels_last(self, data_format)
+        for name, size in (("height", height), ("width", width)):
+            if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+                raise InvalidArgumentError(
+                    f"RandomCrop: {name} must be a positive int, received {size!r}"
+                )
+        keep(self, height=height, width=width, data_format="channels_last")
+        self.keep_seed(seed)
+
+    def call(self, inputs: Any, training: bool | None = True) -> Any:
+        return PictureLayer.call(self, inputs, training)
+
+    def change(self, images: Any, training: bool | None) -> Any:
+        rows, columns = images.shape[1:3]
+        if not training or rows <= self.height or columns <= self.width:
+            part = _with_proportions(images, self.height, self.width)
+            return resized(part, self.height, self.width)
+        images = self._from(images, 1, self.height)
+        return self._from(images, 2, self.width)
+
+    def _from(self, images: Any, axis: int, size: int) -> Any:
+        """`size` rows or columns from a random one on."""
+        most = images.shape[axis] - size
+        stream = self._generator or default_generator()
+        start = stream.uniform((), 0.0, most + 1.0, dtype="float32", device=images.device)
+        first = minimum(astype(floor(start), dtypes.int32), most)
+        places = add(arange(size, dtype=dtypes.int32, device=images.device), first)
+        return take(images, places, axis=axis)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return (*input_shape[:-3], self.height, self.width, input_shape[-1])
 
 
 class _Warp(RandomPicture):

@@ -13,6 +13,7 @@ from tensorcore.errors import ArgumentTypeError, InvalidArgumentError, ShapeErro
 from tensorcore.layers.structure import leaves, map_structure
 from tensorcore.layers.texts import is_text, numbers_of_texts
 from tensorcore.tensor import as_tensor, uneven_rows
+from tensorcore.training.py_dataset import Passes, PyDataset
 
 
 def host(structure: Any) -> Any:
@@ -222,8 +223,11 @@ class Rows:
 class IterableBatches:
     """Batches from a generator, a list or a data set: x, (x, y) or (x, y, sample_weight) each."""
 
-    def __init__(self, source: Iterable[Any]) -> None:
+    def __init__(
+        self, source: Iterable[Any], class_weight: Mapping[int, float] | None = None
+    ) -> None:
         self.source = source
+        self.class_weight = class_weight
         self.is_iterator = hasattr(source, "__next__")
         self.steps = _length(source)
 
@@ -240,7 +244,12 @@ class IterableBatches:
         for data in elements():
             if isinstance(data, list) and len(data) in (2, 3) and hasattr(data[0], "shape"):
                 data = tuple(data)
-            parts = [None if part is None else map_structure(place, part) for part in unpack(data)]
+            x, y, weight = unpack(data)
+            if self.class_weight is not None:
+                weight = class_weights(y, self.class_weight, weight)
+            parts = [
+                None if part is None else map_structure(place, part) for part in (x, y, weight)
+            ]
             yield pack(*parts)
 
 
@@ -260,6 +269,8 @@ class _Kept:
 
 def _length(source: Any) -> int | None:
     """How many batches there are, if that is known and finite."""
+    if isinstance(source, Passes):
+        return source.num_batches
     count = getattr(source, "count", None)
     if hasattr(source, "host_elements") and count is not None:
         return count() if count() >= 0 else None
@@ -275,6 +286,7 @@ def batches_of(
     sample_weight: Any = None,
     batch_size: int | None = None,
     shuffle: bool = False,
+    class_weight: Mapping[int, float] | None = None,
 ) -> Batches:
     """Batches of whatever `fit`, `evaluate` and `predict` were given."""
     if x is None:
@@ -286,7 +298,7 @@ def batches_of(
             f"x ({type(x).__name__}) yields batches (x, y) itself; y and sample_weight must be "
             "left out"
         )
-    return IterableBatches(x)
+    return IterableBatches(Passes(x, shuffle) if isinstance(x, PyDataset) else x, class_weight)
 
 
 def _is_iterable_of_batches(x: Any) -> bool:
@@ -327,7 +339,9 @@ def _rows(structure: Any, rows: Any, place: Placement) -> Any:
 
 def class_weights(y: Any, weights: Mapping[int, float], sample_weight: Any = None) -> np.ndarray:
     """One weight a sample: that of its class (1 if it has none), times the sample's own."""
-    labels = np.asarray(y)
+    if y is None:
+        raise InvalidArgumentError("class_weight needs labels, but the data has none")
+    labels = np.asarray(y.numpy() if hasattr(y, "numpy") else y)
     if labels.ndim > 1 and labels.shape[-1] > 1:
         labels = labels.argmax(axis=-1)
     labels = labels.reshape(len(labels), -1)[:, 0].astype(np.int64)

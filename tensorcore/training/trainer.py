@@ -274,11 +274,9 @@ class Trainer:
         loop.check_compiled(self, "fit")
         if not isinstance(epochs, int) or epochs < 0:
             raise InvalidArgumentError(f"fit: epochs must be an int from 0 on, received {epochs!r}")
-        if class_weight is not None:
-            if y is None:
-                raise InvalidArgumentError("fit: class_weight needs arrays x and y")
+        if class_weight is not None and y is not None:
             sample_weight = data.class_weights(y, class_weight, sample_weight)
-        source = data.batches_of(x, y, sample_weight, batch_size, shuffle)
+        source = data.batches_of(x, y, sample_weight, batch_size, shuffle, class_weight)
         moving.place_by_rates(self, x, y, batch_size)
         validation = None
         if validation_data is not None:
