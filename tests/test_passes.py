@@ -536,7 +536,7 @@ def test_conversions_that_are_left_to_numpy():
         assert bound("convert", [x], {"dtype": dtype}, np.zeros(2, dtype)) is None
 
 
-@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("threads", [1, 2, 3, 7])
 def test_pieces_that_threads_share(threads):
     from tensorcore.kernels.cpu.native import Run, sequence
     from tensorcore.kernels.cpu.products import product
@@ -558,6 +558,46 @@ def test_pieces_that_threads_share(threads):
             np.testing.assert_allclose(d, a.T @ (a @ b), rtol=1e-3, atol=1e-3)
     finally:
         tc.config.threads = None
+
+
+@pytest.mark.parametrize("width", [10, 64, 100, 128, 200])
+def test_an_update_by_panels_of_columns(width):
+    """Whether whole rows or panels of columns are a block depends on sizes; the result does not."""
+    from tensorcore.kernels.cpu import joined_update
+
+    from tensorcore.ops import updates
+
+    rng = np.random.default_rng(0)
+    rows, batch = 150, 9
+    program = updates.adam_update.program((np.dtype(np.float64),) * 8)
+    numbers = [np.array(value) for value in (1e-3, 0.1, 0.001, 1e-7)]
+    x, g = rng.normal(size=(batch, rows)), rng.normal(size=(batch, width))
+    start = [rng.normal(size=rows * width), np.zeros(rows * width), np.ones(rows * width)]
+    expected = updates.adam_update.reference(np, *start, (x.T @ g).reshape(-1), *numbers)
+    update = joined_update.compile(program, 3, [joined_update.Segment(0, rows * width, "product")])
+    flats = [array.copy() for array in start]
+    update(*flats, x, g, *numbers, out=flats)
+    for found, wanted in zip(flats, expected, strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=1e-9, atol=1e-12)
+
+
+def test_numbers_of_jobs_begin_anew(monkeypatch):
+    from tensorcore.kernels.cpu import native
+    from tensorcore.kernels.cpu.bound import copy
+
+    monkeypatch.setattr(native, "_team", native.Team())
+    monkeypatch.setattr(tc.config, "threads", 3)
+    native.team()._job = native.MOST_JOBS - 2
+    x, y = np.arange(100.0), np.zeros(100)
+    (piece,) = copy(y, x)
+    piece.grain = 1
+    run = native.sequence([piece] * 5)
+    for _ in range(4):
+        y[...] = 0
+        run()
+        np.testing.assert_array_equal(x, y)
+    assert 1 < native.team()._job < 100
+    tc.config.threads = None
 
 
 def test_lists_of_two_threads_do_not_meet():

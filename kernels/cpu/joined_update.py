@@ -15,11 +15,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from tensorcore.kernels.cpu import generated
 from tensorcore.kernels.cpu.piece import POOL, Number, Piece
+from tensorcore.kernels.cpu.products import FEW_ROWS
 from tensorcore.kernels.cpu.row_lists import RowLists
 from tensorcore.kernels.program import Program
 
 BLOCK_BYTES = 24 * 1024  # of the gradient
 OPERATIONS_A_THREAD = 1 << 20
+PANEL = 64  # columns of a block where the parameters stay in the caches between two steps
+CACHE_BYTES = 1 << 21  # of parameters and their state that do
 OPERATIONS_OF_UPDATE = 40  # for an element of the gradient, memory counted in
 
 
@@ -95,11 +98,17 @@ class JoinedUpdate:
     def _of_product(self, parts: list[Any], x: Any, g: Any, ends: list[Any]) -> Piece:
         depth, rows = x.shape
         width = g.shape[1]
-        block = max(6, BLOCK_BYTES // (width * g.itemsize) // 6 * 6)
-        work = block * width * (2 * depth + OPERATIONS_OF_UPDATE)
-        args = [rows, block, x.reshape(-1), g.reshape(-1), width, depth, *parts, *ends]
+        columns = width
+        # The thread that multiplied by a panel of columns (see `products`) has it at hand, too.
+        if depth <= FEW_ROWS and sum(part.nbytes for part in parts) <= CACHE_BYTES:
+            columns = min(width, PANEL)
+        block = max(6, BLOCK_BYTES // (columns * g.itemsize) // 6 * 6)
+        blocks = -(-rows // block)
+        work = block * columns * (2 * depth + OPERATIONS_OF_UPDATE)
+        args = [rows, block, blocks, columns, x.reshape(-1), g.reshape(-1), width, depth]
         grain = max(1, OPERATIONS_A_THREAD // work)
-        return Piece(self._product_loop, -(-rows // block), grain, args)
+        steps = blocks * -(-width // columns)
+        return Piece(self._product_loop, steps, grain, [*args, *parts, *ends])
 
     def _of_lookups(
         self, parts: list[Any], indices: Any, updates: Any, ends: list[Any]
@@ -132,9 +141,10 @@ class JoinedUpdate:
         return [source(self.program, self.results, kind) for kind in kinds if kind != "gradient"]
 
 
-# Arguments of the loops, how each computes the gradient of the next block of rows, and what of it.
+# Arguments of the loops, how each computes the gradient of the next block, and which lines of the
+# parameters it is for.
 PARAMETERS = {
-    "product": ["_rows", "_block", "_x", "_g", "_width", "_depth"],
+    "product": ["_rows", "_block", "_blocks", "_columns", "_x", "_g", "_width", "_depth"],
     "lookups": ["_lines", "_members", "_begins", "_block"],
 }
 IMPORTS = {
@@ -146,12 +156,17 @@ IMPORTS = {
 }
 BLOCKS = {
     "product": [
-        "_gradient = np.empty(_block * _width, _g.dtype)",
+        "_gradient = np.empty(_block * _columns, _g.dtype)",
         "for _number in range(_start, _stop):",
-        "    _first = _number * _block",
-        "    _count = min(_block, _rows - _first)",
-        "    multiply(_x, _first, 1, _rows, _g, 0, _width,",
-        "             _gradient, 0, _width, _count, _width, _depth)",
+        "    _panel, _place = divmod(_number, _blocks)",
+        "    _first, _left = _place * _block, _panel * _columns",
+        "    _count, _used = min(_block, _rows - _first), min(_columns, _width - _left)",
+        "    multiply(_x, _first, 1, _rows, _g, _left, _width,",
+        "             _gradient, 0, _used, _count, _used, _depth)",
+        "    _lines, _length = (1, _count * _width) if _used == _width else (_count, _used)",
+        "    for _line in range(_lines):",
+        "        _base = np.uintp((_first + _line) * _width + _left)",
+        "        _from = np.uintp(_line * _length)",
     ],
     "lookups": [
         "_width = _lines.shape[1]",
@@ -161,6 +176,8 @@ BLOCKS = {
         "for _first in range(_begin, _end, _block):",
         "    _count = min(_block, _end - _first)",
         "    sum_lists(_flat, _width, _members, _begins, _first, _first + _count, _gradient)",
+        "    for _line in range(1):",
+        "        _base, _from, _length = np.uintp(_first * _width), np.uintp(0), _count * _width",
     ],
 }
 
@@ -171,7 +188,7 @@ def source(program: Program, results: int, kind: str) -> str:
     flats, gradient, numbers = names[:results], names[results], names[results + 1 :]
     parameters = ["_start", "_stop", *PARAMETERS[kind]]
     parameters += [*(f"{name}_" for name in flats), *(f"{name}_" for name in numbers)]
-    body = [f"{gradient} = T(_gradient[_i])"]
+    body = [f"{gradient} = T(_gradient[_from + _i])"]
     body += [f"{name} = T({name}_[_base + _i])" for name in flats]
     body += [
         f"{name} = {text}" if is_bool else f"{name} = T({text})"
@@ -197,8 +214,7 @@ def source(program: Program, results: int, kind: str) -> str:
         f"def {program.name}_of_{kind}({', '.join(parameters)}):",
         *(f"    {name} = T({name}_)" for name in numbers),
         *(f"    {line}" for line in BLOCKS[kind]),
-        "        _base = np.uintp(_first * _width)",
-        "        for _i in range(np.uintp(_count * _width)):",
-        *(f"            {line}" for line in body),
+        "            for _i in range(np.uintp(_length)):",
+        *(f"                {line}" for line in body),
     ]
     return "\n".join(lines) + "\n"

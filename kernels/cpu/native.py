@@ -4,7 +4,9 @@ Each `Piece` gets an entry (`entries.py`): a C function (words, start, stop) tha
 arguments out of a row of 64-bit words.  A list of them is a table of numbers that one compiled
 function walks through.
 
-Threads help at a piece by claiming some of its steps at a time.  The claim is one word, changed
+Threads help at a piece by claiming some of its steps at a time.  Each has a share of the steps from
+which it claims first, so that it meets the same parts of arrays again, which its cache may still
+hold; then it helps with the shares of others.  The claim of a share is one word, changed
 atomically, that also holds the number of the job: who comes late finds nothing to claim, and
 nobody is waited for who has claimed nothing.  Helpers look for work for a while (`LOOKS`), then
 sleep until the next list is run.
@@ -29,11 +31,14 @@ from tensorcore.kernels.cpu.entries import Kind, entry
 from tensorcore.kernels.cpu.piece import Check, Number, Piece
 from tensorcore.kernels.program import NotReady
 
-# Places in the control block, each in a cache line of its own.
-CLAIM, DONE, JOB, STOP, WAITED, REFUSED = 0, 8, 16, 24, 32, 40
-CONTROL_WORDS = 48
-STEP_BITS = 32  # of the claim: the next step; the bits above are the number of the job
-MASK = (1 << STEP_BITS) - 1
+# Places in the control block, each in a cache line of its own; after CLAIM come the shares' words.
+DONE, JOB, STOP, WAITED, REFUSED, THREADS, CLAIM = 0, 8, 16, 24, 32, 40, 48
+LINE = 8  # words
+MOST_SHARES = 64
+CONTROL_WORDS = CLAIM + MOST_SHARES * LINE
+STEP_BITS = 32  # of a claim: the next step; the bits above are the number of the job
+MASK = (1 << STEP_BITS) - 1  # as a step: the job is not there yet
+MOST_JOBS = 1 << 30  # numbers of jobs begin anew from here on
 
 LOOKS = 20_000  # of a helper without work before it sleeps: some 0.5 ms
 TOO_LONG = 60_000  # looks of the caller at a helper that does not finish, 1.5 ms: it lost its CPU
@@ -159,38 +164,59 @@ def array_at(typing: Any, address: Any, shape: Any, like: Any) -> Any:
 
 
 @jit.inline
-def _claim(control, job):
-    """The first of the steps that this thread works on next; -1 if there are none."""
+def _claim(control, share, job, end, chunk):
+    """The first of the steps that this thread works on next; -1 if the share has none left."""
+    place = CLAIM + share * LINE
     while True:
-        word = _load(control, CLAIM)
-        if word >> STEP_BITS != job:
-            return -1
-        steps = control[JOB + 2]
-        chunk = control[JOB + 3]
+        word = _load(control, place)
         first = word & MASK
-        if first >= steps:
+        if word >> STEP_BITS != job or first >= end:
             return -1
-        if _exchange(control, CLAIM, word, word + chunk):
+        if _exchange(control, place, word, word + min(chunk, end - first)):
             return first
 
 
 @jit.inline
-def _help(control, job):
-    """Work on a job until nothing is left to claim; whether there was anything."""
+def _help(control, job, number):
+    """Work on a job until nothing is left to claim; whether there was anything.
+
+    The thread with this number begins with its own share.
+    """
+    # Read before the claims: the fields of this job stay until all that is claimed is done.
+    entry = _load(control, JOB)
+    words = _load(control, JOB + 1)
+    steps = _load(control, JOB + 2)
+    chunk = _load(control, JOB + 3)
+    shares = _load(control, JOB + JOB_WORDS)
     found = False
-    while True:
-        # Read before the claim: the fields of this job stay until all that is claimed is done.
-        entry = control[JOB]
-        words = control[JOB + 1]
-        steps = control[JOB + 2]
-        chunk = control[JOB + 3]
-        first = _claim(control, job)
-        if first < 0:
-            return found
-        stop = min(first + chunk, steps)
-        _call(entry, words, first, stop)
-        _add(control, DONE, stop - first)
-        found = True
+    for turn in range(shares):
+        share = (number + turn) % shares
+        end = steps * (share + 1) // shares
+        while True:
+            first = _claim(control, share, job, end, chunk)
+            if first < 0:
+                break
+            stop = min(first + chunk, end)
+            _call(entry, words, first, stop)
+            _add(control, DONE, stop - first)
+            found = True
+    return found
+
+
+@jit.inline
+def _publish(control, job, table, row):
+    """Let others see a row of the table as the job of this number."""
+    shares = min(control[THREADS], MOST_SHARES)
+    # Nothing can be claimed while the fields change, by whoever still thinks of the job before.
+    for share in range(shares):
+        _store(control, CLAIM + share * LINE, (job << STEP_BITS) | MASK)
+    for field in range(JOB_WORDS):
+        _store(control, JOB + field, table[row, field])
+    _store(control, JOB + JOB_WORDS, shares)
+    _store(control, DONE, 0)
+    for share in range(shares - 1, -1, -1):
+        first = table[row, 2] * share // shares
+        _store(control, CLAIM + share * LINE, (job << STEP_BITS) | first)
 
 
 @jit.kernel
@@ -208,11 +234,8 @@ def run_table(table, control, job, alone):
                 break
             continue
         job += 1
-        for field in range(JOB_WORDS):
-            _store(control, JOB + field, table[row, field])
-        _store(control, DONE, 0)
-        _store(control, CLAIM, job << STEP_BITS)
-        _help(control, job)
+        _publish(control, job, table, row)
+        _help(control, job, 0)
         looks = 0
         while _load(control, DONE) < steps:
             looks += 1
@@ -223,16 +246,21 @@ def run_table(table, control, job, alone):
 
 
 @jit.kernel
-def serve(control):
-    """Help at every job, until there was none for a while."""
+def serve(control, number):
+    """Help at every job, until there was none for a while; helpers count from 1."""
     looks = 0
+    last = 0  # the job that has nothing left
     while looks < LOOKS and _load(control, STOP) == 0:
-        word = _load(control, CLAIM)
-        if word & MASK < _load(control, JOB + 2) and _help(control, word >> STEP_BITS):
-            looks = 0
-        else:
-            looks += 1
-            _pause()
+        shares = _load(control, JOB + JOB_WORDS)
+        word = _load(control, CLAIM + number % shares * LINE)
+        job = word >> STEP_BITS
+        if job != last and word & MASK != MASK:
+            last = job
+            if _help(control, job, number):
+                looks = 0
+                continue
+        looks += 1
+        _pause()
 
 
 class Team:
@@ -242,6 +270,7 @@ class Team:
         raw = np.zeros(CONTROL_WORDS + 8, np.int64)
         start = -(raw.ctypes.data // 8) % 8
         self._control = raw[start : start + CONTROL_WORDS]
+        self._control[JOB + JOB_WORDS] = 1
         self._lock = threading.Lock()
         self._wake: list[threading.Event] = []
         self._awake: list[bool] = []
@@ -272,7 +301,9 @@ class Team:
             if self._alone_until and time.perf_counter() < self._alone_until:
                 work(self._control, 0, True)
             else:
+                self._control[THREADS] = helpers + 1
                 self._call_helpers(helpers)
+                self._job = self._job if self._job < MOST_JOBS else 1
                 self._job = work(self._control, self._job, False)
             return _refused(self._control)
         finally:
@@ -295,7 +326,7 @@ class Team:
         while True:
             self._wake[number].wait()
             self._wake[number].clear()
-            serve(self._control)
+            serve(self._control, number + 1)
             self._awake[number] = False
 
 
