@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from tensorcore import random
@@ -106,6 +105,8 @@ class Passes:
         if workers < 2:
             yield from (self._dataset[number] for number in numbers)
             return
+        from concurrent.futures import ThreadPoolExecutor  # late: few programs need threads
+
         ahead = max(workers, int(self._dataset.max_queue_size))
         with ThreadPoolExecutor(workers, "tensorcore-batches") as pool:
             waiting = deque(
