@@ -398,7 +398,10 @@ def is_packable(piece: Piece) -> bool:
 def is_ready() -> bool:
     """Whether lists can be run; it makes so what may be made ready now."""
     table, control = types.Array(types.int64, 2, "C"), types.Array(types.int64, 1, "C")
-    wanted = ((run_table, (table, control, types.int64, types.boolean)), (serve, (control,)))
+    wanted = (
+        (run_table, (table, control, types.int64, types.boolean)),
+        (serve, (control, types.int64)),
+    )
     ready = [_is_compiled(function, arguments) for function, arguments in wanted]
     return all(ready)
 
