@@ -459,6 +459,22 @@ def test_products_in_registers(dtype, size):
         np.testing.assert_allclose(out, expected, rtol=1e-4, atol=1e-5 * k**0.5)
 
 
+def test_how_products_are_divided_changes_no_bit(monkeypatch):
+    from tensorcore.kernels.cpu import products
+
+    rng = np.random.default_rng(0)
+    a, b = (rng.normal(size=shape).astype(np.float32) for shape in ((110, 50), (50, 300)))
+    found = []
+    for limit in (0, 1 << 22):  # of a matrix that lies in near memory
+        monkeypatch.setattr(products, "FAR_BYTES", limit)
+        out = np.full((110, 300), np.nan, np.float32)
+        piece = products.product(a, b, out, False, False)
+        piece()
+        found.append((piece.loop.__name__, out))
+    assert [name for name, _ in found] == ["_by_columns", "_by_rows"]
+    np.testing.assert_array_equal(found[0][1], found[1][1])
+
+
 def test_products_that_are_left_to_blas():
     from tensorcore.kernels.cpu.products import product
 
