@@ -18,6 +18,7 @@ from tensorcore.tensor import Tensor
 
 WHILE_S = 0.01  # how long a call should take: Ctrl-C and progress bars wait for its end
 MOST = 256  # batches of a call
+SLOW_S = 0.1  # a batch, from which none waits for another
 
 
 class Several:
@@ -88,7 +89,9 @@ class Several:
             self._order[: rows.size] = rows
             self._run(count)
             once = (time.perf_counter() - start) / count
-            self.at_once = int(min(max(WHILE_S / once, 1), 2 * count, MOST))
+            # One that something else held up must not end this: single runs are not timed.
+            least = 2 if once < SLOW_S else 1
+            self.at_once = int(min(max(WHILE_S / once, least), 2 * count, MOST))
             return plan.fresh_results()
 
     def _run(self, count: int) -> None:
