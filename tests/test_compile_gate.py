@@ -148,8 +148,12 @@ def test_text_compiles_without_spills(file, arch):
     _check(cubin, file)
 
 
-# Texts that are there for the tensor cores.
-ON_TENSOR_CORES = ["conv2d_tensor.cu"]
+# Texts that are there for the tensor cores, with the dtypes that go through them.
+ON_TENSOR_CORES = {
+    "conv2d_tensor.cu": ("float16", "bfloat16", "float32"),
+    "attention_64.cu": ("float16", "bfloat16"),
+    "attention_128.cu": ("float16", "bfloat16"),
+}
 
 
 @pytest.mark.parametrize("file", ON_TENSOR_CORES)
@@ -157,9 +161,9 @@ def test_tensor_cores_are_used(file):
     if (reason := compile_gate.sass_unavailable()) is not None:
         pytest.skip(reason)
     text = modules.Text.all[file]
-    for types in text.types:
-        expressions = [text.expression(name, types) for name in text.kernels]
-        cubin = compile_gate.compile_to_cubin(text.source(types), expressions, "sm_90")
+    for dtype in ON_TENSOR_CORES[file]:
+        expressions = [text.expression(name, (dtype,)) for name in text.kernels]
+        cubin = compile_gate.compile_to_cubin(text.source((dtype,)), expressions, "sm_90")
         for expression in expressions:
             code = cubin.sass(expression)
             assert "HMMA" in code or "HGMMA" in code, expression

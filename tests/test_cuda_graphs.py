@@ -80,6 +80,18 @@ def sequence_model():
     )
 
 
+def encoder_model():
+    """Two blocks of a transformer's encoder."""
+    layers = keras.layers
+    inputs = x = keras.Input((6, 8))
+    for _ in range(2):
+        attended = layers.MultiHeadAttention(num_heads=2, key_dim=4)(x, x, use_causal_mask=True)
+        x = layers.LayerNormalization()(x + attended)
+        x = layers.LayerNormalization()(x + layers.Dense(8)(layers.Dense(12, "relu")(x)))
+    x = layers.Dense(3, activation="softmax")(layers.GlobalAveragePooling1D()(x))
+    return keras.Model(inputs, x)
+
+
 def batch(rng, shape, integers=False):
     x = rng.integers(0, 50, shape) if integers else rng.normal(size=shape).astype("float32")
     return x, rng.integers(0, 3, shape[0]).astype("int32")
@@ -91,6 +103,7 @@ MODELS = {
     "text": (text_model, (5, 7), True),
     "sequence": (sequence_model, (4, 5, 3), False),
     "photo": (photo_model, (4, 12, 12, 3), False),
+    "encoder": (encoder_model, (3, 6, 8), False),
 }
 
 
@@ -152,6 +165,27 @@ def test_training_by_replay_equals_eager_training(device, name):
     plan = plan_of(model.step("train_step")._traced)
     assert plan.run_steps.problem is None
     assert plan.run_steps.is_captured
+
+
+@on_gpu
+@pytest.mark.parametrize("features", [8, 136])
+def test_attention_of_all_dtypes_is_captured(device, rng, features):
+    """Also where there is no kernel of its own: float64, and heads of more than 128 features."""
+    for dtype in ("float16", "float32", "float64"):
+        query = tc.asarray(rng.normal(size=(1, 5, 2, features)).astype(dtype))
+
+        @tc.function
+        def slope(x):
+            return tc.grad(lambda x: tc.sum(attended(x)))(x)
+
+        def attended(x):
+            mask = tc.asarray([True, True, False, True, True])
+            return tc.nn.scaled_dot_product_attention(x, x, x, mask=mask, is_causal=True)
+
+        expected = tc.grad(lambda x: tc.sum(attended(x)))(query)
+        for _ in range(3):
+            assert_close(slope(query).numpy(), expected.numpy())
+        assert plan_of(slope).run_steps.is_captured
 
 
 @on_gpu

@@ -1,0 +1,3 @@
+// Attention with heads of up to 128 features.
+constexpr int FEATURES = 128;
+#include "attention.cuh"
