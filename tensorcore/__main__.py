@@ -117,6 +117,11 @@ COMMANDS = {
         "tensorcore profile --flame picture.svg train.py --epochs 1",
         "tensorcore.profiler.command",
     ),
+    "warmup": Command(
+        "compile the usual kernels now, so that no program waits for them",
+        "tensorcore warmup --device cpu,gpu",
+        "tensorcore.warmup",
+    ),
     "run": Command(
         "run a program that says import tensorflow",
         "tensorcore run program.py",

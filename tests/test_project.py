@@ -26,7 +26,17 @@ SOURCES = [*ROOT.glob("tensorcore/**/*.py"), *ROOT.glob("kernels/**/*.py")]
 
 # A room may import from rooms further down this list, and from itself.
 FLOORS = [
-    {"accuracy", "benchmark", "completion", "costs", "doctor", "profiler", "run", "__main__"},
+    {
+        "accuracy",
+        "benchmark",
+        "completion",
+        "costs",
+        "doctor",
+        "profiler",
+        "run",
+        "warmup",
+        "__main__",
+    },
     {"hub", "keras", "tf", "tfds"},
     {"training", "datasets", "data", "progress", "checkpoints", "session"},
     {
