@@ -80,6 +80,37 @@ def test_products_in_registers_do_not_depend_on_their_division(size):
         np.testing.assert_array_equal(out, expected)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    "size", [(32, 128, 640), (33, 70, 101), (5, 300, 150), (96, 50, 60)], ids=str
+)
+def test_a_product_that_relu_masks_on_the_way_back(size, dtype):
+    """In registers it is the product and the mask, also where a reshape stands between them."""
+    rows, depth, columns = size
+    assert product_ways.is_own(rows, columns, depth)
+    w = tc.Variable(drawn(columns, depth, dtype=dtype), device=CPU)
+    g = tc.asarray(drawn(rows, depth, dtype=dtype), device=CPU)
+    values = drawn(rows, columns, 1, dtype=dtype)[..., 0]
+    values[0, :7] = 0, -0.0, 1, -1, np.nan, np.inf, -np.inf
+
+    def slope(x):
+        with tc.GradientTape() as tape:
+            tape.watch(x)
+            y = tc.reshape(tc.nn.relu(x), (rows, columns)) @ w
+        return tape.gradient(y, x, output_gradients=g)
+
+    for shape in ((rows, columns), (rows, 1, columns)):
+        x = tc.asarray(values.reshape(shape), device=CPU)
+        traced = tc.function(slope)
+        early = traced(x).numpy()
+        plan = next(iter(traced._traces.values())).plan
+        assert "matmul_mask" in plan.labels
+        plan.compile()
+        assert "matmul_mask" in plan.labels
+        for found in (early, traced(x).numpy()):
+            np.testing.assert_array_equal(found, slope(x).numpy())
+
+
 SUMS = [
     ((32,), None),
     ((5,), None),

@@ -66,6 +66,7 @@ KERNELS: dict[str, Kernel] = {
     "avg_pool2d": _kernel("pooling:avg_pool2d", FLOATS),
     "avg_pool2d_gradient": _kernel("pooling:avg_pool2d_gradient", FLOATS),
     "matmul": _kernel("matmul:matmul", FLOATS, small=0),
+    "matmul_mask": _kernel("matmul:matmul_mask", small=0),
     "sum": _kernel("reductions:sum", from_size=SUMS_FROM_SIZE),
     "sum_to": _kernel("reductions:sum_to", from_size=SUMS_FROM_SIZE),
     "mean": _kernel("reductions:mean", from_size=SUMS_FROM_SIZE),

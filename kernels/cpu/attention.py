@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 from tensorcore.kernels.cpu.intrinsics import select
 from tensorcore.kernels.cpu.jit import inline, kernel, split
+from tensorcore.kernels.cpu.register_products import add_product, multiply
 from tensorcore.kernels.cpu.rows import exp, log
-from tensorcore.kernels.cpu.vectors import VECTOR_BYTES, add_product, multiply
+from tensorcore.kernels.cpu.vectors import VECTOR_BYTES
 
 QUERIES = 64  # of a block: as many as the columns that registers hold
 KEYS = 64

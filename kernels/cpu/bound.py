@@ -121,6 +121,12 @@ def _matmul(x1: Any, x2: Any, *, transpose_a: bool, transpose_b: bool, out: Any)
     return small_products.product(x1, x2, out, *flags) if product_ways.is_small(*sizes) else None
 
 
+def _matmul_mask(
+    g: Any, w: Any, y: Any, *, transpose_a: bool, transpose_b: bool, out: Any
+) -> Piece | None:
+    return products.product(g, w, out, transpose_a, transpose_b, mask=y)
+
+
 # Sums and means -----------------------------------------------------------------------------------
 
 
@@ -255,6 +261,7 @@ def _as_made(work: Any, *arrays: Any, out: Any, **attrs: Any) -> list[Piece] | N
 
 BINDERS: dict[str, Callable[..., Any]] = {
     "matmul": _matmul,
+    "matmul_mask": _matmul_mask,
     "sum": _sum,
     "mean": _mean,
     "sum_to": _sum_to,

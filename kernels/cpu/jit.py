@@ -72,6 +72,7 @@ INLINED = (
     "scalar_functions.py",
     "rows.py",
     "vectors.py",
+    "register_products.py",
     "products.py",
     "row_lists.py",
     "row_sums.py",

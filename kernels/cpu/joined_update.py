@@ -148,7 +148,7 @@ PARAMETERS = {
     "lookups": ["_lines", "_members", "_begins", "_block"],
 }
 IMPORTS = {
-    "product": ["from tensorcore.kernels.cpu.vectors import multiply"],
+    "product": ["from tensorcore.kernels.cpu.register_products import multiply"],
     "lookups": [
         "from tensorcore.kernels.cpu.row_lists import row_of_step",
         "from tensorcore.kernels.cpu.row_sums import sum_lists",

@@ -38,6 +38,21 @@ def matmul(
     return _stored(result.astype(dtype), out)
 
 
+def matmul_mask(g: Any, w: Any, y: Any, *, out: Any, **attrs: Any) -> Any:
+    """g w^T where y, as large as that, is not 0 or less, else 0."""
+    if tiers.waits():
+        matmul(g, w, out=out, **attrs)
+        np.copyto(out, 0, where=y <= 0)
+        return out
+    from tensorcore.kernels.cpu import products
+
+    piece = products.product(g, w, out, mask=y, **attrs)
+    if piece is None:
+        return NotImplemented
+    piece()
+    return out
+
+
 def _own(x1: Any, x2: Any, transpose_a: bool, transpose_b: bool, out: Any) -> Any:
     """The product by own kernels; None where they do not take these arrays."""
     from tensorcore.kernels.cpu import products

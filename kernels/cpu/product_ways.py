@@ -19,6 +19,14 @@ THIN = 512  # rows or depth
 LARGE = 1 << 30  # multiplications; from here on BLAS's copies of both matrices pay off
 
 
+FEW_ROWS = 96  # up to here A B^T is made in blocks that are turned, and can be masked on the way
+
+
+def masks(rows: int) -> bool:
+    """Whether own kernels compute A B^T of so many rows and put zeros where they are told."""
+    return rows <= FEW_ROWS
+
+
 def is_small(rows: int, columns: int, depth: int) -> bool:
     """Whether one call of BLAS makes the product before anything else could begin."""
     multiplications = rows * columns * depth

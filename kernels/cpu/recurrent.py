@@ -16,7 +16,7 @@ from numba import types
 from numba.extending import overload
 from tensorcore.kernels.cpu import float32_functions, float64_functions, scalar_functions
 from tensorcore.kernels.cpu.jit import inline, kernel, split
-from tensorcore.kernels.cpu.vectors import multiply
+from tensorcore.kernels.cpu.register_products import multiply
 
 OPERATIONS_A_THREAD = 1 << 21
 OPERATIONS_OF_GATES = 200  # what the functions of an element cost, in multiplications
