@@ -40,9 +40,9 @@ class Kernel:
         path: "module:function" below the device's package; imported at the first use.
         dtypes: names of the dtypes that the floating-point inputs may have.
         from_size: elements of the largest input from which the kernel is faster than the reference.
-        small: elements of inputs and of a random result below which the reference serves for a
-            while, since a compiler takes longer than many runs of it; 0: the kernel is used at
-            once.
+        small: elements of inputs and of a random result up to which the reference computes them
+            `SMALL_RUNS` times in less time than the kernel is compiled; it serves for that time,
+            fewer runs for larger arrays.  0: the kernel is used at once.
         may_wait: whether kernels may be put off so; asked each time.
 
     The function takes the arrays of the operation in order, `out` (None, or where to write) and the
@@ -56,7 +56,8 @@ class Kernel:
         "package",
         "small",
         "_may_wait",
-        "_runs_left",
+        "_left",
+        "_most",
         "_function",
         "_takes",
     )
@@ -69,7 +70,7 @@ class Kernel:
         from_size: int = 0,
         package: str = "",
         small: int = 0,
-        may_wait: Callable[[], bool] | None = None,
+        may_wait: Callable[[], bool] = bool,
     ) -> None:
         self.path = path
         self.dtypes = frozenset(dtypes)
@@ -77,7 +78,7 @@ class Kernel:
         self.package = package
         self.small = small
         self._may_wait = may_wait
-        self._runs_left = SMALL_RUNS if small else 0
+        self._most = self._left = SMALL_RUNS * small  # elements
         self._function: Callable[..., Any] | None = None
         self._takes: dict[np.dtype, bool] = {}  # a dtype's name is slow to ask for
 
@@ -95,21 +96,23 @@ class Kernel:
         return True
 
     def is_small(self, arrays: Sequence[Any], attrs: dict[str, Any]) -> bool:
-        """Whether the reference computes this faster than the kernel is compiled."""
-        if not self.small or not self._may_wait():  # type: ignore[misc]
-            return False
-        size = max((array.size for array in arrays), default=0)
-        return max(size, math.prod(attrs.get("shape", ()))) < self.small
+        """Whether a run of the reference takes less than compiling, and that may be put off."""
+        return bool(self.small) and self._may_wait() and self._size(arrays, attrs) <= self._most
 
     def waits(self, arrays: Sequence[Any], attrs: dict[str, Any]) -> bool:
-        """Whether the reference shall run instead, as it does for the first small arrays."""
-        if not self._runs_left:
+        """Whether the reference shall run instead, as it does for the first arrays."""
+        if not self._left:
             return False
-        if self.is_small(arrays, attrs):
-            self._runs_left -= 1
-            return True
-        self._runs_left = 0  # compiled for the others it serves the small ones, too
-        return False
+        elements = max(self._size(arrays, attrs), self.small)
+        if elements > self._left or not self._may_wait():
+            self._left = 0
+            return False
+        self._left -= elements
+        return True
+
+    def _size(self, arrays: Sequence[Any], attrs: dict[str, Any]) -> int:
+        size = max((array.size for array in arrays), default=0)
+        return max(size, math.prod(attrs.get("shape", ())))
 
     def load(self) -> Callable[..., Any]:
         """The function itself."""

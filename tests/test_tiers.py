@@ -225,17 +225,19 @@ def test_small_arrays_wait_for_their_kernel(waiting):
     softmax = tc.ops.OPS["softmax"]
     kernel = tc.kernels.cpu.KERNELS["softmax"]
     x = tc.asarray(np.random.default_rng(0).normal(size=(4, 5)).astype(np.float32), device="cpu")
-    kernel._runs_left, before = SMALL_RUNS, dict(softmax.runs)
+    kernel._left, before = kernel._most, dict(softmax.runs)
     first = tc.nn.softmax(x).numpy()
     assert softmax.runs["cpu", "reference"] == before.get(("cpu", "reference"), 0) + 1
     for _ in range(SMALL_RUNS):
         last = tc.nn.softmax(x).numpy()
     assert softmax.runs["cpu", "kernel"] == before.get(("cpu", "kernel"), 0) + 1
     np.testing.assert_allclose(first, last, rtol=1e-6)
-    large = tc.ones((512, 1024), device="cpu")
-    kernel._runs_left = SMALL_RUNS
-    tc.nn.softmax(large)
-    assert softmax.runs["cpu", "kernel"] == before.get(("cpu", "kernel"), 0) + 2
+    kernel._left = 20 * kernel.small
+    tc.nn.softmax(tc.ones((5, kernel.small), device="cpu"))
+    assert kernel._left == 15 * kernel.small
+    tc.nn.softmax(tc.ones((5, kernel.small), device="cpu"))
+    assert not kernel.waits([np.zeros((16, kernel.small))], {})
+    assert not kernel.waits([np.zeros(3)], {})  # compiled for others it serves the small ones, too
 
 
 def test_a_graph_begins_without_kernels_for_small_arrays(waiting):

@@ -51,7 +51,7 @@ KERNELS: dict[str, Kernel] = {
     "lstm_sequence_gradient": _kernel("recurrent:lstm_sequence_gradient", small=1 << 15),
     "gru_sequence": _kernel("recurrent:gru_sequence", small=1 << 15),
     "gru_sequence_gradient": _kernel("recurrent:gru_sequence_gradient", small=1 << 15),
-    "scatter_add": _kernel("indexing:scatter_add", small=1 << 15),
+    "scatter_add": _kernel("indexing:scatter_add", small=1 << 17),
     "take_mean": _kernel("indexing:take_mean"),
     "take_sum": _kernel("indexing:take_sum"),
     "conv2d": _kernel("convolution:conv2d", FLOATS, small=1 << 15),

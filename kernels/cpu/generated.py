@@ -29,7 +29,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from tensorcore.kernels.cpu import tiers
-from tensorcore.kernels.program import Program
+from tensorcore.kernels.program import SMALL_RUNS, Program
 
 # One loop is faster than NumPy's passes from a few elements on (a call costs 3 us, the passes of a
 # program with two operations 7 us); the limit keeps short experiments from waiting for a compiler.
@@ -39,7 +39,7 @@ FROM_SIZE = 1024
 INPUTS_OF_UPDATES = 5
 THREADS_FROM_SIZE = 1 << 18  # elements that one thread should have at least
 
-SMALL = 1 << 20  # elements, below which passes of NumPy take less time than a compiler
+SMALL = 1 << 20  # elements, so many that some runs of NumPy's passes take less than compiling
 
 GENERATED = "tensorcore.kernels.cpu.generated_"  # begins the names of modules written here
 
@@ -64,8 +64,8 @@ def pays(arrays: Sequence[Any], has_numpy: bool) -> bool:
 
 
 def waits(arrays: Sequence[Any]) -> bool:
-    """Whether compiling may be put off until the operation has run some times."""
-    return tiers.waits() and all(array.size < SMALL for array in arrays)
+    """Whether a run of the reference takes less time than compiling, and that may be put off."""
+    return tiers.waits() and all(array.size <= SMALL * SMALL_RUNS for array in arrays)
 
 
 def covers(arrays: Sequence[Any]) -> bool:

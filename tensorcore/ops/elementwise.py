@@ -18,6 +18,7 @@ import numpy as np
 
 from tensorcore import dtypes
 from tensorcore.errors import DTypeError
+from tensorcore.kernels.program import SMALL_RUNS
 from tensorcore.ops import scalar
 from tensorcore.ops.record import OPS, Gradient, Op, Spec
 from tensorcore.ops.shapes import broadcast
@@ -34,7 +35,6 @@ TAKES = {
 }
 
 _HALVES = (dtypes.float16, dtypes.bfloat16)
-SMALL_RUNS = 50  # runs on small arrays from which a kernel is made for them
 _NO_GRADIENT = {
     "bool": "none: the result is boolean",
     "bits": "none: integer",
@@ -268,7 +268,8 @@ class Elementwise(Op):
             return True
         if waits and often is not None:
             return False
-        self._small_runs += 1
+        size = max(array.size for array in arrays)
+        self._small_runs += max(1, size // generated.SMALL)
         return self._small_runs > SMALL_RUNS
 
     def program(self, in_dtypes: tuple[np.dtype, ...]) -> Any:
