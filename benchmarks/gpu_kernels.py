@@ -1,8 +1,9 @@
 """Large kernels on a GPU beside the copy bandwidth and PyTorch: `python benchmarks/gpu_kernels.py`.
 
 Everything is measured in one run on the same GPU, with CUDA events: an element-wise chain, softmax
-and layer norm over 1 GB, Adam on 1 GB of parameters, matrix products of 8192, and what the host
-needs to launch an operation, eager and traced.  PyTorch's column is empty where it is not there.
+and layer norm over 1 GB, Adam on 1 GB of parameters, matrix products of 8192, attention over 2048
+places, and what the host needs to launch an operation, eager and traced.  PyTorch's column is empty
+where it is not there.
 """
 
 from __future__ import annotations
@@ -37,7 +38,8 @@ def main() -> int:
         print(f"gpu_kernels: {problem}")
         return 2
     with device:
-        rows = memory_rows(device, options.elements) + product_rows(device) + host_rows(device)
+        rows = memory_rows(device, options.elements) + product_rows(device)
+        rows += attention_rows(device) + host_rows(device)
     for row in rows:
         print(line(row), flush=True)
     if options.json:
@@ -148,6 +150,61 @@ def product_rows(device: Any, size: int = 8192) -> list[dict[str, Any]]:
         row = {"what": name, "ms": 1e3 * ours, "tflops": 2e-12 * size**3 / ours}
         rows.append({**row, "torch_ms": None if theirs is None else 1e3 * theirs})
     return rows
+
+
+def attention_rows(device: Any, length: int = 2048, heads: int = 16) -> list[dict[str, Any]]:
+    """Causal attention of 8 sequences with 64 features a head, alone and with its gradients."""
+    torch = torch_here()
+    shape = (8, length, heads, 64)
+    rows = []
+    for dtype in ("float32", "bfloat16"):
+        arrays = [tc.astype(tc.random.normal(shape), dtype) for _ in range(4)]
+        theirs = torch_attention(torch, shape, dtype) if torch else {}
+        # Two products in the forward run, five in the gradients, of which causality leaves half.
+        for name, function, products in (
+            ("attention", our_attention, 2),
+            ("attention, gradients", our_attention_gradients, 7),
+        ):
+            ours = seconds(lambda run=function, given=arrays: run(*given), device)
+            other = torch_seconds(theirs[name]) if theirs else None
+            tflops = products * 8 * heads * length**2 * 64 / ours / 1e12
+            row = {"what": f"{name} {dtype}", "ms": 1e3 * ours, "tflops": tflops}
+            rows.append({**row, "torch_ms": None if other is None else 1e3 * other})
+    return rows
+
+
+def our_attention(query: Any, key: Any, value: Any, g: Any) -> Any:
+    """The forward run."""
+    return tc.nn.scaled_dot_product_attention(query, key, value, is_causal=True)
+
+
+def our_attention_gradients(query: Any, key: Any, value: Any, g: Any) -> Any:
+    """The forward run and the gradients of its three inputs."""
+    with tc.GradientTape() as tape:
+        tape.watch(query, key, value)
+        y = our_attention(query, key, value, g)
+    return tape.gradient(y, [query, key, value], output_gradients=g)
+
+
+def torch_attention(torch: Any, shape: Any, dtype: str) -> dict[str, Callable[[], Any]]:
+    """The same in PyTorch, whose heads stand before the places."""
+    kind = getattr(torch, dtype)
+    query, key, value, g = (
+        torch.randn(*shape, device="cuda", dtype=kind).transpose(1, 2) for _ in range(4)
+    )
+    inputs = [x.requires_grad_() for x in (query, key, value)]
+
+    def forward() -> Any:
+        return torch.nn.functional.scaled_dot_product_attention(*inputs, is_causal=True)
+
+    def alone() -> Any:
+        with torch.no_grad():
+            return forward()
+
+    return {
+        "attention": alone,
+        "attention, gradients": lambda: torch.autograd.grad(forward(), inputs, g),
+    }
 
 
 def host_rows(device: Any, operations: int = 200) -> list[dict[str, Any]]:

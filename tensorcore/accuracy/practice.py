@@ -38,6 +38,7 @@ def practice() -> dict[str, Case]:
         **_signals(rng),
         **_linear_algebra(rng),
         **_decompositions(rng),
+        **_attention(rng),
     }
 
 
@@ -169,4 +170,23 @@ def _decompositions(rng: np.random.Generator) -> dict[str, Case]:
         "eigh, put together": (symmetric, positive),
         "svd, put together": (singular, square),
         "qr, put together": (triangular, square),
+    }
+
+
+def _attention(rng: np.random.Generator) -> dict[str, Case]:
+    arrays = [rng.normal(size=(2, 96, 2, 64)) for _ in range(3)]
+
+    def causal(tc: Any, q: Any, k: Any, v: Any) -> Any:
+        return tc.nn.scaled_dot_product_attention(q, k, v, is_causal=True)
+
+    def of_queries(tc: Any, q: Any, k: Any, v: Any) -> Any:
+        return tc.grad(lambda x: tc.sum(causal(tc, x, k, v) ** 2))(q)
+
+    def of_keys(tc: Any, q: Any, k: Any, v: Any) -> Any:
+        return tc.grad(lambda x: tc.sum(causal(tc, q, x, v) ** 2))(k)
+
+    return {
+        "attention of 96": (causal, *arrays),
+        "attention, gradient of the queries": (of_queries, *arrays),
+        "attention, gradient of the keys": (of_keys, *arrays),
     }
