@@ -34,7 +34,8 @@ class Prediction(NamedTuple):
     parts: tuple[tuple[str, float], ...]
 
     def __str__(self) -> str:
-        return f"{self.device} {1e3 * self.seconds:.2g} ms/step"
+        share = round(100 * self.error_s / self.seconds)
+        return f"{self.device} {1e3 * self.seconds:.2g} ms/step +- {share} %"
 
 
 def predict(

@@ -28,7 +28,8 @@ SECONDS = 5.0  # that all samples are run for together, some before and after th
 TURN_S = 0.05  # that one sample is run for before it is the turn of the next
 REPEATS_ON_GPU = 32  # of a call in a CUDA graph, so that its launch does not count
 ALONE = 0.8  # share of a call's work from which a task is measured by it
-SHORTEST = 3  # samples of a kind that tell what `fit` does besides, a good part of a short step
+USUAL = 0.1  # quantile of the times of a call: most of them may be disturbed
+SHORTEST = 3  # samples that tell what `fit` does besides, which is a good part of a short step
 BATCHES_OF_FITS = (20, 120)  # whose difference is the steps without what an epoch takes once
 
 
@@ -54,7 +55,8 @@ def rates_of(device: Device) -> Rates:
     kept = _read(device)
     if kept is None:
         print(
-            f"tensorcore: measuring how fast {device} is (some 10 s, kept for the next time)",
+            f"tensorcore: measuring how fast {device} is (some 10 s beside what has to be "
+            "compiled; kept for the next time)",
             file=sys.stderr,
             flush=True,
         )
@@ -79,21 +81,14 @@ def measure_rates(
         while True:  # in turns, so that a disturbance of the machine meets all of them for a while
             for run in runs:
                 run.measure()
-            short = [run for some in _by_kind(runs) for run in some[:SHORTEST]]
+            short = sorted(runs, key=_SampleRun.total_s)[:SHORTEST]
             for run in short:
                 run.measure_fits()
             if time.perf_counter() > end:
                 break
         run_s = max(statistics.median(run.run_s() for run in short), 1e-8)
-        points = [point for run in runs for point in run.points(run_s)]
-        points += [run.feeding() for run in short]
+        points = [point for run in runs for point in (*run.points(run_s), *run.feedings())]
         return Rates(device.name, product_name(device), Points(points), run_s)
-
-
-def _by_kind(runs: Sequence[_SampleRun]) -> list[list[_SampleRun]]:
-    """Those whose step is one call, and the others, the shortest first."""
-    ordered = sorted(runs, key=_SampleRun.total_s)
-    return [[run for run in ordered if is_one_call(run.calls) is kind] for kind in (True, False)]
 
 
 class _SampleRun:
@@ -109,7 +104,7 @@ class _SampleRun:
         self._repeats = 1 if self._device is CPU else REPEATS_ON_GPU
         self._ready = [*map(self._one_call, self.calls)]
         self._times: list[list[float]] = []  # of all calls and of the whole plan, run by run
-        self._fits = dict.fromkeys(BATCHES_OF_FITS, float("inf"))  # the fastest, by length
+        self._fits: dict[tuple[bool, int], float] = {}  # (in one call, steps) -> the fastest
 
     def _one_call(self, call: Call) -> Any:
         if self._device is CPU and len(call.steps) == 1:
@@ -129,11 +124,14 @@ class _SampleRun:
                 break
 
     def measure_fits(self) -> None:
-        """Note the fastest calls of `fit` that take few and many steps."""
+        """Note the fastest calls of `fit` that take few and many steps, several at once and not."""
         for count in BATCHES_OF_FITS:
             x, y = (np.resize(part, (count * len(part), *part.shape[1:])) for part in self.data)
-            fit = functools.partial(self.model.fit, x, y, self.sample.batch, verbose=0)
-            self._fits[count] = min(self._fits[count], self._timed(fit))
+            for at_once in {False, is_one_call(self.calls)}:
+                steps = {} if at_once else {"steps_per_epoch": count}  # they are taken one by one
+                fit = functools.partial(self.model.fit, x, y, self.sample.batch, verbose=0, **steps)
+                before = self._fits.get((at_once, count), float("inf"))
+                self._fits[at_once, count] = min(before, self._timed(fit))
 
     def _timed(self, call: Any) -> float:
         start = time.perf_counter()
@@ -142,8 +140,7 @@ class _SampleRun:
         return time.perf_counter() - start
 
     def _usual(self) -> Any:
-        """The lower quartile of all times: more than half of the runs may be disturbed."""
-        return np.quantile(self._times, 0.25, axis=0, method="lower")
+        return np.quantile(self._times, USUAL, axis=0, method="lower")
 
     def total_s(self) -> float:
         """What the calls of a step take together."""
@@ -167,13 +164,14 @@ class _SampleRun:
                 beside = run_s if call.is_native else 0.0
                 yield Point(task, max(share * (float(taken) - beside), 5e-8))
 
-    def feeding(self) -> Point:
-        """What a step of `fit` takes besides its calls."""
+    def feedings(self) -> Iterator[Point]:
+        """What a step of `fit` takes besides its calls, if that was measured."""
         few, many = BATCHES_OF_FITS
-        step = (self._fits[many] - self._fits[few]) / (many - few)
         arrays = [np.resize(part, (many * len(part), *part.shape[1:])) for part in self.data]
-        task = feeding(arrays, self.sample.batch, is_one_call(self.calls))
-        return Point(task, max(step - self.total_s(), 1e-7))
+        for at_once in {at_once for at_once, _ in self._fits}:
+            step = (self._fits[at_once, many] - self._fits[at_once, few]) / (many - few)
+            task = feeding(arrays, self.sample.batch, at_once)
+            yield Point(task, max(step - self.total_s(), 1e-7))
 
 
 def compiled_plan(model: Any, x: Any, y: Any, batch_size: int) -> Any:

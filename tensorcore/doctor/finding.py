@@ -31,11 +31,14 @@ def worst(findings: Sequence[Finding]) -> str:
 
 
 def verdict(findings: Sequence[Finding]) -> str:
-    """All findings in one line: the status, and the first thing that has to be mended."""
+    """All findings in one line: the status, and the first thing that has to be mended, without
+    the details in parentheses.
+    """
     status = worst(findings)
     if status == GOOD:
         return "good: everything that was looked at works"
     problems = [f for f in findings if f.status == status]
     rest = len([f for f in findings if f.status != GOOD]) - 1
     more = f" (and {rest} more)" if rest else ""
-    return f"{status}: {problems[0].topic}: {problems[0].text}{more}"
+    what = problems[0].text.partition(" (")[0]
+    return f"{status}: {problems[0].topic}: {what}{more}"

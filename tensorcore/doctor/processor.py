@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from tensorcore.benchmark.machine import processor
 from tensorcore.doctor.finding import BROKEN, DEGRADED, Finding
 from tensorcore.kernels.cpu import threads
 
@@ -37,7 +38,7 @@ def check() -> list[Finding]:
 def _features() -> Finding:
     found = vector_features()
     if found:
-        return Finding("CPU", ", ".join(found))
+        return Finding("CPU", f"{processor()} with {', '.join(found)}")
     return Finding(
         "CPU",
         "no vector instructions that kernels use were found",
