@@ -26,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).parent / "peers"))
 import keras_models
 
 os.environ.setdefault("TENSORCORE_DEVICE", "cpu")
+os.environ.setdefault("TENSORCORE_COMPILE", "foreground")  # kernels are measured
 
 import tensorcore as tc
 from tensorcore import costs, keras

@@ -43,7 +43,6 @@ COMPILER = (
     "numba and its LLVM are loaded to read machine code from the disk: 36 MiB of file pages that "
     "processes share, some 35 MiB of Python modules and of what LLVM keeps for each kernel"
 )
-KERNELS = "a dozen kernels are compiled before the first step; the second start loads them"
 TARGETS = (
     Target("W1 b32", FIT, "ratio", 1.0, 0.5, why=CALLS),
     Target("W1 b128", FIT, "ratio", 1.0, 0.65, why=PRODUCTS),
@@ -55,7 +54,7 @@ TARGETS = (
     Target("W7 one", "tensorcore model(x)", "ratio", 1.0, 0.36, ("torch eager",), why=ONE_SAMPLE),
     Target("W7 one", FIT, "us", 300.0, 100.0),
     Target("W7 10000", FIT, "ratio", 1.0, 0.85, ("torch eager",), why=PRODUCTS),
-    Target("first step, empty cache", "tensorcore", "s", 4.0, 2.0, why=KERNELS),
+    Target("first step, empty cache", "tensorcore", "s", 4.0, 2.0),
     Target("first step, warm cache", "tensorcore", "s", 0.6, 0.3),
     Target("memory", "tensorcore", "bytes", 120 * MIB, 60 * MIB, why=COMPILER),
 )

@@ -1146,6 +1146,20 @@ def test_a_folder_that_cannot_be_written_is_no_obstacle(tmp_path):
         folder.chmod(stat.S_IRWXU)
 
 
+def test_a_home_that_cannot_be_written(tmp_path):
+    home, temporary = tmp_path / "home", tmp_path / "temporary"
+    home.write_text("not a folder")
+    temporary.mkdir()
+    code = "from tensorcore.kernels.cpu import jit; print(jit.cache_folder())"
+    environment = {"HOME": str(home), "XDG_CACHE_HOME": str(home), "TMPDIR": str(temporary)}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("TENSORCORE_CACHE_DIR", raising=False)
+        folder = temporary / f"tensorcore-{os.getuid()}"
+        assert python(code, **environment).strip() == str(folder / "cpu")
+        folder.chmod(0o777)  # others could leave code there
+        assert python(code, **environment).strip() == "None"
+
+
 def test_several_processes_may_compile_at_once(tmp_path):
     environment = {**os.environ, "TENSORCORE_CACHE_DIR": str(tmp_path)}
     command = [sys.executable, "-W", "error", "-c", COMPUTE]

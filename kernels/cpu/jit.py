@@ -11,6 +11,7 @@ import functools
 import hashlib
 import os
 import pathlib
+import stat
 import sys
 import tempfile
 import threading
@@ -44,19 +45,43 @@ _lock = threading.RLock()
 
 @functools.cache
 def cache_folder() -> pathlib.Path | None:
-    """Where machine code is kept: TENSORCORE_CACHE_DIR, else the user's cache; None: nowhere."""
-    base = os.environ.get("TENSORCORE_CACHE_DIR")
-    if base is None:
-        import platformdirs
+    """Where machine code is kept; None: nowhere.
 
-        base = platformdirs.user_cache_dir("tensorcore", appauthor=False)
-    folder = pathlib.Path(base, "cpu")
+    TENSORCORE_CACHE_DIR, else the user's cache, or a folder beside temporary files if that cannot
+    be written.
+    """
+    chosen = os.environ.get("TENSORCORE_CACHE_DIR")
+    if chosen is not None:
+        return _writable(pathlib.Path(chosen))
+    import platformdirs
+
+    usual = _writable(pathlib.Path(platformdirs.user_cache_dir("tensorcore", appauthor=False)))
+    return usual or _temporary_folder()
+
+
+def _writable(base: pathlib.Path) -> pathlib.Path | None:
+    folder = base / "cpu"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             return folder
     except OSError:
         return None
+
+
+def _temporary_folder() -> pathlib.Path | None:
+    """A folder that only this user can write to, since what lies there is run."""
+    if not hasattr(os, "getuid"):
+        return None
+    base = pathlib.Path(tempfile.gettempdir(), f"tensorcore-{os.getuid()}")
+    try:
+        base.mkdir(mode=0o700, exist_ok=True)
+        found = base.lstat()
+    except OSError:
+        return None
+    others_may_write = found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    is_own = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()
+    return _writable(base) if is_own and not others_may_write else None
 
 
 kept_code.forget_loading()
@@ -208,6 +233,7 @@ class _Watch(event.Listener):
     def __init__(self) -> None:
         self.depth = 0
         self.timer: threading.Timer | None = None
+        self.told = False
 
     def on_start(self, event: Any) -> None:
         global compilations
@@ -218,8 +244,8 @@ class _Watch(event.Listener):
         if _readiness.missing is not None:
             _note(function, tuple(event.data["args"]))
         compilations += 1
-        if self.depth == 1:
-            self.timer = threading.Timer(NOTICE_AFTER_S, _say_compiling, [function.__name__])
+        if self.depth == 1 and not self.told:
+            self.timer = threading.Timer(NOTICE_AFTER_S, self._tell, [function.__name__])
             self.timer.daemon = True
             self.timer.start()
 
@@ -231,10 +257,11 @@ class _Watch(event.Listener):
             self.timer.cancel()
             self.timer = None
 
-
-def _say_compiling(name: str) -> None:
-    kept = "kept for the next time" if cache_folder() else "the cache folder cannot be written"
-    print(f"tensorcore: compiling {name} for this CPU ({kept})", file=sys.stderr, flush=True)
+    def _tell(self, name: str) -> None:
+        self.told = True
+        kept = "kept for the next time" if cache_folder() else "the cache folder cannot be written"
+        words = f"tensorcore: compiling kernels for this CPU, such as {name} ({kept})"
+        print(words, file=sys.stderr, flush=True)
 
 
 @functools.cache

@@ -14,18 +14,33 @@ With TENSORCORE_COMPILE=foreground, and where results must not depend on time
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from tensorcore.kernels.cpu import background, threads
 from tensorcore.kernels.program import NotReady
 
 
+class _Chosen:
+    at_once = 0  # how many contexts ask for it
+
+
 def waits() -> bool:
     """Whether compiling may be put off."""
-    return _of_environment() and not threads.deterministic()
+    return _of_environment() and not _Chosen.at_once and not threads.deterministic()
+
+
+@contextlib.contextmanager
+def at_once() -> Iterator[None]:
+    """A context in which each kernel is compiled where it is first met: for measuring kernels."""
+    _Chosen.at_once += 1
+    try:
+        yield
+    finally:
+        _Chosen.at_once -= 1
 
 
 @functools.cache

@@ -10,6 +10,7 @@ import tensorcore as tc
 from tensorcore.accuracy.elementwise import elementwise_rows
 from tensorcore.accuracy.practice import composed_rows
 from tensorcore.accuracy.records import record_rows
+from tensorcore.kernels.cpu import tiers
 
 ALLOWED_ULP = 4.0
 # More than that, with the reason.
@@ -34,7 +35,7 @@ MORE_RELATIVE = 2e-6
 
 def measure(kind: str, only: str | None = None) -> list[dict[str, Any]]:
     """All rows of one device."""
-    with tc.device(kind):
+    with tc.device(kind), tiers.at_once():
         rows = [*elementwise_rows(only), *record_rows(only), *composed_rows(only)]
         tc.device(kind).synchronize()
     return rows

@@ -14,6 +14,7 @@ from tensorcore.benchmark import baseline, machine, text
 from tensorcore.benchmark.runner import Row, remeasured, run
 from tensorcore.dtypes import as_dtype
 from tensorcore.errors import InvalidArgumentError, TensorcoreError
+from tensorcore.kernels.cpu import tiers
 
 ATTEMPTS = 10  # how often a row that looks slower is measured again
 
@@ -52,7 +53,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(options: argparse.Namespace) -> int:
     """Run the command; 0, or 1 if something is slower than the baseline, or 2 for bad input."""
     try:
-        return _measure(options)
+        with tiers.at_once():
+            return _measure(options)
     except TensorcoreError as error:
         print(f"tensorcore benchmark: {error}", file=sys.stderr)
         return 2

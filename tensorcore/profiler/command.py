@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from tensorcore.errors import InvalidArgumentError, TensorcoreError
+from tensorcore.kernels.cpu import tiers
 from tensorcore.profiler import flame
 from tensorcore.profiler.profile import Profile
 from tensorcore.run.aliases import installed
@@ -34,7 +35,7 @@ def main(options: argparse.Namespace) -> int:
         return 2
     profile, style = Profile(), Program(str(options.program)).style
     try:
-        with installed(style), profile:
+        with installed(style), tiers.at_once(), profile:
             status = execute(str(options.program), options.arguments)
     finally:
         print(profile.table(options.rows), file=sys.stderr)
