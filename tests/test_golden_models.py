@@ -132,14 +132,15 @@ def arrays_in(archive):
     return {path: array for path, array in found.items() if "seed_generator" not in path}
 
 
-@pytest.mark.parametrize("name", ["dense", "text", "two_inputs"])
+@pytest.mark.parametrize("name", ["bidirectional", "dense", "text", "two_inputs"])
 def test_old_files(name, device):
     """`.h5` as Keras 2 has it, and weights alone."""
     x = stored(name, "x")
     model = keras.models.load_model(FOLDER / "models" / f"{name}.h5")
     assert_outputs(model.predict(x, verbose=0), stored(name, "out"))
     assert model.compiled
-    for path in (f"{name}.h5", f"{name}.weights.h5"):
+    alone = [] if name == "bidirectional" else [f"{name}.weights.h5"]
+    for path in (f"{name}.h5", *alone):
         fresh = keras.models.clone_model(model)
         fresh.load_weights(FOLDER / "models" / path)
         assert_outputs(fresh.predict(x, verbose=0), stored(name, "out"))
@@ -149,7 +150,7 @@ def test_the_golden_files_are_small():
     files = [
         path for path in FOLDER.rglob("*") if path.is_file() and "__pycache__" not in path.parts
     ]
-    assert sum(path.stat().st_size for path in files) < 1_500_000
+    assert sum(path.stat().st_size for path in files) < 1_600_000
 
 
 def test_structures_of_the_stored_arrays():

@@ -123,6 +123,50 @@ def test_a_subclassed_model(tmp_path):
         assert file["first/vars"].attrs["name"] == "dense"
 
 
+@pytest.mark.parametrize("make", [small, functional])
+def test_the_older_format(make, device, tmp_path):
+    """`.h5`, which Keras 2 and Keras 3 read: model, weights and the optimizer's state."""
+    x = X if make is small else [X, X[::-1]]
+    model = trained(make(), x)
+    model.save(tmp_path / "m.h5")
+    twin = keras.models.load_model(tmp_path / "m.h5")
+    assert_equal_models(model, twin, x)
+    assert [layer.name for layer in twin.layers] == [layer.name for layer in model.layers]
+    tc.random.set_seed(5)
+    expected = model.fit(x, Y, batch_size=3, shuffle=False, verbose=0).history
+    tc.random.set_seed(5)
+    assert twin.fit(x, Y, batch_size=3, shuffle=False, verbose=0).history == expected
+    plain = keras.models.load_model(tmp_path / "m.h5", compile=False)
+    assert not plain.compiled
+    model.save(tmp_path / "without.h5", include_optimizer=False)
+    assert not keras.models.load_model(tmp_path / "without.h5").compiled
+
+
+def test_many_layers_in_the_older_format(tmp_path):
+    """Names that take more than an attribute of HDF5 can hold are divided."""
+    names = [f"layer_{number:03d}_{'x' * 700}" for number in range(100)]
+    stack = [layers.Dense(2, name=name) for name in names]
+    model = keras.Sequential([keras.Input((2,)), *stack])
+    model.save(tmp_path / "m.h5")
+    with h5py.File(tmp_path / "m.h5") as file:
+        assert "layer_names0" in file["model_weights"].attrs
+    twin = keras.models.load_model(tmp_path / "m.h5")
+    x = np.ones((1, 2), np.float32)
+    np.testing.assert_array_equal(twin(x).numpy(), model(x).numpy())
+
+
+def test_subclassed_models_have_no_older_format(tmp_path):
+    model = Own()
+    model(X)
+    with pytest.raises(InvalidArgumentError) as caught:
+        model.save(tmp_path / "m.h5")
+    assert str(caught.value) == (
+        f'save: a .h5 file holds Sequential and functional models only, "{model.name}" is a Own; '
+        'use the ending ".keras"'
+    )
+    assert not (tmp_path / "m.h5").exists()
+
+
 def test_a_schedule_and_options_of_the_optimizer(tmp_path):
     model = small()
     schedule = keras.optimizers.schedules.ExponentialDecay(0.1, 5, 0.5)
@@ -202,9 +246,8 @@ def test_wrong_names_of_files(tmp_path):
     model, path = small(), tmp_path / "m.bin"
     (tmp_path / "m.keras").write_bytes(b"x")
     told = {
-        f'save: the file name must end in ".keras", received {str(path)!r}': lambda: model.save(
-            path
-        ),
+        'save: the file name must end in ".keras" or ".h5" or ".hdf5", received '
+        f"{str(path)!r}": lambda: model.save(path),
         'save_weights: the file name must end in ".weights.h5" or ".safetensors", received '
         f"{str(path)!r}": lambda: model.save_weights(path),
         f"save: {tmp_path / 'm.keras'} is there already, and overwrite is False; give another "
@@ -858,7 +901,7 @@ def test_checkpoints_by_batches(tmp_path):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"filepath": "m.h5"}, r"filepath must end in \.keras, received 'm\.h5'"),
+        ({"filepath": "m.bin"}, r"filepath must end in \.keras or \.h5, received 'm\.bin'"),
         ({"filepath": "m.h5", "save_weights_only": True}, "with save_weights_only=True"),
         ({"filepath": "m.keras", "mode": "best"}, 'mode must be "auto"'),
         ({"filepath": "m.keras", "save_freq": 0}, "save_freq must be"),

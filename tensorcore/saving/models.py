@@ -22,6 +22,7 @@ from tensorcore.saving import legacy, safetensors
 from tensorcore.saving.archive import Archive
 from tensorcore.saving.atomic import atomic_file
 from tensorcore.saving.hdf5 import Reader, write_arrays
+from tensorcore.saving.legacy_writer import write_model
 from tensorcore.saving.objects import (
     SharedObjects,
     deserialize_keras_object,
@@ -62,7 +63,8 @@ def save_model(
 
     Args:
         model: the model; it must have weights already.
-        filepath: a path that ends in ".keras", or a binary file.
+        filepath: a path that ends in ".keras" (or in ".h5": the older format of Sequential and
+            functional models), or a binary file.
         overwrite: whether a file that is there may be replaced.
         include_optimizer: whether the optimizer's state is kept.
         zipped: must be True.
@@ -72,10 +74,13 @@ def save_model(
     if not zipped:
         raise InvalidArgumentError("save: zipped=False is not there; a .keras file is written")
     if not hasattr(filepath, "write"):
-        path = _checked_path(filepath, ".keras", overwrite, "save")
+        path = _checked_path(filepath, overwrite, "save", ".keras", ".h5", ".hdf5")
         _warn_if_unbuilt(model)
         with atomic_file(path) as file:
-            _write_archive(model, file, include_optimizer)
+            if path.suffix == ".keras":
+                _write_archive(model, file, include_optimizer)
+            else:
+                write_model(model, file, include_optimizer, KERAS_VERSION)
         return
     _write_archive(model, filepath, include_optimizer)  # type: ignore[arg-type]
 
@@ -169,12 +174,12 @@ def save_weights(model: Any, filepath: PathLike, overwrite: bool = True) -> None
         overwrite: whether a file that is there may be replaced.
     """
     if str(filepath).endswith(".safetensors"):
-        path = _checked_path(filepath, ".safetensors", overwrite, "save_weights")
+        path = _checked_path(filepath, overwrite, "save_weights", ".safetensors")
         _refuse_unbuilt(model, "save_weights")
         with atomic_file(path) as file:
             safetensors.write(file, safetensors.named_arrays(model))
         return
-    path = _checked_path(filepath, ".weights.h5", overwrite, "save_weights")
+    path = _checked_path(filepath, overwrite, "save_weights", ".weights.h5", ".safetensors")
     _refuse_unbuilt(model, "save_weights")
     with atomic_file(path) as file:
         write_arrays(file, arrays_of(model, with_optimizer=True))
@@ -241,12 +246,12 @@ def _name_of(filepath: Any) -> str:
     return os.path.basename(str(getattr(filepath, "name", filepath)))
 
 
-def _checked_path(filepath: Any, ending: str, overwrite: bool, method: str) -> Path:
+def _checked_path(filepath: Any, overwrite: bool, method: str, *endings: str) -> Path:
     path = Path(filepath)
-    if not path.name.endswith(ending):
-        also = ' or ".safetensors"' if method == "save_weights" else ""
+    if not path.name.endswith(endings):
+        known = " or ".join(f'"{ending}"' for ending in endings)
         raise InvalidArgumentError(
-            f'{method}: the file name must end in "{ending}"{also}, received {str(filepath)!r}'
+            f"{method}: the file name must end in {known}, received {str(filepath)!r}"
         )
     if path.exists() and not overwrite:
         raise InvalidArgumentError(

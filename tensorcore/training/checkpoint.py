@@ -47,7 +47,7 @@ class ModelCheckpoint(Callback):
                 f'ModelCheckpoint: save_freq must be "epoch" or a positive int, received '
                 f"{save_freq!r}"
             )
-        endings = (".weights.h5", ".safetensors") if save_weights_only else (".keras",)
+        endings = (".weights.h5", ".safetensors") if save_weights_only else (".keras", ".h5")
         if not str(filepath).endswith(endings):
             raise InvalidArgumentError(
                 f"ModelCheckpoint: filepath must end in {' or '.join(endings)}"

@@ -282,7 +282,7 @@ MODELS = [
     bidirectional,
     attention,
 ]
-LEGACY = [dense, two_inputs, text]
+LEGACY = [bidirectional, dense, two_inputs, text]
 
 
 def flat(structure):
@@ -310,7 +310,8 @@ def main():
         model.save(folder / f"{name}.keras")
         if make in LEGACY:
             model.save(folder / f"{name}.h5")
-            model.save_weights(folder / f"{name}.weights.h5")
+            if make is not bidirectional:
+                model.save_weights(folder / f"{name}.weights.h5")
         summaries[name] = {
             "plain": text_of(model),
             "nested": text_of(model, expand_nested=True, show_trainable=True),
