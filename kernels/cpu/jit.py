@@ -69,11 +69,22 @@ def _writable(base: pathlib.Path) -> pathlib.Path | None:
         return None
 
 
-def _temporary_folder() -> pathlib.Path | None:
-    """A folder that only this user can write to, since what lies there is run."""
+def is_temporary(folder: pathlib.Path) -> bool:
+    """Whether the cache folder is lost with temporary files."""
+    return folder.parent == _temporary_base()
+
+
+def _temporary_base() -> pathlib.Path | None:
     if not hasattr(os, "getuid"):
         return None
-    base = pathlib.Path(tempfile.gettempdir(), f"tensorcore-{os.getuid()}")
+    return pathlib.Path(tempfile.gettempdir(), f"tensorcore-{os.getuid()}")
+
+
+def _temporary_folder() -> pathlib.Path | None:
+    """A folder that only this user can write to, since what lies there is run."""
+    base = _temporary_base()
+    if base is None:
+        return None
     try:
         base.mkdir(mode=0o700, exist_ok=True)
         found = base.lstat()

@@ -28,6 +28,13 @@ def check() -> list[Finding]:
             DEGRADED,
             "set TENSORCORE_CACHE_DIR to a folder that can be written to",
         )
+    elif jit.is_temporary(kernels):
+        first = Finding(
+            "kernel cache",
+            f"{kernels}, which is lost with temporary files: the user's cache cannot be written to",
+            DEGRADED,
+            "set TENSORCORE_CACHE_DIR to a folder that can be written to and stays",
+        )
     else:
         first = Finding("kernel cache", str(kernels))
     data = store.data_dir()
