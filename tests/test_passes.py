@@ -597,6 +597,20 @@ def test_an_update_by_panels_of_columns(width):
         np.testing.assert_allclose(found, wanted, rtol=1e-9, atol=1e-12)
 
 
+def test_lists_call_what_is_compiled_for_them():
+    from tensorcore.kernels.cpu import native
+    from tensorcore.kernels.cpu.bound import copy
+
+    assert native.is_ready()
+    x, y = np.arange(100.0), np.zeros(100)
+    (piece,) = copy(y, x)
+    native.sequence([piece])()
+    control = np.zeros(native.CONTROL_WORDS, np.int64)
+    control[native.STOP] = control[native.JOB + native.JOB_WORDS] = 1
+    native.serve(control, 1)
+    assert len(native.run_table.overloads) == len(native.serve.overloads) == 1
+
+
 def test_numbers_of_jobs_begin_anew(monkeypatch):
     from tensorcore.kernels.cpu import native
     from tensorcore.kernels.cpu.bound import copy
