@@ -483,6 +483,44 @@ def test_products_that_are_left_to_blas():
     assert product(a.astype(np.float16), a.astype(np.float16), out, False, False) is None
 
 
+def test_an_encoder_of_a_transformer_runs_without_python():
+    from tensorcore.kernels.cpu.piece import Piece
+
+    from tensorcore import keras
+
+    layers = keras.layers
+    keras.utils.set_random_seed(0)
+    attention = layers.MultiHeadAttention(num_heads=2, key_dim=8)
+    norm = layers.LayerNormalization()
+    with tc.device("cpu"):
+        x = tc.asarray(np.random.default_rng(0).normal(size=(3, 40, 16)).astype(np.float32))
+        norm(x + attention(x, x))
+        weights = [*attention.trainable_variables, *norm.trainable_variables]
+
+    def step(x):
+        with tc.GradientTape() as tape:
+            loss = tc.sum(tc.square(norm(x + attention(x, x))))
+        return [loss, *tape.gradient(loss, weights)]
+
+    found, plan = traced(step, x)
+    made = {label for label, call in zip(plan.labels, plan.steps) if isinstance(call, Piece)}
+    assert made >= {"attention", "attention_gradient", "layer_norm", "layer_norm_gradient"}
+    assert "layer_norm_scale_gradient" in made
+    expected, _ = traced(step, x, passes="none")
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-4, atol=1e-4)
+
+
+def test_makers_of_pieces_are_where_they_are_looked_for():
+    import importlib
+
+    from tensorcore.kernels.cpu.bound import MAKERS
+
+    for module, names in MAKERS.items():
+        made = importlib.import_module(f"tensorcore.kernels.cpu.{module}").WORK
+        assert set(made) == set(names)
+
+
 def test_calls_of_a_plan_run_without_python(device):
     step, _ = network_step(device, lambda: tc.keras.optimizers.Adam(0.01))
     traced_step = tc.function(step)

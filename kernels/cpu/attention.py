@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 from tensorcore.kernels.cpu.intrinsics import select
-from tensorcore.kernels.cpu.jit import inline, kernel, split
+from tensorcore.kernels.cpu.jit import inline, kernel
+from tensorcore.kernels.cpu.piece import Piece
 from tensorcore.kernels.cpu.register_products import add_product, multiply
 from tensorcore.kernels.cpu.rows import exp, log
 from tensorcore.kernels.cpu.vectors import VECTOR_BYTES
@@ -22,7 +23,7 @@ from tensorcore.kernels.cpu.vectors import VECTOR_BYTES
 QUERIES = 64  # of a block: as many as the columns that registers hold
 KEYS = 64
 KEYS_OF_PART = 512  # in the gradient: these, their values and both gradients stay in a near cache
-OPERATIONS_A_THREAD = 1 << 21
+OPERATIONS_A_THREAD = 1 << 18  # what is worth giving to a thread that waits for work
 
 
 # Blocks -------------------------------------------------------------------------------------------
@@ -128,7 +129,8 @@ def _scale_rows(x, count, depth, factor):
 @kernel
 def _attention(start, stop, query, key, value, mask, strides, sizes, scale, is_causal, y, logs):
     """Blocks of queries from start to stop, counted over batch and heads."""
-    queries, keys, heads, group, features, value_features = sizes
+    queries, keys, heads = sizes[0], sizes[1], sizes[2]
+    group, features, value_features = sizes[3], sizes[4], sizes[5]
     one = query.dtype.type(1)
     turned = np.empty(features * QUERIES, query.dtype)
     scores = np.empty(KEYS * QUERIES, query.dtype)
@@ -213,7 +215,8 @@ def _attention_gradient(
     dq, dk, dv,
 ):  # fmt: skip
     """The heads of keys from start to stop, counted over the batch."""
-    queries, keys, heads, group, features, value_features = sizes
+    queries, keys, heads = sizes[0], sizes[1], sizes[2]
+    group, features, value_features = sizes[3], sizes[4], sizes[5]
     one = query.dtype.type(1)
     factor = query.dtype.type(scale)
     turned_q = np.empty(features * QUERIES, query.dtype)
@@ -358,15 +361,22 @@ def _forward(
     dtype = _compute(query)
     shapes = (*query.shape[:3], value.shape[3]), query.shape[:3]
     results = _results(out, shapes, dtype)
-    batch, queries, heads, _ = query.shape
     if results[0].size or results[1].size:
-        given = [_flat(x, dtype) for x in (query, key, value)]
-        args = (*given, *_described(mask, query, key, value, dtype), float(scale), bool(is_causal))
-        steps = batch * heads * -(-queries // QUERIES)
-        cost = 2 * min(queries, QUERIES) * key.shape[1] * (query.shape[3] + value.shape[3])
-        flat = (result.reshape(-1) for result in results)
-        split(_attention, steps, max(1, OPERATIONS_A_THREAD // max(cost, 1)), *args, *flat)
+        _forward_piece(query, key, value, mask, scale, is_causal, results)()
     return _delivered(results, out, (query.dtype, dtype))
+
+
+def _forward_piece(
+    query: Any, key: Any, value: Any, mask: Any, scale: float, is_causal: bool, results: Any
+) -> Piece:
+    dtype = results[0].dtype
+    batch, queries, heads, _ = query.shape
+    given = [_flat(x, dtype) for x in (query, key, value)]
+    steps = batch * heads * -(-queries // QUERIES)
+    cost = 2 * min(queries, QUERIES) * key.shape[1] * (query.shape[3] + value.shape[3])
+    args = (*given, *_described(mask, query, key, value, dtype), np.float64(scale), int(is_causal))
+    flat = (result.reshape(-1) for result in results)
+    return Piece(_attention, steps, max(1, OPERATIONS_A_THREAD // max(cost, 1)), (*args, *flat))
 
 
 def _backward(
@@ -386,15 +396,59 @@ def _backward(
     if not key.size:
         results[0].fill(0)
     elif results[0].size or results[2].size:
-        given = [_flat(x, dtype) for x in (g, query, key, value)]
-        rows = [_flat(x, dtype) for x in (logs, delta)]
-        mask, strides, sizes = _described(mask, query, key, value, dtype)
-        args = (*given, mask, *rows, strides, sizes, float(scale), bool(is_causal))
-        steps = key.shape[0] * key.shape[2]
-        cost = 4 * query.size // max(steps, 1) * key.shape[1]
-        flat = (result.reshape(-1) for result in results)
-        split(_attention_gradient, steps, max(1, OPERATIONS_A_THREAD // max(cost, 1)), *args, *flat)
+        arrays = (g, query, key, value, mask, logs, delta)
+        _backward_piece(*arrays, scale, is_causal, results)()
     return _delivered(results, out, (query.dtype,) * 3)
+
+
+def _backward_piece(
+    g: Any,
+    query: Any,
+    key: Any,
+    value: Any,
+    mask: Any,
+    logs: Any,
+    delta: Any,
+    scale: float,
+    is_causal: bool,
+    results: Any,
+) -> Piece:
+    dtype = results[0].dtype
+    given = [_flat(x, dtype) for x in (g, query, key, value)]
+    rows = [_flat(x, dtype) for x in (logs, delta)]
+    mask, strides, sizes = _described(mask, query, key, value, dtype)
+    args = (*given, mask, *rows, strides, sizes, np.float64(scale), int(is_causal))
+    steps = key.shape[0] * key.shape[2]
+    cost = 4 * query.size // max(steps, 1) * key.shape[1]
+    grain = max(1, OPERATIONS_A_THREAD // max(cost, 1))
+    flat = (result.reshape(-1) for result in results)
+    return Piece(_attention_gradient, steps, grain, (*args, *flat))
+
+
+def _attention_work(
+    query: Any, key: Any, value: Any, *, scale: float, is_causal: bool, out: Any
+) -> list[Piece]:
+    return [_forward_piece(query, key, value, None, scale, is_causal, out)]
+
+
+def _gradient_work(
+    g: Any,
+    query: Any,
+    key: Any,
+    value: Any,
+    logs: Any,
+    delta: Any,
+    *,
+    scale: float,
+    is_causal: bool,
+    out: Any,
+) -> list[Piece]:
+    arrays = (g, query, key, value, None, logs, delta)
+    return [_backward_piece(*arrays, scale, is_causal, out)]
+
+
+# For arrays that stay where they are.  A mask may have to be converted first, each time.
+WORK = {"attention": _attention_work, "attention_gradient": _gradient_work}
 
 
 def _compute(x: Any) -> np.dtype:
@@ -416,14 +470,14 @@ def _described(mask: Any, query: Any, key: Any, value: Any, dtype: np.dtype) -> 
         value.shape[3],
     )
     if mask is None:
-        return np.empty(0, dtype), (0, 0, 0, 0), sizes
+        return np.empty(0, dtype), np.zeros(4, np.int64), np.array(sizes, np.int64)
     if mask.dtype == np.bool_:
         mask = np.where(mask, dtype.type(0), dtype.type(-np.inf))
     else:
         mask = np.ascontiguousarray(mask, dtype)
     steps = (step // mask.itemsize for step in mask.strides)
-    strides = tuple(0 if n == 1 else step for n, step in zip(mask.shape, steps, strict=True))
-    return mask.reshape(-1), strides, sizes
+    strides = [0 if n == 1 else step for n, step in zip(mask.shape, steps, strict=True)]
+    return mask.reshape(-1), np.array(strides, np.int64), np.array(sizes, np.int64)
 
 
 def _results(out: Any, shapes: Any, dtype: np.dtype) -> list[np.ndarray]:

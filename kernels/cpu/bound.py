@@ -8,16 +8,15 @@ that NumPy does well.  They are compiled when a graph has run some times.
 from __future__ import annotations
 
 import functools
+import importlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from tensorcore.kernels.cpu import (
-    convolution,
     cross_entropy,
     indexing,
     philox,
-    pooling,
     product_ways,
     products,
     reductions,
@@ -34,10 +33,13 @@ PLAIN = "?bhilqBHILQfd"  # dtype.char of what loops read and write
 
 def bound(name: str, arrays: Sequence[Any], attrs: dict[str, Any], out: Any) -> list[Piece] | None:
     """The pieces that compute an operation into `out`; None where another way has to be taken."""
-    binder = BINDERS.get(name)
-    if binder is None or type(out) is not np.ndarray or not out.size:
+    binder = BINDERS.get(name) or _maker(name)
+    if binder is None:
         return None
-    if not all(type(a) is np.ndarray and a.size for a in arrays) or not out.flags.c_contiguous:
+    results = out if type(out) is tuple else (out,)
+    if not all(type(a) is np.ndarray and a.size for a in (*arrays, *results)):
+        return None
+    if not _are_flat(*results):
         return None
     found = binder(*arrays, out=out, **attrs)
     return [found] if isinstance(found, Piece) else found
@@ -252,9 +254,41 @@ def _scatter_add(x: Any, indices: Any, updates: Any, *, axis: int, out: Any) -> 
     return [*start, *lists.pieces, lists.add_to(out)]
 
 
+# Modules that make the pieces of their operations themselves; they are imported when needed.
+MAKERS = {
+    "attention": ("attention", "attention_gradient"),
+    "convolution": (
+        "conv2d",
+        "conv2d_add",
+        "conv2d_add_relu",
+        "conv2d_input_gradient",
+        "conv2d_input_gradient_mask",
+        "conv2d_filter_gradient",
+    ),
+    "normalization": ("layer_norm", "layer_norm_gradient", "layer_norm_scale_gradient"),
+    "pooling": (
+        "max_pool2d",
+        "max_pool2d_gradient",
+        "max_pool2d_gather",
+        "avg_pool2d",
+        "avg_pool2d_gradient",
+    ),
+}
+_module_of = {name: module for module, names in MAKERS.items() for name in names}
+
+
+def _maker(name: str) -> Callable[..., Any] | None:
+    if name not in _module_of:
+        return None
+    module: Any = importlib.import_module(f"tensorcore.kernels.cpu.{_module_of[name]}")
+    return functools.partial(_as_made, module.WORK[name])
+
+
 def _as_made(work: Any, *arrays: Any, out: Any, **attrs: Any) -> list[Piece] | None:
     """The pieces that a function makes of contiguous arrays of float32 or float64."""
-    if not all(a.dtype == out.dtype and a.dtype.char in "fd" for a in arrays):
+    dtype = arrays[0].dtype
+    results = out if type(out) is tuple else (out,)
+    if not all(a.dtype == dtype and a.dtype.char in "fd" for a in (*arrays, *results)):
         return None
     return work(*arrays, out=out, **attrs) if _are_flat(*arrays) else None
 
@@ -279,6 +313,4 @@ BINDERS: dict[str, Callable[..., Any]] = {
     "take_mean": _take_mean,
     "take_sum": _take_sum,
     "scatter_add": _scatter_add,
-    **{name: functools.partial(_as_made, work) for name, work in convolution.WORK.items()},
-    **{name: functools.partial(_as_made, work) for name, work in pooling.WORK.items()},
 }

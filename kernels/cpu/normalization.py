@@ -9,9 +9,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from tensorcore.kernels.cpu.jit import REORDER, inline, kernel, split
+from tensorcore.kernels.cpu import reductions
+from tensorcore.kernels.cpu.jit import REORDER, inline, kernel
+from tensorcore.kernels.cpu.piece import Piece, run
 
-ELEMENTS_A_THREAD = 1 << 16
+ELEMENTS_A_THREAD = 1 << 14  # what is worth giving to a thread that waits for work
+ELEMENTS_OF_SHARE = 1 << 16  # elements whose sums are one piece of work
 
 
 @inline(fastmath=REORDER)
@@ -76,77 +79,80 @@ def _layer_norm_gradient(start, stop, g, x, gamma, epsilon, centered, dx):
 @kernel
 def _scale_gradient(start, stop, g, x, epsilon, centered, share, parts):
     """Row `p` of `parts` gets the sum over the rows from p * share on."""
-    for p in range(np.uintp(start), np.uintp(stop)):
-        total = parts[p]
+    for p in range(start, stop):
+        total = parts[np.uintp(p)]
         total[:] = 0
-        for n in range(p * share, min((p + np.uintp(1)) * share, np.uintp(x.shape[0]))):
-            arriving, row = g[n], x[n]
+        for n in range(p * share, min((p + 1) * share, x.shape[0])):
+            arriving, row = g[np.uintp(n)], x[np.uintp(n)]
             center, r = _statistics(row, epsilon, centered)
             for i in range(row.size):
                 total[i] += arriving[i] * ((row[i] - center) * r)
 
 
-def layer_norm(
-    x: Any, gamma: Any, beta: Any, *, epsilon: float, centered: bool = True, out: Any = None
-) -> Any:
-    """gamma (x - mean) / sqrt(variance + epsilon) + beta for each row."""
-    return _to_rows(_layer_norm, (x,), (gamma, beta), epsilon, centered, out)
-
-
-def layer_norm_gradient(
-    g: Any, x: Any, gamma: Any, *, epsilon: float, centered: bool, out: Any = None
-) -> Any:
-    """The gradient for x, from that of the result."""
-    return _to_rows(_layer_norm_gradient, (g, x), (gamma,), epsilon, centered, out)
-
-
-def layer_norm_scale_gradient(
-    g: Any, x: Any, *, epsilon: float, centered: bool, out: Any = None
-) -> Any:
-    """The gradient for gamma: the sum of g times the normalized x over all rows."""
-    columns = x.shape[-1]
-    if x.size == 0:
-        return NotImplemented
-    rows = x.size // columns
-    # The shares depend on the shape alone, so that the result does not on the number of threads.
-    share = max(1, ELEMENTS_A_THREAD // columns)
-    parts = np.empty((-(-rows // share), columns), x.dtype)
-    arguments = (*_as_rows((g, x), columns), float(epsilon), centered, np.uintp(share), parts)
-    _divide(_scale_gradient, len(parts), 1, *arguments)
-    return parts.sum(axis=0, out=out)
+# The work -----------------------------------------------------------------------------------------
 
 
 def _to_rows(
-    loop: Any,
-    rows: tuple[Any, ...],
-    weights: tuple[Any, ...],
-    epsilon: float,
-    centered: bool,
-    out: Any,
-) -> Any:
-    """Run a loop that makes a row of each row."""
-    x = rows[-1]
-    if x.size == 0 or any(w.dtype != x.dtype for w in weights):
-        return NotImplemented
-    columns = x.shape[-1]
-    direct = out is not None and out.flags.c_contiguous
-    y = out if direct else np.empty(x.shape, x.dtype)
-    weights = tuple(np.ascontiguousarray(w) for w in weights)
-    arguments = (*_as_rows(rows, columns), *weights, float(epsilon), centered)
+    loop: Any, rows: tuple[Any, ...], weights: tuple[Any, ...], out: Any, how: dict[str, Any]
+) -> list[Piece]:
+    """A loop that makes a row of `out` of each row."""
+    columns = out.shape[-1]
+    flat = [array.reshape(-1, columns) for array in rows]
     grain = max(1, ELEMENTS_A_THREAD // columns)
-    _divide(loop, x.size // columns, grain, *arguments, y.reshape(-1, columns))
-    if out is None or direct:
-        return y
-    out[...] = y
-    return out
+    args = (*flat, *weights, *_numbers(**how), out.reshape(-1, columns))
+    return [Piece(loop, out.size // columns, grain, args)]
 
 
-def _as_rows(arrays: tuple[Any, ...], columns: int) -> list[Any]:
-    return [array.ravel().reshape(-1, columns) for array in arrays]  # ravel makes it contiguous
+def _numbers(epsilon: float, centered: bool = True) -> tuple[Any, ...]:
+    return np.float64(epsilon), int(centered)
 
 
-def _divide(loop: Any, count: int, grain: int, *arguments: Any) -> None:
-    if count < 2 * grain:
-        loop(0, count, *arguments)
-    else:
-        split(loop, count, grain, *arguments)
+def _forward_work(x: Any, gamma: Any, beta: Any, *, out: Any, **how: Any) -> list[Piece]:
+    return _to_rows(_layer_norm, (x,), (gamma, beta), out, how)
+
+
+def _gradient_work(g: Any, x: Any, gamma: Any, *, out: Any, **how: Any) -> list[Piece]:
+    return _to_rows(_layer_norm_gradient, (g, x), (gamma,), out, how)
+
+
+def _scale_gradient_work(g: Any, x: Any, *, out: Any, **how: Any) -> list[Piece]:
+    columns = x.shape[-1]
+    rows = x.size // columns
+    # The shares depend on the shape alone, so that the result does not on the number of threads.
+    share = max(1, ELEMENTS_OF_SHARE // columns)
+    parts = np.empty((-(-rows // share), columns), x.dtype)
+    flat = [array.reshape(-1, columns) for array in (g, x)]
+    loop = Piece(_scale_gradient, len(parts), 1, (*flat, *_numbers(**how), share, parts))
+    return [loop, *(reductions.pieces(parts, [0], out, 1) or [])]
+
+
+WORK = {
+    "layer_norm": _forward_work,
+    "layer_norm_gradient": _gradient_work,
+    "layer_norm_scale_gradient": _scale_gradient_work,
+}
+
+
+# What Python calls --------------------------------------------------------------------------------
+
+
+def layer_norm(x: Any, gamma: Any, beta: Any, *, out: Any = None, **how: Any) -> Any:
+    """gamma (x - mean) / sqrt(variance + epsilon) + beta for each row."""
+    return _run(_forward_work, (x, gamma, beta), x.shape, out, how)
+
+
+def layer_norm_gradient(g: Any, x: Any, gamma: Any, *, out: Any = None, **how: Any) -> Any:
+    """The gradient for x, from that of the result."""
+    return _run(_gradient_work, (g, x, gamma), x.shape, out, how)
+
+
+def layer_norm_scale_gradient(g: Any, x: Any, *, out: Any = None, **how: Any) -> Any:
+    """The gradient for gamma: the sum of g times the normalized x over all rows."""
+    return _run(_scale_gradient_work, (g, x), x.shape[-1:], out, how)
+
+
+def _run(work: Any, arrays: tuple[Any, ...], shape: Any, out: Any, how: dict[str, Any]) -> Any:
+    first = arrays[0]
+    if not all(array.size and array.dtype == first.dtype for array in arrays):
+        return NotImplemented
+    return run(work, arrays, shape, out, **how)
