@@ -65,7 +65,7 @@ NOT_THERE_YET: dict[str, str] = {
         "map_coordinates perspective_transform rgb_to_hsv scale_and_translate"
     ),
     "tensorcore.keras.random": ("beta binomial gamma"),
-    "tensorcore.keras.preprocessing": ("image"),
+    "tensorcore.keras.preprocessing": (""),
     "tensorcore.keras.datasets": ("boston_housing california_housing cifar100 reuters"),
     "tensorcore.keras.saving": ("KerasFileEditor"),
     "tensorcore.keras.backend": (
