@@ -82,11 +82,12 @@ class Config:
         return threads.deterministic()
 
     def deterministic(self, value: bool = True) -> None:
-        """Give results the same bits for every number of threads.
+        """Give results the same bits for every number of threads, eager and traced.
 
-        Without it one and several threads agree within rounding.  What it costs: matrix products
-        take one thread.  The same program on the same machine with the same number of threads
-        gives the same bits anyway.
+        Without it they agree within rounding: one and several threads, and results before and after
+        kernels are compiled.  What it costs: kernels are compiled where they are first met, and the
+        largest matrix products take one thread.  What stays apart by a last digit are functions
+        that NumPy has, such as exp, where a traced function computes them in a loop with others.
         """
         if not isinstance(value, bool):
             raise InvalidArgumentError(

@@ -190,3 +190,12 @@ def test_the_logarithm_of_probabilities(count):
     kept = np.clip(p, 1e-7, np.float32(1 - 1e-7)).astype(np.float64)
     found = log_probability(tc.asarray(p, device=CPU)).numpy()
     np.testing.assert_allclose(found, np.log(kept), rtol=1e-6)
+
+
+def test_functions_of_few_numbers_get_their_kernel_at_once_where_bits_count():
+    x = drawn(10, 3)
+    tc.config.deterministic(True)
+    try:
+        assert_same(tc.nn.sigmoid, x)
+    finally:
+        tc.config.deterministic(False)
