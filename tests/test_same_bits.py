@@ -199,3 +199,52 @@ def test_functions_of_few_numbers_get_their_kernel_at_once_where_bits_count():
         assert_same(tc.nn.sigmoid, x)
     finally:
         tc.config.deterministic(False)
+
+
+def image_model(keras):
+    layers = keras.layers
+    stack = [
+        layers.Conv2D(8, 3, activation="relu"),
+        layers.Conv2D(8, 3, activation="relu", padding="same"),
+        layers.MaxPooling2D(2),
+        layers.Conv2D(20, 3, activation="relu", strides=2),
+        layers.Flatten(),
+        layers.Dense(3, activation="softmax"),
+    ]
+    return keras.Sequential(stack), drawn(40, 15, 14, 3), np.arange(40) % 3
+
+
+def encoder_model(keras):
+    layers = keras.layers
+    inputs = keras.Input(shape=(24, 16))
+    x = layers.MultiHeadAttention(num_heads=2, key_dim=8)(inputs, inputs)
+    x = layers.LayerNormalization()(inputs + x)
+    x = layers.LayerNormalization()(x + layers.Dense(16)(layers.Dense(40, activation="relu")(x)))
+    outputs = layers.Dense(3, activation="softmax")(layers.GlobalAveragePooling1D()(x))
+    return keras.Model(inputs, outputs), drawn(40, 24, 16), np.arange(40) % 3
+
+
+@pytest.mark.parametrize("make", [image_model, encoder_model])
+def test_steps_of_whole_models_have_the_same_bits(make):
+    from tensorcore import keras
+
+    def trained(run_eagerly):
+        keras.utils.set_random_seed(3)
+        with CPU:
+            model, x, y = make(keras)
+            model.compile("adam", "sparse_categorical_crossentropy", run_eagerly=run_eagerly)
+            model.fit(x, y, batch_size=20, shuffle=False, verbose=0)
+            for plan in [] if run_eagerly else model.step("train_step").plans:
+                plan.compile()
+            history = model.fit(x, y, batch_size=20, epochs=2, shuffle=False, verbose=0)
+        return history.history["loss"], model.get_weights()
+
+    tc.config.deterministic(True)
+    try:
+        losses, weights = trained(run_eagerly=False)
+        expected_losses, expected = trained(run_eagerly=True)
+    finally:
+        tc.config.deterministic(False)
+    assert losses == expected_losses
+    for a, b in zip(weights, expected, strict=True):
+        np.testing.assert_array_equal(a, b)
