@@ -185,3 +185,25 @@ def test_the_logger_decides_on_what_sessions_say(tf, capsys):
         logger.setLevel(before)
     assert capsys.readouterr().err == "INFO:tensorflow:first\nERROR:tensorflow:third\n"
     assert logger.name == "tensorflow"
+
+
+def test_colours_by_chance(tf, device):
+    image = tf.constant(np.random.default_rng(0).random((4, 5, 3)), tf.float32)
+    value = tf.image.rgb_to_hsv(image)
+    for _ in range(4):
+        turned = tf.image.rgb_to_hsv(tf.image.random_hue(image, 0.1)).numpy()
+        np.testing.assert_allclose(turned[..., 1:], value.numpy()[..., 1:], atol=1e-5)
+        moved = (turned - value.numpy())[..., 0]
+        moved = (moved + 0.5) % 1.0 - 0.5
+        np.testing.assert_allclose(moved, moved[0, 0], atol=1e-4)
+        assert abs(moved[0, 0]) <= 0.1 + 1e-4
+        paler = tf.image.rgb_to_hsv(tf.image.random_saturation(image, 0.2, 0.6)).numpy()
+        shares = paler[..., 1] / value.numpy()[..., 1]
+        np.testing.assert_allclose(shares, shares[0, 0], rtol=1e-3)
+        assert 0.2 - 1e-3 <= shares[0, 0] <= 0.6 + 1e-3
+    with pytest.raises(TypeError, match="expected floats from 0 to 1, received uint8; convert"):
+        tf.image.rgb_to_hsv(tf.zeros((2, 2, 3), tf.uint8))
+    with pytest.raises(ShapeError, match="expected 3 channels in the last dimension, received"):
+        tf.image.rgb_to_hsv(tf.zeros((2, 2, 1)))
+    with pytest.raises(ValueError, match='padding must be "VALID" or "SAME", received'):
+        tf.image.extract_patches(tf.zeros((1, 2, 2, 1)), [1, 1, 1, 1], [1] * 4, [1] * 4, "same")

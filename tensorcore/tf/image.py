@@ -14,12 +14,23 @@ from tensorcore.ops.joining import pad
 from tensorcore.tensor import Tensor, as_tensor
 from tensorcore.tf.arrays import _sizes
 from tensorcore.tf.dtypes import as_dtype, cast
+from tensorcore.tf.image_colours import (
+    hsv_to_rgb,
+    powered,
+    rgb_to_hsv,
+    scaled_saturation,
+    turned_hue,
+)
+from tensorcore.tf.image_measures import extract_patches, image_gradients, psnr, total_variation
 from tensorcore.tf.pictures import decode_image, decode_jpeg, decode_png, encode_jpeg, encode_png
 
 __all__ = [
     "ResizeMethod",
     "adjust_brightness",
     "adjust_contrast",
+    "adjust_gamma",
+    "adjust_hue",
+    "adjust_saturation",
     "central_crop",
     "convert_image_dtype",
     "crop_to_bounding_box",
@@ -28,21 +39,30 @@ __all__ = [
     "decode_png",
     "encode_jpeg",
     "encode_png",
+    "extract_patches",
     "flip_left_right",
     "flip_up_down",
     "grayscale_to_rgb",
+    "hsv_to_rgb",
+    "image_gradients",
     "pad_to_bounding_box",
     "per_image_standardization",
+    "psnr",
     "random_brightness",
     "random_contrast",
     "random_crop",
     "random_flip_left_right",
     "random_flip_up_down",
+    "random_hue",
+    "random_saturation",
     "resize",
     "resize_with_crop_or_pad",
     "resize_with_pad",
     "rgb_to_grayscale",
+    "rgb_to_hsv",
     "rot90",
+    "total_variation",
+    "transpose",
 ]
 
 
@@ -173,6 +193,11 @@ def flip_up_down(image: Any) -> Tensor:
     return order.flip(_picture(image, "flip_up_down"), axis=-3)
 
 
+def transpose(image: Any, name: str | None = None) -> Tensor:
+    """The picture with rows and columns exchanged."""
+    return shaping.moveaxis(_picture(image, "transpose"), -3, -2)
+
+
 def rot90(image: Any, k: int = 1, name: str | None = None) -> Tensor:
     """The picture turned `k` times by 90 degrees to the left."""
     tensor = _picture(image, "rot90")
@@ -239,6 +264,32 @@ def adjust_contrast(images: Any, contrast_factor: Any) -> Tensor:
     return convert_image_dtype(stretched, tensor.dtype, saturate=True)
 
 
+def _in_floats(image: Any, change: Any, saturate: bool = False) -> Tensor:
+    """`change` of the values as floats from 0 to 1, in the dtype of the picture."""
+    tensor = as_tensor(image)
+    values = tensor if dtypes.is_inexact(tensor.dtype) else convert_image_dtype(tensor, "float32")
+    return convert_image_dtype(change(values), tensor.dtype, saturate)
+
+
+def adjust_hue(image: Any, delta: Any, name: str | None = None) -> Tensor:
+    """The colours moved around the circle of hues; `delta` is from -1 to 1, a whole turn."""
+    return _in_floats(image, lambda values: turned_hue(values, delta))
+
+
+def adjust_saturation(image: Any, saturation_factor: Any, name: str | None = None) -> Tensor:
+    """Stronger or paler colours: the saturation times a factor."""
+    return _in_floats(image, lambda values: scaled_saturation(values, saturation_factor))
+
+
+def adjust_gamma(image: Any, gamma: float = 1, gain: float = 1) -> Tensor:
+    """gain * image ** gamma, of values from 0 to 1."""
+    if gamma < 0:
+        raise InvalidArgumentError(
+            f"image.adjust_gamma: gamma should be a non-negative number, received {gamma!r}"
+        )
+    return _in_floats(image, lambda values: powered(values, gamma, gain), saturate=True)
+
+
 def per_image_standardization(image: Any) -> Tensor:
     """(x - mean) / max(standard deviation, 1 / sqrt(number of values)) of each picture."""
     tensor = cast(_picture(image, "per_image_standardization"), dtypes.float32)
@@ -286,6 +337,16 @@ def random_brightness(image: Any, max_delta: float, seed: Any = None) -> Tensor:
 def random_contrast(image: Any, lower: float, upper: float, seed: Any = None) -> Tensor:
     """`adjust_contrast` by a number between `lower` and `upper`."""
     return adjust_contrast(image, _chance(seed, lower, upper))
+
+
+def random_hue(image: Any, max_delta: float, seed: Any = None) -> Tensor:
+    """`adjust_hue` by a number between -max_delta and max_delta."""
+    return adjust_hue(image, _chance(seed, -max_delta, max_delta))
+
+
+def random_saturation(image: Any, lower: float, upper: float, seed: Any = None) -> Tensor:
+    """`adjust_saturation` by a number between `lower` and `upper`."""
+    return adjust_saturation(image, _chance(seed, lower, upper))
 
 
 def random_crop(value: Any, size: Any, seed: Any = None, name: str | None = None) -> Tensor:

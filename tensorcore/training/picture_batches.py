@@ -45,7 +45,7 @@ class PictureBatches(PyDataset):
             raise InvalidArgumentError(
                 f"there is no batch {index}; there are {len(self)}, from 0 on"
             )
-        stream = self._nextrandom_stream()
+        stream = self._next_stream()
         if self._order is None:
             self._order = self._new_order(stream)
         return self._batch(index, stream)
@@ -59,7 +59,7 @@ class PictureBatches(PyDataset):
         self.batch_index = 0
 
     def __next__(self) -> Any:
-        stream = self._nextrandom_stream()
+        stream = self._next_stream()
         if self.batch_index == 0:
             self._order = self._new_order(stream)
         index = self.batch_index
@@ -69,7 +69,7 @@ class PictureBatches(PyDataset):
     def __iter__(self) -> PictureBatches:  # type: ignore[override]
         return self
 
-    def _nextrandom_stream(self) -> Any:
+    def _next_stream(self) -> Any:
         """The random numbers of the next batch; NumPy's own stream without a seed."""
         seen, self.total_batches_seen = self.total_batches_seen, self.total_batches_seen + 1
         return random_stream(None if self.seed is None else self.seed + seen)
