@@ -58,6 +58,39 @@ struct Mask {
   }
 };
 
+// The scores of a tile of products whose rows are queries or, TURNED, keys.  What lies inside of the
+// matrix of pairs, off the diagonal and under no mask is only scaled.
+template <bool TURNED, int N>
+__device__ inline void score(float (&tile)[N][4], const Mask& masked, int row, int column) {
+  const Attention& s = masked.s;
+  const int query = TURNED ? column : row;
+  const int key = TURNED ? row : column;
+  const int last_query = query + (TURNED ? 8 * N : 16) - 1;
+  const int last_key = key + (TURNED ? 16 : 8 * N) - 1;
+  const bool plain = masked.allowed == nullptr && masked.added == nullptr &&
+                     last_query < s.queries && last_key < s.keys &&
+                     (!s.is_causal || last_key <= query);
+#pragma unroll
+  for (int j = 0; j < N; ++j) {
+#pragma unroll
+    for (int e = 0; e < 4; ++e) {
+      if (plain) {
+        tile[j][e] *= s.scale;
+      } else {
+        const int across = lane_group() + 8 * (e / 2);
+        const int along = 8 * j + lane_pair() + e % 2;
+        tile[j][e] = masked(
+            tile[j][e], query + (TURNED ? along : across), key + (TURNED ? across : along));
+      }
+    }
+  }
+}
+
+// e^x, as exact as a weight that is rounded to T needs it.
+template <typename T> __device__ inline float weight_of(float x) {
+  return sizeof(T) == 2 ? __expf(x) : ::expf(x);
+}
+
 template <typename F> __device__ inline float quad_reduce(float value, F combine) {
   value = combine(value, __shfl_xor_sync(0xffffffffu, value, 1));
   return combine(value, __shfl_xor_sync(0xffffffffu, value, 2));
@@ -103,21 +136,18 @@ __global__ void __launch_bounds__(128, 1) attention(
     float weights[STREAM / 8][4];
     clear(weights);
     add_rows_product<T, FEATURES>(weights, queries + own * STRIDE, keys);
+    score<false>(weights, masked, first + own, k);
 #pragma unroll
     for (int i = 0; i < 2; ++i) {
-      const int row = first + own + lane_group() + 8 * i;
       float most = largest[i];
 #pragma unroll
       for (int j = 0; j < STREAM / 8; ++j) {
 #pragma unroll
-        for (int e = 2 * i; e < 2 * i + 2; ++e) {
-          weights[j][e] = masked(weights[j][e], row, k + 8 * j + lane_pair() + e % 2);
-          most = Greater()(weights[j][e], most);
-        }
+        for (int e = 2 * i; e < 2 * i + 2; ++e) most = Greater()(weights[j][e], most);
       }
       most = quad_reduce(most, Greater());
       const float shift = most == -INFINITY ? 0.0f : most;  // nothing was seen yet
-      const float factor = exponential(largest[i] - shift);
+      const float factor = weight_of<T>(largest[i] - shift);
       largest[i] = most;
       total[i] *= factor;
 #pragma unroll
@@ -129,7 +159,7 @@ __global__ void __launch_bounds__(128, 1) attention(
       for (int j = 0; j < STREAM / 8; ++j) {
 #pragma unroll
         for (int e = 2 * i; e < 2 * i + 2; ++e) {
-          weights[j][e] = exponential(weights[j][e] - shift);
+          weights[j][e] = weight_of<T>(weights[j][e] - shift);
           total[i] += weights[j][e];
         }
       }
@@ -206,13 +236,13 @@ __global__ void __launch_bounds__(128, 1) attention_query_gradient(
     clear(slopes);
     add_rows_product<T, FEATURES>(scores, queries + own * STRIDE, keys);
     add_rows_product<T, FEATURES>(slopes, arriving + own * STRIDE, values);
+    score<false>(scores, masked, first + own, k);
 #pragma unroll
     for (int j = 0; j < STREAM / 8; ++j) {
 #pragma unroll
       for (int e = 0; e < 4; ++e) {
-        const int row = first + own + lane_group() + 8 * (e / 2);
-        const float score = masked(scores[j][e], row, k + 8 * j + lane_pair() + e % 2);
-        slopes[j][e] = exponential(score - log_of[e / 2]) * (slopes[j][e] - delta_of[e / 2]);
+        const float weight = weight_of<T>(scores[j][e] - log_of[e / 2]);
+        slopes[j][e] = weight * (slopes[j][e] - delta_of[e / 2]);
       }
     }
     add_weighted_rows<T, FEATURES>(sums, slopes, keys);
@@ -271,6 +301,7 @@ __global__ void __launch_bounds__(128, 1) attention_key_gradient(
       clear(slopes);
       add_rows_product<T, FEATURES>(weights, keys + own * STRIDE, queries);
       add_rows_product<T, FEATURES>(slopes, values + own * STRIDE, arriving);
+      score<true>(weights, masked, first + own, q);
 #pragma unroll
       for (int j = 0; j < STREAM / 8; ++j) {
 #pragma unroll
@@ -281,8 +312,7 @@ __global__ void __launch_bounds__(128, 1) attention_key_gradient(
           const float delta_of = row < s.queries ? delta[place] : 0.0f;
 #pragma unroll
           for (int e = i; e < 4; e += 2) {
-            const int k = first + own + lane_group() + 8 * (e / 2);
-            weights[j][e] = exponential(masked(weights[j][e], row, k) - log_of);
+            weights[j][e] = weight_of<T>(weights[j][e] - log_of);
             slopes[j][e] = weights[j][e] * (slopes[j][e] - delta_of);
           }
         }

@@ -231,11 +231,15 @@ def _second(
 # Gradient rules -----------------------------------------------------------------------------------
 
 
+def _in(dtype: Any, x: Any) -> Any:
+    """x in a dtype; in a graph a conversion to its own would be a copy."""
+    return x if x.dtype == dtype else astype(x, dtype)
+
+
 def _delta(g: Any, y: Any) -> Any:
     """D = sum(G Y) for each query, minus the gradient that arrives at L."""
     arriving, of_logs = g
-    wide = of_logs.dtype
-    products = multiply(astype(arriving, wide), astype(y[0], wide))
+    products = multiply(_in(of_logs.dtype, arriving), _in(of_logs.dtype, y[0]))
     return subtract(total(products, axis=-1), of_logs)
 
 
