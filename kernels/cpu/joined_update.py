@@ -148,7 +148,9 @@ PARAMETERS = {
     "lookups": ["_lines", "_members", "_begins", "_block"],
 }
 IMPORTS = {
-    "product": ["from tensorcore.kernels.cpu.register_products import multiply"],
+    "product": [
+        "from tensorcore.kernels.cpu.register_products import LINE_BYTES, fetch, multiply",
+    ],
     "lookups": [
         "from tensorcore.kernels.cpu.row_lists import row_of_step",
         "from tensorcore.kernels.cpu.row_sums import sum_lists",
@@ -161,6 +163,11 @@ BLOCKS = {
         "    _panel, _place = divmod(_number, _blocks)",
         "    _first, _left = _place * _block, _panel * _columns",
         "    _count, _used = min(_block, _rows - _first), min(_columns, _width - _left)",
+        # What the next block needs of x, some numbers in each of its lines, is fetched meanwhile.
+        "    _line = LINE_BYTES // _x.itemsize",
+        "    for _k in range(_depth):",
+        "        for _r in range(_first + _block, min(_first + 2 * _block, _rows), _line):",
+        "            fetch(_x, _k * _rows + _r)",
         "    multiply(_x, _first, 1, _rows, _g, _left, _width,",
         "             _gradient, 0, _used, _count, _used, _depth)",
         "    _lines, _length = (1, _count * _width) if _used == _width else (_count, _used)",

@@ -15,7 +15,7 @@ import numpy as np
 from tensorcore.kernels.cpu.jit import kernel
 from tensorcore.kernels.cpu.piece import Piece
 from tensorcore.kernels.cpu.product_ways import FEW_ROWS
-from tensorcore.kernels.cpu.register_products import fetch, multiply, turn
+from tensorcore.kernels.cpu.register_products import LINE_BYTES, fetch, multiply, turn
 from tensorcore.kernels.cpu.vectors import VECTOR_BYTES
 
 ROWS = 12  # of a piece of work
@@ -72,7 +72,7 @@ def _by_turned_blocks(start, stop, a, b, c, y, is_masked, rows, columns, depth):
         for j in range(0, count, ROWS):
             begin = (first + j) * depth
             ahead = begin + 2 * PANEL * depth
-            for place in range(ahead, min(ahead + ROWS * depth, b.size), lanes):
+            for place in range(ahead, min(ahead + ROWS * depth, b.size), LINE_BYTES // b.itemsize):
                 fetch(b, place)
             multiply(
                 b, begin, depth, 1, turned, 0, rows, block, j * rows, rows, min(ROWS, count - j),

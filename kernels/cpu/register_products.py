@@ -10,6 +10,7 @@ from numba.extending import intrinsic
 from tensorcore.kernels.cpu.vectors import VECTOR_BYTES, VECTORS, _Block
 
 WORD = ir.IntType(64)
+LINE_BYTES = 64  # of a cache
 HEIGHTS = (6, 4)  # rows that a block of C has; what is left over is divided so that few are empty
 DEPTH = 256  # of a block: its part of B stays in the fastest caches while all rows use it
 
