@@ -179,7 +179,7 @@ class Generator:
         where = default_device() if device is None else device_named(device)
         words = self.bits((n, 2), device="cpu").data.astype(np.uint64)
         keys = (words[:, 0] << np.uint64(32)) | words[:, 1]
-        return as_tensor(np.argsort(keys, kind="stable"), device=where)
+        return as_tensor(_order_of(keys), device=where)
 
     def dropout_mask(self, shape: Any, rate: float, dtype: Any, device: Device) -> Tensor:
         """Factors for dropout: 0 with probability `rate`, else 1 / (1 - rate)."""
@@ -187,6 +187,21 @@ class Generator:
             return ops.dropout_mask(
                 *self.take(math.prod(shape)), shape=shape, rate=rate, dtype=dtype
             )
+
+
+def _order_of(keys: np.ndarray) -> np.ndarray:
+    """What `argsort` says of random 64-bit keys, in half its time: NumPy sorts 16 bits by counting.
+
+    The upper 48 bits decide, digit after digit; keys that agree in them hardly ever come.
+    """
+    digits = [(keys >> np.uint64(shift)).astype(np.uint16) for shift in (16, 32, 48)]
+    order = np.argsort(digits[0], kind="stable")
+    for digit in digits[1:]:
+        order = order[np.argsort(digit[order], kind="stable")]
+    ordered = keys[order]
+    if (ordered[1:] < ordered[:-1]).any():
+        order = np.argsort(keys, kind="stable")
+    return order
 
 
 def _multiply_high(values: np.ndarray, factor: int) -> np.ndarray:

@@ -117,3 +117,12 @@ def test_the_functions_draw_from_the_default_generator():
     first = tc.random.normal((3,), device="cpu")
     tc.random.default_generator().state = state
     assert tc.random.normal((3,), device="cpu").tolist() == first.tolist()
+
+
+def test_the_order_of_random_keys_is_that_of_sorting():
+    from tensorcore.random import _order_of
+
+    rng = np.random.default_rng(0)
+    for bits in (64, 24, 1):  # 24: many keys have the same upper 48 bits
+        keys = rng.integers(0, 2**bits - 1, 3000, np.uint64, endpoint=True)
+        np.testing.assert_array_equal(_order_of(keys), np.argsort(keys, kind="stable"))

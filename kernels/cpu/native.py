@@ -435,6 +435,12 @@ class Run:
 
 def _packed(piece: Piece) -> tuple[int, np.ndarray, list[np.ndarray]] | None:
     """The entry of a piece's loop, its arguments as words, and the numbers that some point to."""
+    if piece.packed is None:
+        piece.packed = _packed_now(piece)
+    return piece.packed
+
+
+def _packed_now(piece: Piece) -> tuple[int, np.ndarray, list[np.ndarray]] | None:
     kinds: list[Kind] = []
     words: list[int] = []
     constants: list[np.ndarray] = []

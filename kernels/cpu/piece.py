@@ -28,9 +28,12 @@ class Piece:
         count: steps of the loop; threads may share them.
         grain: steps that are worth giving to a thread that waits for work: some 10 us.
         args: contiguous arrays, whole numbers, and `Number`s.
+
+    Attributes:
+        packed: what a list of pieces takes of this one, once it has been made (`native.py`).
     """
 
-    __slots__ = ("args", "count", "grain", "loop", "_numbers", "_values")
+    __slots__ = ("args", "count", "grain", "loop", "packed", "_numbers", "_values")
 
     def __init__(
         self, loop: Callable[..., None], count: int, grain: int, args: Sequence[Any]
@@ -39,6 +42,7 @@ class Piece:
         self.count = count
         self.grain = grain
         self.args = tuple(args)
+        self.packed: Any = None
         self._numbers = [(i, a.array) for i, a in enumerate(args) if isinstance(a, Number)]
         self._values = list(args)
 
