@@ -767,3 +767,58 @@ def test_rows_are_gathered_for_every_dtype_and_order(device):
         model.fit(x, y, batch_size=3, epochs=4, shuffle=shuffle, verbose=0, callbacks=[note])
         assert float(model.seen) == 4 * 4545.0
         assert sum(losses) == 4 * 190.0
+
+
+class TwoOutputs(keras.layers.Layer):
+    """A layer that does not say the shapes of its outputs."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.dense = keras.layers.Dense(3)
+
+    def call(self, x):
+        return self.dense(x), x * 2
+
+
+class SeveralOutputs(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.two = TwoOutputs()
+        self.lstm = keras.layers.LSTM(3, return_state=True)
+        self.dense = keras.layers.Dense(2)
+        self.attention = keras.layers.MultiHeadAttention(2, 3)
+
+    def call(self, x):
+        a, b = self.two(x)
+        h, _, _ = self.lstm(a)
+        found, _ = self.attention(a, b, return_attention_scores=True)
+        return self.dense(h) + keras.ops.mean(found)
+
+
+# As Keras 3.15 shows it: shapes with the batch that came first, "?" for layers that say none.
+SEVERAL = """
+│ two_outputs (TwoOutputs)        │ ?                      │            15 │
+│ lstm (LSTM)                     │ ((2, 3), (2, 3), (2,   │            84 │
+│                                 │ 3))                    │               │
+│ dense_1 (Dense)                 │ (2, 2)                 │             8 │
+│ multi_head_attention            │ (2, 5, 3)              │           105 │
+│ (MultiHeadAttention)            │                        │               │
+"""
+
+
+def test_summary_of_called_models_is_that_of_keras(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "80")
+    keras.backend.clear_session()
+    called, trained = SeveralOutputs(), SeveralOutputs()
+    called(np.ones((2, 5, 4), np.float32))
+    called.summary()
+    rows = [line for line in capsys.readouterr().out.splitlines() if line.startswith("│")]
+    assert "\n".join(rows) == SEVERAL.strip()
+    trained.compile("sgd", "mse")
+    trained.fit(np.ones((5, 5, 4)), np.ones((5, 2)), batch_size=2, verbose=0)
+    trained.summary()
+    assert "((2, 3), (2, 3), (2," in capsys.readouterr().out
+    built = keras.Sequential([keras.layers.Dense(3)])
+    built.build((None, 4))
+    built.summary()
+    assert "│ (None, 3) " in capsys.readouterr().out

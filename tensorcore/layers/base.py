@@ -59,6 +59,7 @@ class Layer(Weighted, Configurable, keras_module="keras.layers"):
     input_spec: InputSpec | None = None
     supports_masking = False
     _ready = False
+    _seen_shape: Any = None  # of the inputs of the first call, the batch too, for `summary`
     _kept: tuple[str, ...] = ()  # names of the options that `options.keep` made attributes
     _careful = False  # whether calls have more to do than `call`: masks, penalties on outputs
 
@@ -246,6 +247,7 @@ class Layer(Weighted, Configurable, keras_module="keras.layers"):
         """Build and call; the layers inside that are built on the way are named after this one."""
         if self.input_spec is not None:
             self._check_input(inputs.shape)
+        self._seen_shape = map_structure(lambda x: tuple(x.shape), inputs)
         before = context.path
         context.path = (*before, self.name)
         try:

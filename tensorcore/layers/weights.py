@@ -24,7 +24,8 @@ _WITHOUT_PARTS = frozenset({bool, int, float, str, type(None), types.FunctionTyp
 # Attributes that hold layers or variables which do not become parts of the layer by that.
 _NOT_PARTS = {
     *("_own_trainable", "_own_fixed", "_kept_trainable", "_losses", "_inbound_nodes", "_kept"),
-    *("_build_shape", "_checked_shape", "_batch_shape", "input_spec", "_mask_names", "_call_names"),
+    *("_build_shape", "_seen_shape", "_checked_shape", "_batch_shape", "input_spec"),
+    *("_mask_names", "_call_names"),
 }
 
 

@@ -9,6 +9,8 @@ from typing import Any
 from tensorcore.errors import InvalidArgumentError
 from tensorcore.graph.deferred import Node
 from tensorcore.graph.symbol import OpenSymbol
+from tensorcore.layers.base import Layer
+from tensorcore.saving.registry import is_built_in
 from tensorcore.training.network import Network, operation_of
 from tensorcore.training.operations import class_name_of
 
@@ -165,14 +167,24 @@ def _shape_text(layer: Any) -> str:
     calls = [layer] if isinstance(layer, Node) else layer._inbound_nodes
     if calls:
         shapes = [symbol.shape for symbol in calls[-1].outputs]
-    elif not layer.built or layer._build_shape is None:
+    elif not layer.built or layer._build_shape is None or not _says_shapes(layer):
         return "?"
     else:
-        found = layer.compute_output_shape(layer._build_shape)
-        is_one = isinstance(found, tuple) and not any(isinstance(p, (tuple, list)) for p in found)
-        shapes = [found] if is_one else list(found)
+        seen = layer._build_shape if layer._seen_shape is None else layer._seen_shape
+        found = layer.compute_output_shape(seen)
+        if any(isinstance(part, (tuple, list)) for part in found):
+            shapes = [f"({', '.join(map(_number, shape))})" for shape in found]
+            return f"({', '.join(shapes)})"
+        shapes = [found]
     texts = [f"({', '.join(_number(size) for size in shape)})" for shape in shapes]
     return texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
+
+
+def _says_shapes(layer: Any) -> bool:
+    """Whether the shape of a layer's output is known without calling it, as far as Keras knows."""
+    return is_built_in(type(layer)) or type(layer).compute_output_shape is not (
+        Layer.compute_output_shape
+    )
 
 
 def _groups(model: Any) -> list[tuple[str, list[Any]]]:
