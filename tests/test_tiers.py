@@ -66,12 +66,12 @@ def until(condition):
         run()
 
 run(COMPILES_AT_RUN)
-assert "native" not in plan.passes and plan.calls is plan.steps
 """
 
 
 def test_a_graph_runs_on_while_its_kernels_are_compiled_by_another_process(tmp_path):
     code = """
+assert "native" not in plan.passes and plan.calls is plan.steps
 until(lambda: background._state.process)
 other = background._state.process
 assert "native" not in plan.passes
@@ -84,13 +84,11 @@ print(jit.compilations, len(plan.calls), type(plan.calls[0]).__name__, other.ret
     assert first.stdout.split() == ["0", "1", "Run", "0"]
     assert first.stderr.count("in the background (kept for the next time)") == 1
     second = """
-until(lambda: "native" in plan.passes)
-print(background._state.process, plan._upgrade._work.problem)
+from tensorcore.kernels.cpu import jit
+print("native" in plan.passes, background._state.process, jit.compilations)
 """
-    loaded = python(
-        GRAPH + second.replace("until", "assert not background._state.process; until"), tmp_path
-    )
-    assert loaded.stdout.split() == ["None"]
+    loaded = python(GRAPH + second, tmp_path)  # it goes over at the same run in every start
+    assert loaded.stdout.split() == ["True", "None", "0"]
     assert loaded.stderr == ""
 
 

@@ -104,13 +104,8 @@ class Order(Work):
         return problem
 
 
-def numba_is_there() -> bool:
-    """Whether numba is loaded, and all that is needed to find out which kernels are missing."""
-    return _state.has_numba
-
-
 def load_numba() -> Work:
-    """Have it loaded."""
+    """Have numba loaded, and all that is needed to find out which kernels are missing."""
     return Work(_load_numba)
 
 
@@ -121,7 +116,6 @@ def _load_numba() -> str:
 
     cpu_target.target_context.refresh()
     cpu_target.typing_context.refresh()
-    _state.has_numba = True
     return ""
 
 
@@ -140,7 +134,6 @@ class _State:
         self.one_at_a_time = threading.Lock()
         self.process: subprocess.Popen[bytes] | None = None
         self.threads: list[threading.Thread] = []
-        self.has_numba = False
         self.is_over = False
 
 
@@ -174,7 +167,7 @@ def _not_loaded(kernels: Iterable[Missing]) -> list[Missing]:
     from tensorcore.kernels.program import NotReady
 
     left = []
-    with jit.only_what_is_ready(loads=True):
+    with jit.only_what_is_ready():
         for kernel in kernels:
             if _state.is_over:
                 break

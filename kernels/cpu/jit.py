@@ -181,9 +181,11 @@ def compiled(function: Any, arguments: tuple[Any, ...], kinds: tuple[Any, ...] =
 
     `kinds` are those of its entry, for who notes it as missing.
     """
-    if arguments not in function.overloads and not _readiness.loads:
-        _note(function.py_func, arguments, kinds)
-    function.compile(arguments)
+    _readiness.kinds = kinds
+    try:
+        function.compile(arguments)
+    finally:
+        _readiness.kinds = ()
     made = function.overloads[arguments]
     return made.library.get_pointer_to_function(made.fndesc.llvm_func_name)
 
@@ -205,34 +207,31 @@ class _Readiness(threading.local):
     """What this thread may do about a kernel that it wants."""
 
     missing: set[Missing] | None = None  # where to note those that are not ready; None: compile
-    loads: bool = True  # whether machine code may be loaded that an earlier process has left
+    kinds: tuple[Any, ...] = ()  # of the entry of the kernel that is wanted now
 
 
 _readiness = _Readiness()
 
 
-def _note(function: Any, arguments: tuple[Any, ...], kinds: tuple[Any, ...] = ()) -> None:
+def _note(function: Any, arguments: tuple[Any, ...]) -> None:
     place = (function.__module__, function.__code__.co_filename, function.__name__)
+    kinds = _readiness.kinds if len(_readiness.kinds) + 2 == len(arguments) else ()
     _readiness.missing.add(Missing(*place, arguments, kinds))  # type: ignore[union-attr]
     raise NotReady(function.__name__)
 
 
 @contextlib.contextmanager
-def only_what_is_ready(loads: bool) -> Iterator[set[Missing]]:
+def only_what_is_ready() -> Iterator[set[Missing]]:
     """While active, this thread compiles no kernels: `NotReady` is raised instead.
 
-    Gives the set of those that were missing.
-
-    Args:
-        loads: whether what lies on the disk counts as ready, too.
+    Gives the set of those that were missing.  What lies on the disk is loaded.
     """
-    before = _readiness.missing, _readiness.loads
-    missing: set[Missing] = set()
-    _readiness.missing, _readiness.loads = missing, loads
+    before = _readiness.missing
+    _readiness.missing = missing = set()
     try:
         yield missing
     finally:
-        _readiness.missing, _readiness.loads = before
+        _readiness.missing = before
 
 
 # The notice ---------------------------------------------------------------------------------------

@@ -61,21 +61,26 @@ class Upgrade:
         Costs next to nothing while it waits.  `build` is called to find out which kernels it needs,
         and again when they are ready; where the result is None, what it did does not count.
         """
-        if self._given_up or (self._work is not None and self._work.is_under_way):
+        if self._given_up:
             return None
-        if not waits():
-            return build()
-        if not background.numba_is_there():
-            self._work = background.load_numba()
-            return None
-        if not background.is_possible():
+        if isinstance(self._work, background.Order):
+            if self._work.is_under_way:
+                return None
+        elif self._work is not None:
+            self._work.wait()  # so that the run that goes over does not depend on time
+        if not waits() or not background.is_possible():
             return build()
         return self._attempt(build)
+
+    def prepare(self) -> None:
+        """Load numba meanwhile: an attempt will follow soon."""
+        if self._work is None and waits():
+            self._work = background.load_numba()
 
     def _attempt(self, build: Callable[[], Any]) -> Any:
         from tensorcore.kernels.cpu import jit
 
-        with jit.only_what_is_ready(loads=False) as missing:
+        with jit.only_what_is_ready() as missing:
             try:
                 result = build()
             except NotReady:

@@ -418,6 +418,8 @@ class Plan:
         """After some runs go over to kernels made for this graph, as soon as they are ready."""
         if self._runs_to_compiling > 1:
             self._runs_to_compiling -= 1
+            if self._runs_to_compiling == COMPILES_AT_RUN // 2:
+                self._upgrade.prepare()
             return
         done = self._upgrade.attempt(partial(self._optimise, compiling=True))
         if self._compiling and not done:
