@@ -48,6 +48,7 @@ def main() -> int:
     lines, parts, far = [], [], 0
     with tempfile.TemporaryDirectory() as folder:
         for workload in workloads.named(arguments.only.split(",")):
+            print(f"{workload} ...", file=sys.stderr, flush=True)
             data = _data(workload, Path(folder))
             model = keras_models.build(keras, workload)
             (predicted,) = costs.predict(model, *data[:2], data[2], rates=[rates])
@@ -74,7 +75,7 @@ def main() -> int:
 
 
 def _data(workload: str, parent: Path) -> tuple[Any, Any, int]:
-    folder = workloads.prepare(workload, parent, quick=False)
+    folder = workloads.prepare(workload, parent, quick=True)
     x, y, batch = (np.load(folder / f"{name}.npy") for name in ("x", "y", "batch"))
     return x, y, int(batch)
 

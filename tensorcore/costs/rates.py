@@ -29,7 +29,7 @@ TURN_S = 0.05  # that one sample is run for before it is the turn of the next
 REPEATS_ON_GPU = 32  # of a call in a CUDA graph, so that its launch does not count
 ALONE = 0.8  # share of a call's work from which a task is measured by it
 USUAL = 0.1  # quantile of the times of a call: most of them may be disturbed
-SHORTEST = 3  # samples that tell what `fit` does besides, which is a good part of a short step
+SHORTEST = 4  # samples that tell what `fit` does besides, which is a good part of a short step
 BATCHES_OF_FITS = (20, 120)  # whose difference is the steps without what an epoch takes once
 
 
@@ -171,7 +171,7 @@ class _SampleRun:
         for at_once in {at_once for at_once, _ in self._fits}:
             step = (self._fits[at_once, many] - self._fits[at_once, few]) / (many - few)
             task = feeding(arrays, self.sample.batch, at_once)
-            yield Point(task, max(step - self.total_s(), 1e-7))
+            yield Point(task, max(step - self.total_s(), 1e-6))
 
 
 def compiled_plan(model: Any, x: Any, y: Any, batch_size: int) -> Any:

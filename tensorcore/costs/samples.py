@@ -99,7 +99,7 @@ def _words(count: int, width: int) -> list[Any]:
 
 SAMPLES = (
     Sample(lambda: [_dense(32), _classes()], (64,), 16),
-    Sample(lambda: [layers.GlobalAveragePooling1D(), _classes()], (256, 16), 32),
+    Sample(lambda: [layers.Flatten(), _classes()], (64, 64), 32),
     Sample(lambda: [_dense(256), layers.Dropout(0.3), _dense(64), _classes()], (512,), 32),
     Sample(lambda: [_dense(192), layers.Dropout(0.3), _classes()], (1024,), 256),
     Sample(lambda: [_dense(512), _dense(512, "tanh"), _classes(100)], (256,), 1024, 100, "sgd"),

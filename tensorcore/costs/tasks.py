@@ -23,7 +23,7 @@ PLAIN_STATEMENTS = 0.25
 # Bytes that are gathered in the time that `fit` takes for a step anyway, about: with Python between
 # the steps, and without.
 BYTES_BESIDE = 400_000
-BYTES_IN_ONE_CALL = 20_000
+BYTES_IN_ONE_CALL = 50_000
 _FUNCTIONS = re.compile(
     r"\b(exp|expm1|log|log1p|tanh|sigmoid|erf|erfc|power|sin|cos|tan|a?sinh|a?cosh|atanh|atan2?)\("
 )
