@@ -114,7 +114,7 @@ class Plan:
             self._release(position, node)
             self.origins += [node] * (len(self.steps) - len(self.origins))
         self.steps = self._checks + self.steps
-        self.origins = [None] * len(self._checks) + self.origins
+        self.origins[:0] = [None] * len(self._checks)
         self.calls = self.joined(self.steps)
         self.run_steps = self.device.recorded(self.calls)
         self.results = [self._array(symbol) for symbol in self.outputs]

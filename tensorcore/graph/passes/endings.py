@@ -123,7 +123,7 @@ def _mask_products(nodes: Sequence[Node], outputs: Sequence[Symbol]) -> list[Nod
             continue
         result.remove(product)
         mask = node.inputs[1]
-        if product is before:
+        if before is None or product is before:
             result.append(_one(MATMUL_MASK, product, (*product.inputs, mask), node))
             continue
         result.remove(before)
@@ -171,7 +171,7 @@ def _is_direct(node: Node, w: Any) -> bool:
     return node.outputs[0].dtype.char in "fd" and not is_depthwise
 
 
-def _one(op: Made, first: Node, inputs: Sequence[Any], last: Node) -> Node:
+def _one(op: Any, first: Node, inputs: Sequence[Any], last: Node) -> Node:
     node = Node(op, inputs, first.attrs)
     node.place = last.place
     node.outputs = last.outputs
