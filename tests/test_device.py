@@ -101,8 +101,8 @@ def test_range_errors_say_the_same_on_both_devices(device):
     with pytest.raises(OutOfRangeError) as error:
         tc.nn.sparse_softmax_cross_entropy(logits, labels).numpy()
     assert str(error.value) == (
-        "cross-entropy: label 7 is out of range; expected 0 to 2, since the predictions have that "
-        "many classes. Check the labels, or the size of the last layer."
+        "cross-entropy: label 7 is out of range; expected 0 to 2, since the last layer gives 3 "
+        "classes. Check the labels, or give the last layer one unit for each class."
     )
     with pytest.raises(OutOfRangeError, match="take: index -4 is out of range; expected 0 to 2"):
         tc.take(tc.zeros((3, 2)), tc.asarray([1, -4]), axis=0).numpy()
