@@ -18,6 +18,7 @@ REASONS = {
     "elu_of": "where x is subnormal and alpha 3e38; everywhere else below 4",
     "gelu_erf": "1 + erf cancels in the left tail; the absolute error stays below 1e-7",
     "gelu_tanh": "the rounded argument of the exponential in the left tail",
+    "log_probability": "p is kept 1e-7 away from 1, where log(p) is as small as the dtype's step",
     "logaddexp": "near its zero; the absolute error stays below the ULP of the greater input",
     "mish": "where x < -87 and tanh(softplus(x)) is subnormal",
     "sigmoid_cross_entropy": "a difference of two terms, zero where they meet",
