@@ -28,7 +28,7 @@ SECONDS = 5.0  # that all samples are run for together, some before and after th
 TURN_S = 0.05  # that one sample is run for before it is the turn of the next
 REPEATS_ON_GPU = 32  # of a call in a CUDA graph, so that its launch does not count
 ALONE = 0.8  # share of a call's work from which a task is measured by it
-USUAL = 0.1  # quantile of the times of a call: most of them may be disturbed
+USUAL = 0.25  # quantile of the times of a call: many of them may be disturbed
 SHORTEST = 4  # samples that tell what `fit` does besides, which is a good part of a short step
 BATCHES_OF_FITS = (20, 120)  # whose difference is the steps without what an epoch takes once
 
