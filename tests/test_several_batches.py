@@ -143,6 +143,34 @@ def test_a_bad_label_stops_where_it_would_in_single_batches(device, runs):
         np.testing.assert_array_equal(a, b)
 
 
+def test_random_streams_stay_where_a_failing_schedule_found_them(device, runs):
+    class Fails(keras.optimizers.schedules.LearningRateSchedule):
+        left = 10**9
+
+        def __call__(self, step):
+            self.left -= 1
+            if self.left < 0:
+                raise ArithmeticError("no rate for this step")
+            return 0.01
+
+    def counter():
+        return int(tc.random.default_generator().state[1])
+
+    x, y = samples()
+    schedule = Fails()
+    model = compiled(device)
+    model.compile(keras.optimizers.SGD(schedule), "sparse_categorical_crossentropy")
+    options = {"batch_size": BATCH, "verbose": 0, "shuffle": False}
+    for _ in range(2):
+        model.fit(x, y, **options)
+    each = BATCH * 16 // 4  # a word for each unit that may be dropped, four words a block
+    assert bool(runs) == (device.kind == "cpu")
+    before, steps, schedule.left = counter(), int(model.optimizer.iterations), 6
+    with pytest.raises(ArithmeticError, match="no rate for this step"):
+        model.fit(x, y, **options)
+    assert counter() - before == each * (int(model.optimizer.iterations) - steps)
+
+
 def test_progress_counts_every_batch(monkeypatch, runs):
     stream = io.StringIO()
     monkeypatch.setattr("sys.stderr", stream)

@@ -102,6 +102,7 @@ class Several:
         actions = plan.graph.host_actions
         asked = 0
         done = 0
+        taken: list[tuple[Any, int]] = []  # random streams that were moved on, by so much a batch
         try:
             hosts = [[next(left) for _ in symbols] for _, symbols in actions]
             for batch in range(count):
@@ -111,6 +112,7 @@ class Several:
                     asked += 1
             for generator, blocks, places in plan.streams:
                 key, counter = generator.take_blocks(blocks * count)
+                taken.append((generator, blocks))
                 moved = np.arange(count, dtype=np.uint64) * np.uint64(blocks)
                 for kind, start, _ in places:
                     next(left)[:] = key if kind == "key" else counter + np.uint64(start) + moved
@@ -120,14 +122,14 @@ class Several:
             if refuse is not None:
                 refuse()
         except BaseException:
-            self._undo(asked, done, count)
+            self._undo(asked, done, count, taken)
             raise
 
-    def _undo(self, asked: int, done: int, count: int) -> None:
+    def _undo(self, asked: int, done: int, count: int, taken: list[tuple[Any, int]]) -> None:
         """Batches that were not run to their end do not count, as where each runs by itself."""
         undo = self._plan.graph.undo_actions
         for number in range(asked - 1, done * len(undo) - 1, -1):
             if undo[number % len(undo)] is not None:
                 undo[number % len(undo)]()
-        for generator, blocks, _ in self._plan.streams:
+        for generator, blocks in taken:
             generator.take_blocks(-blocks * max(count - done - 1, 0))
