@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import re
 import sys
+from collections import Counter
 
 import ml_dtypes
 import numpy as np
@@ -20,7 +22,7 @@ if "cupy" not in sys.modules:
     pytest.importorskip("cupy", reason="the kernels' Python side imports CuPy")
 
 from tensorcore.kernels import cuda
-from tensorcore.kernels.cuda import generated, modules
+from tensorcore.kernels.cuda import generated_texts, modules
 from tensorcore.kernels.program import Program
 
 REASON = compile_gate.compile_gate_unavailable()
@@ -172,8 +174,30 @@ def test_tensor_cores_are_used(file):
 @pytest.mark.parametrize("arch", ARCHITECTURES)
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda p: f"{p.name}-{p.outputs[0].name}")
 def test_generated_program_compiles_without_spills(program, arch):
-    source = generated.write_source(program)
-    _check(compile_gate.compile_to_cubin(source, (), arch), program.name)
+    kinds = ["flat", "packed", "strided"]
+    source = generated_texts.write_source(program, kinds)
+    cubin = compile_gate.compile_to_cubin(source, (), arch)
+    assert sorted(function.name for function in cubin.functions) == kinds
+    _check(cubin, program.name)
+
+
+@pytest.mark.parametrize("name", ["adam", "isfinite"])
+def test_generated_programs_load_and_store_16_bytes(name):
+    """Memory is read and written in pieces of 16 bytes, counted in the widest dtype."""
+    if (reason := compile_gate.sass_unavailable()) is not None:
+        pytest.skip(reason)
+    found = next(p for p in PROGRAMS if p.name == name)
+    cubin = compile_gate.compile_to_cubin(generated_texts.write_source(found), (), "sm_90")
+    loads, stores = Counter(), Counter()
+    for kind in ("flat", "packed"):
+        code = cubin.sass(kind)
+        loads[kind] = len(re.findall(r"LDG\.E\.(?:\w+\.)*128", code))
+        stores[kind] = len(re.findall(r"STG\.E\.(?:\w+\.)*128", code))
+    assert min(loads.values()) >= (5 if name == "adam" else 1)
+    if name == "adam":
+        assert min(stores.values()) >= 3
+    else:  # four booleans
+        assert re.search(r"STG\.E(?!\.U8)", cubin.sass("flat"))
 
 
 PARTS = 8  # so that several workers can share them
@@ -191,7 +215,8 @@ def test_programs_of_all_operations_compile(part):
         dtype = I32 if operation.takes in ("bits", "integer") else F32
         first = BOOL if operation.takes == "select" else dtype
         program = operation.program((first, *[dtype] * (len(operation.inputs) - 1)))
-        cubin = compile_gate.compile_to_cubin(generated.write_source(program), (), "sm_90")
+        source = generated_texts.write_source(program, ["flat"])
+        cubin = compile_gate.compile_to_cubin(source, (), "sm_90")
         for function in cubin.functions:
             # CUDA's trigonometric functions keep a table on the stack; nothing may need more.
             assert function.local == 0 and function.stack <= 40, f"{operation.name}: {function}"

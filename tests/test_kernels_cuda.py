@@ -267,6 +267,77 @@ def test_generated_program_into_its_input(gpu, rng):
     check(line[1:], before[:-1] - 1.0)
 
 
+PACKED = {
+    "bias": ((6, 8), (8,), ()),
+    "columns": ((5, 3, 8), (5, 1, 8), (3, 1)),
+    "both": ((4, 1, 8), (3, 1), (4, 3, 8)),
+    "longer": ((300, 16), (16,), (300, 1)),
+}
+
+
+@pytest.mark.parametrize("case", PACKED)
+@pytest.mark.parametrize("dtype", [F32, BF16], ids=ids)
+def test_generated_program_repeats_in_packs(gpu, rng, dtype, case):
+    from tensorcore.kernels.cuda import generated
+
+    run = generated.compile(masked(dtype))
+    x_shape, y_shape, c_shape = PACKED[case]
+    x, y = normal(rng, x_shape, dtype), normal(rng, y_shape, dtype)
+    c = rng.random(c_shape) < 0.6
+    product, condition = masked_reference(x, y, c)
+    expected = product.astype(dtype), condition
+    shape = condition.shape
+    for start in range(3):  # memory that allows no loads of 16 bytes, too
+        parts = []
+        for array in (x, y, c):
+            memory = gpu.empty(array.size + start, array.dtype)
+            memory[start:] = gpu.asarray(array).ravel()
+            parts.append(memory[start:].reshape(array.shape))
+        out = tuple(gpu.empty(4 * len(expected[0].ravel()), d) for d in (dtype, BOOL))
+        into = tuple(o[start : start + expected[0].size].reshape(shape) for o in out)
+        for results in (run(*parts), run(*parts, out=into)):
+            for actual, values in zip(results, expected, strict=True):
+                np.testing.assert_array_equal(wide(actual), wide(values))
+    kinds = {plan.kernel for plan in run._plans.values()}
+    assert kinds == {generated.PACKED}
+    # A row with a gap behind it, and a number by value.
+    x = gpu.asarray(normal(rng, (4, 24), dtype))
+    for columns in (slice(0, 8), slice(8, 24), slice(3, 11)):
+        y, c = dtype.type(0.5), np.bool_(True)
+        product, condition = masked_reference(x.get()[:, columns], np.asarray(y), c)
+        values = product.astype(dtype), condition
+        for actual, value in zip(run(x[:, columns], y, c), values, strict=True):
+            np.testing.assert_array_equal(wide(actual), wide(value))
+    assert {plan.kernel for plan in run._plans.values()} == {generated.PACKED}
+
+
+def test_generated_program_reads_arrays_of_one_element_once(gpu, rng):
+    """The step size of an optimizer stands in an array, since a CUDA graph keeps its arguments."""
+    from tensorcore.kernels.cuda import generated
+
+    run = generated.compile(program(["(x - (y * x))"], F32))
+    for size in (1, 3, 4, 1031):
+        x, rate = normal(rng, size, F32), np.asarray(0.25, F32)
+        for shape in ((), (1,)):
+            given = gpu.asarray(x), gpu.asarray(rate.reshape(shape))
+            check(run(*given), wide(x) * 0.75)
+            assert run(*given, out=given[0]) is given[0]
+            check(given[0], wide(x) * 0.75)
+    assert {plan.kernel for plan in run._plans.values()} == {generated.FLAT}
+
+
+def test_generated_program_with_wide_indices(gpu, rng, monkeypatch):
+    from tensorcore.kernels.cuda import generated
+
+    monkeypatch.setattr(generated, "_MOST_SHORT", 10)
+    run = generated.compile(program(["(x - y)"], F32))
+    x, y = normal(rng, (4, 8), F32), normal(rng, 8, F32)
+    check(run(gpu.asarray(x), gpu.asarray(y)), wide(x) - wide(y))
+    check(run(gpu.asarray(x).T, gpu.asarray(y)[:4]), wide(x).T - wide(y)[:4])
+    kinds = {plan.kernel for plan in run._plans.values()}
+    assert kinds == {generated.PACKED, generated.STRIDED_WIDE}
+
+
 def test_generated_program_in_many_dimensions(gpu, rng):
     from tensorcore.kernels.cuda import generated
 

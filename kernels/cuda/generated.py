@@ -1,8 +1,10 @@
 """Element-wise programs as CUDA kernels.
 
-Each program becomes one text with two kernels: `flat` walks over arrays of one shape in memory
-order, several elements at a time, and `strided` handles broadcasting and views.  NumPy scalars are
-passed by value in both.
+Each program becomes up to four kernels, of which those that are launched are compiled: `flat` walks
+over arrays of one shape in memory order, with 16 bytes a load; `packed` does the same where arrays
+are repeated along some dimensions, as a bias is; `strided` handles all other views, and
+`strided_wide` those of more than 2**31 elements.  NumPy scalars are passed by value; arrays of one
+element are read once by each thread.
 """
 
 from __future__ import annotations
@@ -14,20 +16,24 @@ from typing import Any, NamedTuple
 import cupy
 import numpy as np
 from cupy.cuda.device import get_device_id
-from tensorcore.kernels.cuda.modules import (
-    C_TYPES,
-    MOST_BLOCKS,
-    compile_source,
-    read_text,
-    with_headers,
+from tensorcore.kernels.cuda.generated_texts import (
+    KINDS,
+    MOST_DIMENSIONS,
+    pack_width,
+    write_source,
 )
+from tensorcore.kernels.cuda.modules import MOST_BLOCKS, compile_source
 from tensorcore.kernels.program import Program
 
-MOST_DIMENSIONS = 8
 THREADS = 256
 _BLOCK = (THREADS, 1, 1)
 _MOST_PLANS = 4096
-_PACK_BYTES = 16  # the widest load of one thread
+_MOST_SHORT = (
+    0x7FFFFFFF  # indices up to here are computed in 32 bits, which is several times faster
+)
+
+FLAT, PACKED, STRIDED, STRIDED_WIDE = range(len(KINDS))
+_THROUGH_COPIES = -1
 
 _ndarray = cupy.ndarray
 
@@ -47,7 +53,7 @@ class Plan(NamedTuple):
     """How a program is launched for arrays of given shapes and strides."""
 
     shape: tuple[int, ...]
-    kernel: int  # 0: flat, 1: strided, -1: strided in too many dimensions
+    kernel: int  # its number in KINDS; -1: more dimensions than a kernel takes
     grid: tuple[int, int, int]  # no blocks at all: nothing to compute
     head: tuple[Any, ...]  # the arguments before the arrays
     scalars: tuple[bool, ...] | None  # which inputs are passed by value; None if none is
@@ -59,12 +65,13 @@ class GeneratedKernel:
     def __init__(self, program: Program) -> None:
         self.program = program
         self._outputs = program.outputs
-        self._functions: dict[int, list[Any]] = {}
+        self._functions: dict[tuple[int, int], Any] = {}
         self._plans: dict[tuple[Any, ...], Plan] = {}
 
     def source(self) -> str:
-        """The CUDA text."""
-        return write_source(self.program)
+        """The CUDA text of the kernels that were launched, or of the one for contiguous arrays."""
+        kernels = sorted({kernel for _, kernel in self._functions}) or [FLAT]
+        return write_source(self.program, [KINDS[kernel] for kernel in kernels])
 
     def __call__(self, *arrays: Any, out: Any = None) -> Any:
         """The results for CuPy arrays or NumPy scalars, written to `out` if it is given."""
@@ -85,17 +92,17 @@ class GeneratedKernel:
         else:
             self._check(outs)
             if _overlap(arrays, outs):
-                kernel = -1
+                kernel = _THROUGH_COPIES
         if grid[0]:
-            if kernel < 0:
+            if kernel == _THROUGH_COPIES:
                 return self._through_copies(arrays, outs, shape)
             if scalars is not None:
                 arrays = [_bits(a) if by_value else a for a, by_value in zip(arrays, scalars)]
             device = get_device_id()
-            functions = self._functions.get(device)
-            if functions is None:
-                functions = self._load(device)
-            functions[kernel](grid, _BLOCK, (*head, *arrays, *outs))
+            function = self._functions.get((device, kernel))
+            if function is None:
+                function = self._load(device, kernel)
+            function(grid, _BLOCK, (*head, *arrays, *outs))
         return outs[0] if len(outs) == 1 else outs
 
     def _check(self, outs: Sequence[Any]) -> None:
@@ -105,12 +112,14 @@ class GeneratedKernel:
                     f"{self.program.name}: out must have dtype {dtype}, received {array.dtype}"
                 )
 
-    def _load(self, device: int) -> list[Any]:
+    def _load(self, device: int, kernel: int) -> Any:
+        kind = KINDS[kernel]
         dtypes = ", ".join(dtype.name for _, dtype in self.program.inputs)
-        title = f"{self.program.name} ({dtypes})"
-        functions = compile_source(self.source(), ["flat", "strided"], title, template=False)
-        self._functions[device] = functions
-        return functions
+        title = f"{self.program.name} ({dtypes}; {kind})"
+        text = write_source(self.program, [kind])
+        function = compile_source(text, [kind], title, template=False)[0]
+        self._functions[device, kernel] = function
+        return function
 
     def _plan(self, key: tuple[Any, ...], n_inputs: int) -> Plan:
         if len(self._plans) >= _MOST_PLANS:
@@ -168,29 +177,74 @@ def make_plan(program: Program, layouts: Sequence[Any], n_inputs: int) -> Plan:
     if not outs:
         outs = [(shape, _dense_strides(shape, dtype.itemsize)) for dtype in program.outputs]
     size = math.prod(shape)
-    is_scalar = [layout is None for layout in layouts[:n_inputs]]
-    mask = np.uint32(sum(1 << index for index, flag in enumerate(is_scalar) if flag))
-    scalars = tuple(is_scalar) if any(is_scalar) else None
+    if not size:
+        return Plan(shape, FLAT, (0, 1, 1), (), None)
+    layouts = [*layouts[:n_inputs], *outs]
+    is_scalar = [layout is None for layout in layouts]
+    scalars = tuple(is_scalar[:n_inputs]) if any(is_scalar) else None
     itemsizes = [dtype.itemsize for _, dtype in program.inputs]
     itemsizes += [dtype.itemsize for dtype in program.outputs]
     strides = [
         (0,) * len(shape) if layout is None else _broadcast_strides(layout, shape)
-        for layout in (*layouts[:n_inputs], *outs)
+        for layout in layouts
     ]
     merged_shape, merged = merge_dimensions(shape, strides)
-    if not size:
-        return Plan(shape, 0, (0, 1, 1), (), None)
-    dense = len(merged_shape) <= 1 and all(
-        layout is None or size == 1 or stride == (itemsize,)
-        for layout, stride, itemsize in zip((*layouts[:n_inputs], *outs), merged, itemsizes)
-    )
-    if dense:
-        threads = -(-size // pack_width(program))
-        return Plan(shape, 0, _grid(threads), (size, mask), scalars)
+    is_dense = [size == 1 or stride == (item,) for stride, item in zip(merged, itemsizes)]
+    is_single = [not any(stride) and not dense for stride, dense in zip(merged, is_dense)]
+    width = pack_width(program)
+    if all(dense or single for dense, single in zip(is_dense, is_single)):
+        head = (size, _mask(is_scalar), _mask(is_single))
+        return Plan(shape, FLAT, _grid(-(-size // width)), head, scalars)
     if len(merged_shape) > MOST_DIMENSIONS:
-        return Plan(shape, -1, _grid(size), (), scalars)
-    head = (_layout_struct(merged_shape, merged), size, mask)
-    return Plan(shape, 1, _grid(size), head, scalars)
+        return Plan(shape, _THROUGH_COPIES, _grid(size), (), scalars)
+    if _can_be_packed(merged_shape, merged, itemsizes, width):
+        return _packed_plan(shape, merged_shape, merged, itemsizes, width, is_scalar, scalars)
+    kernel = STRIDED if size <= _MOST_SHORT else STRIDED_WIDE
+    head = (_layout_struct(merged_shape, merged), size, _mask(is_scalar))
+    return Plan(shape, kernel, _grid(size), head, scalars)
+
+
+def _can_be_packed(
+    shape: Sequence[int], strides: Sequence[Sequence[int]], itemsizes: Sequence[int], width: int
+) -> bool:
+    """Whether the last dimension consists of packs, of neighbours or of one repeated element."""
+    packs, rest = divmod(math.prod(shape), width)
+    return (
+        width > 1
+        and not rest
+        and packs <= _MOST_SHORT
+        and shape[-1] % width == 0
+        and all(stride[-1] in (0, item) for stride, item in zip(strides, itemsizes))
+    )
+
+
+def _packed_plan(
+    shape: tuple[int, ...],
+    merged_shape: Sequence[int],
+    merged: Sequence[Sequence[int]],
+    itemsizes: Sequence[int],
+    width: int,
+    is_scalar: Sequence[bool],
+    scalars: tuple[bool, ...] | None,
+) -> Plan:
+    """The plan of the kernel `packed`, in whose last dimension a step is a pack."""
+    packs = math.prod(merged_shape) // width
+    layout = _layout_struct(
+        (*merged_shape[:-1], merged_shape[-1] // width),
+        [(*stride[:-1], stride[-1] * width) for stride in merged],
+    )
+    is_repeated = [not stride[-1] for stride in merged]
+    is_even = [
+        not any(step % (item * width) for step in stride[:-1])
+        for stride, item in zip(merged, itemsizes)
+    ]
+    head = (layout, packs, _mask(is_scalar), _mask(is_repeated), _mask(is_even))
+    return Plan(shape, PACKED, _grid(packs), head, scalars)
+
+
+def _mask(flags: Sequence[bool]) -> np.uint32:
+    """Bit k says whether flag k is set."""
+    return np.uint32(sum(1 << index for index, flag in enumerate(flags) if flag))
 
 
 def _grid(threads: int) -> tuple[int, int, int]:
@@ -252,170 +306,3 @@ def _layout_struct(shape: Sequence[int], strides: Sequence[Sequence[int]]) -> An
     for row, values in zip(layout["strides"], strides):
         row[: len(values)] = values
     return layout[()]
-
-
-# Texts -----------------------------------------------------------------------------------------
-
-_COMMON = """
-// What one thread loads at once: WIDTH neighbours.
-template <typename S> struct alignas(sizeof(S) * WIDTH) Pack { S at[WIDTH]; };
-
-struct Layout {
-  long long shape[DIMENSIONS];
-  long long strides[ARRAYS][DIMENSIONS];  // in bytes
-  long long dimensions;
-};
-
-// A number takes the place of its pointer; bit k of `scalars` tells that it does for input k.
-template <typename S> __device__ inline S value_in(const S* pointer) {
-  const unsigned long long bits = (unsigned long long)pointer;
-  S value;
-  memcpy(&value, &bits, sizeof(S));
-  return value;
-}
-template <typename S> __device__ inline bool aligned(const S* pointer) {
-  return (unsigned long long)pointer % sizeof(Pack<S>) == 0;
-}
-template <typename S> __device__ inline S& at(S* pointer, long long offset) {
-  return *(S*)((char*)pointer + offset);
-}
-template <typename S> __device__ inline const S& at(const S* pointer, long long offset) {
-  return *(const S*)((const char*)pointer + offset);
-}
-"""
-
-
-def pack_width(program: Program) -> int:
-    """How many elements a thread handles at once: 16 bytes of the widest dtype."""
-    widest = max(dtype.itemsize for dtype in (*dict(program.inputs).values(), *program.outputs))
-    return max(_PACK_BYTES // widest, 1)
-
-
-def write_source(program: Program) -> str:
-    """The CUDA text of a program: the function of one element, and the two kernels around it."""
-    inputs = [C_TYPES[dtype.name] for _, dtype in program.inputs]
-    outputs = [C_TYPES[dtype.name] for dtype in program.outputs]
-    n = range(len(inputs))
-    m = range(len(outputs))
-    parts = {
-        "name": program.name,
-        "parameters": ", ".join(
-            [f"const {inputs[k]}* p{k}" for k in n] + [f"{outputs[k]}* q{k}" for k in m]
-        ),
-        "arguments": ", ".join([f"p{k}" for k in n] + [f"q{k}" for k in m]),
-        "values": "\n".join(f"  const {inputs[k]} v{k} = value_in(p{k});" for k in n),
-        "all_aligned": " && ".join(
-            [f"((scalars >> {k} & 1) || aligned(p{k}))" for k in n] + [f"aligned(q{k})" for k in m]
-        ),
-        "load_packs": "\n".join(
-            f"    Pack<{inputs[k]}> a{k};\n"
-            f"    if (!(scalars >> {k} & 1)) a{k} = ((const Pack<{inputs[k]}>*)p{k})[i];"
-            for k in n
-        ),
-        "declare_packs": "\n".join(f"    Pack<{outputs[k]}> b{k};" for k in m),
-        "of_pack": ", ".join(
-            [f"scalars >> {k} & 1 ? v{k} : a{k}.at[j]" for k in n] + [f"b{k}.at[j]" for k in m]
-        ),
-        "store_packs": "\n".join(f"    ((Pack<{outputs[k]}>*)q{k})[i] = b{k};" for k in m),
-        "of_element": ", ".join(
-            [f"scalars >> {k} & 1 ? v{k} : p{k}[i]" for k in n] + [f"r{k}" for k in m]
-        ),
-        "of_offset": ", ".join(
-            [f"scalars >> {k} & 1 ? v{k} : at(p{k}, o{k})" for k in n] + [f"r{k}" for k in m]
-        ),
-        "declare_results": " ".join(f"{outputs[k]} r{k};" for k in m),
-        "store_element": " ".join(f"q{k}[i] = r{k};" for k in m),
-        "store_offset": " ".join(f"at(q{k}, o{len(inputs) + k}) = r{k};" for k in m),
-        "zero_offsets": "long long " + ", ".join(f"o{k} = 0" for k in range(len(n) + len(m))) + ";",
-        "add_offsets": "\n".join(
-            f"      o{k} += position * layout.strides[{k}][d];" for k in range(len(n) + len(m))
-        ),
-    }
-    text = "\n".join(
-        [
-            read_text("scalar_functions.cuh"),
-            f"constexpr int WIDTH = {pack_width(program)};",
-            f"constexpr int DIMENSIONS = {MOST_DIMENSIONS};",
-            f"constexpr int ARRAYS = {len(inputs) + len(outputs)};",
-            _COMMON,
-            _element_function(program, inputs, outputs),
-            _KERNELS % parts,
-        ]
-    )
-    return with_headers(text, [*inputs, *outputs])
-
-
-def _element_function(program: Program, inputs: Sequence[str], outputs: Sequence[str]) -> str:
-    arguments = [f"{c_type} argument{k}" for k, c_type in enumerate(inputs)]
-    arguments += [f"{c_type}& result{k}" for k, c_type in enumerate(outputs)]
-    lines = [
-        "namespace scalar {",
-        f"using T = {C_TYPES[program.compute.name]};",
-        f"__device__ inline void element({', '.join(arguments)}) {{",
-    ]
-    for k, (name, dtype) in enumerate(program.inputs):
-        kind = "bool" if dtype.kind == "b" else "T"
-        lines.append(f"  const {kind} {name} = {kind}(argument{k});")
-    for name, text, is_bool in program.statements:
-        lines.append(f"  const {'bool' if is_bool else 'T'} {name} = {text};")
-    for k, (c_type, text) in enumerate(zip(outputs, program.results)):
-        lines.append(f"  result{k} = static_cast<{c_type}>({text});")
-    lines += ["}", "}  // namespace scalar"]
-    return "\n".join(lines)
-
-
-_KERNELS = """
-// %(name)s
-extern "C" __global__ void __launch_bounds__(256) flat(
-    long long n, unsigned int scalars, %(parameters)s) {
-%(values)s
-  const long long first = blockIdx.x * (long long)blockDim.x + threadIdx.x;
-  const long long step = (long long)gridDim.x * blockDim.x;
-  const long long packs = %(all_aligned)s ? n / WIDTH : 0;
-  for (long long i = first; i < packs; i += step) {
-%(load_packs)s
-%(declare_packs)s
-#pragma unroll
-    for (int j = 0; j < WIDTH; ++j) scalar::element(%(of_pack)s);
-%(store_packs)s
-  }
-  for (long long i = packs * WIDTH + first; i < n; i += step) {
-    %(declare_results)s
-    scalar::element(%(of_element)s);
-    %(store_element)s
-  }
-}
-
-// Divisions of 32 bits are several times faster, so Index is unsigned int wherever n allows it.
-template <typename Index>
-__device__ inline void walk(
-    const Layout& layout, long long n, unsigned int scalars, %(parameters)s) {
-%(values)s
-  const long long first = blockIdx.x * (long long)blockDim.x + threadIdx.x;
-  const long long step = (long long)gridDim.x * blockDim.x;
-  for (long long i = first; i < n; i += step) {
-    Index rest = (Index)i;
-    %(zero_offsets)s
-#pragma unroll
-    for (int d = DIMENSIONS - 1; d >= 0; --d) {
-      if (d >= layout.dimensions) continue;
-      const Index size = (Index)layout.shape[d];
-      const Index whole = rest / size;
-      const long long position = rest - whole * size;
-      rest = whole;
-%(add_offsets)s
-    }
-    %(declare_results)s
-    scalar::element(%(of_offset)s);
-    %(store_offset)s
-  }
-}
-
-extern "C" __global__ void __launch_bounds__(256) strided(
-    const Layout layout, long long n, unsigned int scalars, %(parameters)s) {
-  if (n <= 0x7fffffffll)
-    walk<unsigned int>(layout, n, scalars, %(arguments)s);
-  else
-    walk<unsigned long long>(layout, n, scalars, %(arguments)s);
-}
-"""
