@@ -5,11 +5,12 @@
     python benchmarks/compare.py --only W1,W3 --quick
 
 Every competitor lives in a process of its own; they are asked for one round after the other, so
-that what else happens on the machine meets all alike.  The figures are medians of rounds; the ratio
-is that of ours (`model.fit`, its epoch time for each step) to the best peer.  Peers run in the
-Python that is named for them; those that are not named or cannot be imported are left out.  On a
-GPU a round ends when the device is done: it is long enough for the host's clock, which all peers
-have.
+that what else happens on the machine meets all alike.  Who is not asked is stopped, since threads
+of some look for work for a while, and would take CPUs from the next.  The figures are medians of
+rounds; the ratio is that of ours (`model.fit`, its epoch time for each step) to the best peer.
+Peers run in the Python that is named for them; those that are not named or cannot be imported are
+left out.  On a GPU a round ends when the device is done: it is long enough for the host's clock,
+which all peers have.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -62,19 +64,22 @@ class Worker:
         )
 
     def ask(self, **request: Any) -> dict[str, Any]:
-        """The answer to one request."""
+        """The answer to one request; between requests the process is stopped, where that can be."""
         process: Any = self._process
+        self._send("SIGCONT")
         try:
             process.stdin.write(json.dumps(request) + "\n")
             process.stdin.flush()
             line = process.stdout.readline()
         except BrokenPipeError:
             line = ""
+        self._send("SIGSTOP")
         return json.loads(line) if line else {"error": "the process ended; see the log"}
 
     def close(self) -> None:
         """End the process."""
         process: Any = self._process
+        self._send("SIGCONT")
         process.stdin.close()
         try:
             process.wait(10)
@@ -83,6 +88,10 @@ class Worker:
             process.wait()
         process.stdout.close()
         self._log.close()
+
+    def _send(self, name: str) -> None:
+        if hasattr(signal, name):  # not on Windows
+            self._process.send_signal(getattr(signal, name))
 
 
 def competitors(arguments: argparse.Namespace) -> list[Competitor]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +67,41 @@ def test_competitors_are_asked_for_rounds_in_turn(modules, tmp_path):
     for found in rows:
         assert len(found["rounds_us"]) == len(found["load"]) == 2
         assert 0 < found["min_us"] <= found["median_us"] <= found["max_us"]
+
+
+def test_rounds_are_measured_once_kernels_are_compiled(modules, monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS / "peers"))
+    import worker
+
+    from tensorcore.graph import plan
+
+    done = []
+    module = type("Module", (), {"COMPETITORS": {"three": lambda *_: lambda: done.append(3) or 3}})
+    request = {"do": "setup", "data": "", "competitor": "three", "workload": "W5", "device": "cpu"}
+    assert worker.answer(module, request, {})["steps"] == 3
+    assert sum(done[:-1]) >= worker.WARM_STEPS > plan.COMPILES_AT_RUN
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
+def test_who_is_not_asked_is_stopped(modules, tmp_path):
+    compare, _, _ = modules
+    ours = compare.Competitor("tensorcore fit", sys.executable, "ours", "tensorcore fit")
+    worker = compare.Worker(ours, tmp_path / "log")
+
+    def state():
+        return Path(f"/proc/{worker._process.pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+    try:
+        for _ in range(2):
+            assert "tensorcore" in worker.ask(do="versions")["versions"]
+            for _ in range(1000):  # the signal needs a moment
+                if state() == "T":
+                    break
+                time.sleep(0.01)
+            assert state() == "T"
+    finally:
+        worker.close()
+    assert worker._process.returncode == 0
 
 
 def test_a_competitor_that_cannot_run_is_left_out(modules, tmp_path, capsys):
