@@ -200,6 +200,25 @@ def test_generated_programs_load_and_store_16_bytes(name):
         assert re.search(r"STG\.E(?!\.U8)", cubin.sass("flat"))
 
 
+@pytest.mark.parametrize(
+    "kernel",
+    ["softmax_held", "softmax_gradient_held", "layer_norm_held", "layer_norm_gradient_held"],
+)
+def test_rows_are_loaded_and_stored_in_16_bytes(kernel):
+    if (reason := compile_gate.sass_unavailable()) is not None:
+        pytest.skip(reason)
+    file = "softmax.cu" if kernel.startswith("softmax") else "normalization.cu"
+    text = modules.Text.all[file]
+    for dtype in ("float32", "bfloat16"):
+        expression = text.expression(kernel, (dtype,))
+        cubin = compile_gate.compile_to_cubin(text.source((dtype,)), [expression], "sm_90")
+        code = cubin.sass(expression)
+        inputs = 2 if "gradient" in kernel else 1
+        pieces = 128 // 4 * (4 if dtype == "float32" else 2) // 16  # those of a thread
+        assert len(re.findall(r"LDG\.E\.(?:\w+\.)*128", code)) >= inputs * pieces
+        assert len(re.findall(r"STG\.E\.(?:\w+\.)*128", code)) >= pieces
+
+
 PARTS = 8  # so that several workers can share them
 
 

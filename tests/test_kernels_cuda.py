@@ -817,6 +817,7 @@ def softmax_of(x, axis):
 
 ROWS = [((7, 5), -1), ((7, 5), 0), ((3, 4, 5), 1), ((2, 1030), -1), ((6,), 0), ((300, 3), 0)]
 ROWS += [((0, 4), 1), ((1, 9001), 1), ((5, 33), 1)]
+ROWS += [((9, 64), -1), ((3, 1024), -1), ((2, 2048), -1), ((1, 8192), -1), ((1, 16384), -1)]
 
 
 @every_float
@@ -839,6 +840,15 @@ def test_softmax(gpu, rng, schedule, dtype):
         check(y, np.log(softmax_of(wide(x), axis)))
         expected = arriving - np.exp(wide(y)) * arriving.sum(axis, keepdims=True)
         check(softmax.log_softmax_gradient(device_g, y, axis=axis), expected, scale=4)
+
+
+def test_softmax_of_rows_that_are_not_aligned(gpu, rng):
+    from tensorcore.kernels.cuda import softmax
+
+    memory = gpu.asarray(normal(rng, 4 * 64 + 3, F32))
+    for start in range(4):
+        x = memory[start : start + 4 * 64].reshape(4, 64)
+        check(softmax.softmax(x), softmax_of(wide(x), -1))
 
 
 def test_softmax_of_views_and_into_outputs(gpu, rng):

@@ -42,3 +42,20 @@ def launch_for_rows(rows: int, columns: int, inner: int = 1) -> Launch:
     if columns <= 1024:
         return (min(-(-rows // 8), MOST_BLOCKS), 1, 1), (32, 8, 1)
     return (min(rows, MOST_BLOCKS), 1, 1), (256 if columns <= 8192 else 512, 1, 1)
+
+
+HELD_BYTES = 128  # as in held_rows.cuh
+_PIECE_BYTES = 16
+
+
+def launch_for_held_rows(arrays: Sequence[Any], rows: int, columns: int) -> Launch | None:
+    """Grid and block with which threads hold whole rows in aligned pieces; None: they cannot."""
+    size = arrays[0].dtype.itemsize
+    if columns * size % _PIECE_BYTES or any(a.data.ptr % _PIECE_BYTES for a in arrays):
+        return None
+    held = HELD_BYTES // max(size, 4)
+    if columns <= 32 * held:
+        return (min(-(-rows // 8), MOST_BLOCKS), 1, 1), (32, 8, 1)
+    if columns <= 256 * held:
+        return (min(rows, MOST_BLOCKS), 1, 1), (256, 1, 1)
+    return None

@@ -10,8 +10,14 @@ from typing import Any
 
 import cupy
 import numpy as np
-from tensorcore.kernels.cuda.arrays import Launch, deliver, dense, launch_for_rows, result_for
-from tensorcore.kernels.cuda.modules import FLOATS, MOST_BLOCKS, Text
+from tensorcore.kernels.cuda.arrays import (
+    deliver,
+    dense,
+    launch_for_held_rows,
+    launch_for_rows,
+    result_for,
+)
+from tensorcore.kernels.cuda.modules import FLOATS, Text
 
 _text = Text(
     "normalization.cu",
@@ -26,8 +32,6 @@ _text = Text(
     [(name,) for name in FLOATS],
 )
 
-HELD_BYTES = 128  # as in normalization.cu
-_PIECE_BYTES = 16
 _ROWS_IN_A_PART = 64  # of the sum over rows
 _MOST_PARTS = 512
 
@@ -98,23 +102,10 @@ def _run(
         return
     columns = y.shape[-1]
     rows = y.size // columns
-    launch = _launch_held((*rows_of, y), rows, columns)
+    launch = launch_for_held_rows((*rows_of, y), rows, columns)
     if launch is None:
         launch = launch_for_rows(rows, columns)
     else:
         name += "_held"
     kernel = _text.kernel(name, y.dtype.name)
     kernel(*launch, *rows_of, *weights, y, rows, columns, epsilon, centered)
-
-
-def _launch_held(arrays: tuple[Any, ...], rows: int, columns: int) -> Launch | None:
-    """Grid and block with which threads hold whole rows in aligned pieces; None: they cannot."""
-    size = arrays[0].dtype.itemsize
-    if columns * size % _PIECE_BYTES or any(a.data.ptr % _PIECE_BYTES for a in arrays):
-        return None
-    held = HELD_BYTES // max(size, 4)
-    if columns <= 32 * held:
-        return (min(-(-rows // 8), MOST_BLOCKS), 1, 1), (32, 8, 1)
-    if columns <= 256 * held:
-        return (min(rows, MOST_BLOCKS), 1, 1), (256, 1, 1)
-    return None

@@ -1,5 +1,5 @@
 #include "common.cuh"
-#include "rows.cuh"
+#include "held_rows.cuh"
 
 // y = exp(x - max) / sum(exp(x - max)), or with `logarithmic` its logarithm.
 template <typename T>
@@ -17,6 +17,33 @@ __global__ void __launch_bounds__(512) softmax(
       const A shifted = A(from[c * inner]) - largest;
       to[c * inner] = T(logarithmic ? shifted - log_sum : exponential(shifted) * factor);
     }
+  }
+}
+
+template <typename T>
+__global__ void __launch_bounds__(256) softmax_held(
+    const T* x, T* y, long long rows, long long columns, bool logarithmic) {
+  using A = compute_t<T>;
+  for (long long r = first_row(); r < rows; r += row_step()) {
+    HeldRow<T> row;
+    row.load(x + r * columns, columns);
+    A largest = A(-INFINITY);
+    row.each(columns, [&](long long, A value) { largest = Largest()(largest, value); });
+    largest = row_reduce(largest, A(-INFINITY), Largest());
+    A sum = 0;
+    row.each(columns, [&](long long, A& value) {
+      value -= largest;
+      const A power = exponential(value);
+      sum += power;
+      if (!logarithmic) value = power;
+    });
+    sum = row_reduce(sum, A(0), Sum());
+    const A factor = A(1) / sum;
+    const A log_sum = logarithm(sum);
+    row.each(columns, [&](long long, A& value) {
+      value = logarithmic ? value - log_sum : value * factor;
+    });
+    row.store(y + r * columns, columns);
   }
 }
 
@@ -40,5 +67,35 @@ __global__ void __launch_bounds__(512) softmax_gradient(
       dx[start + c * inner] =
           T(logarithmic ? arriving - exponential(value) * sum : value * (arriving - sum));
     }
+  }
+}
+
+template <typename T>
+__global__ void __launch_bounds__(256) softmax_gradient_held(
+    const T* g, const T* y, T* dx, long long rows, long long columns, bool logarithmic) {
+  using A = compute_t<T>;
+  for (long long r = first_row(); r < rows; r += row_step()) {
+    HeldRow<T> arriving;
+    HeldRow<T> result;
+    arriving.load(g + r * columns, columns);
+    result.load(y + r * columns, columns);
+    A sum = 0;
+#pragma unroll
+    for (int p = 0; p < HeldRow<T>::PIECES; ++p) {
+#pragma unroll
+      for (int i = 0; i < HeldRow<T>::SIZE; ++i)  // places after the end are 0 in both
+        sum += logarithmic ? arriving.at[p][i] : arriving.at[p][i] * result.at[p][i];
+    }
+    sum = row_reduce(sum, A(0), Sum());
+#pragma unroll
+    for (int p = 0; p < HeldRow<T>::PIECES; ++p) {
+#pragma unroll
+      for (int i = 0; i < HeldRow<T>::SIZE; ++i) {
+        const A value = result.at[p][i];
+        A& g_here = arriving.at[p][i];
+        g_here = logarithmic ? g_here - exponential(value) * sum : value * (g_here - sum);
+      }
+    }
+    arriving.store(dx + r * columns, columns);
   }
 }

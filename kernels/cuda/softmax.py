@@ -5,10 +5,20 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from tensorcore.kernels.cuda.arrays import deliver, dense, launch_for_rows, result_for
+from tensorcore.kernels.cuda.arrays import (
+    deliver,
+    dense,
+    launch_for_held_rows,
+    launch_for_rows,
+    result_for,
+)
 from tensorcore.kernels.cuda.modules import FLOATS, Text
 
-_text = Text("softmax.cu", ["softmax", "softmax_gradient"], [(name,) for name in FLOATS])
+_text = Text(
+    "softmax.cu",
+    ["softmax", "softmax_held", "softmax_gradient", "softmax_gradient_held"],
+    [(name,) for name in FLOATS],
+)
 
 
 def softmax(x: Any, *, axis: int = -1, out: Any = None) -> Any:
@@ -41,7 +51,12 @@ def _run(name: str, arrays: tuple[Any, ...], axis: int, out: Any, *, logarithmic
         columns = shape[axis]
         inner = math.prod(shape[axis % len(shape) + 1 :])
         rows = y.size // columns
-        kernel = _text.kernel(name, y.dtype.name)
-        grid, block = launch_for_rows(rows, columns, inner)
-        kernel(grid, block, *arrays, y, rows, columns, inner, logarithmic)
+        held = launch_for_held_rows((*arrays, y), rows, columns) if inner == 1 else None
+        if held is not None:
+            kernel = _text.kernel(name + "_held", y.dtype.name)
+            kernel(*held, *arrays, y, rows, columns, logarithmic)
+        else:
+            kernel = _text.kernel(name, y.dtype.name)
+            grid, block = launch_for_rows(rows, columns, inner)
+            kernel(grid, block, *arrays, y, rows, columns, inner, logarithmic)
     return deliver(y, out)
