@@ -1,12 +1,14 @@
 """Batches brought to a GPU while it is at work on the batch before.
 
-The host writes rows into page-locked memory, from which a stream of its own copies them to the GPU;
-the stream that computes waits for that copy only.  There are two buffers of each kind: while one is
-read, the other is written to, so that neither the host nor the GPU waits for the other.
+The host writes a batch into a block of page-locked memory, from which a stream of its own copies
+it to the GPU in one go; the stream that computes waits for that copy only.  There are two blocks:
+while one is read, the other is written to, so that neither the host nor the GPU waits for the
+other.
 """
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,28 +16,42 @@ import cupy
 import numpy as np
 
 SLOTS = 2
+ALIGNMENT = 256  # bytes: where an array of a block begins
 
 
 class _Slot:
-    """One of the buffers: on the host, on the GPU, and when each may be written to again."""
+    """One of the blocks: on the host, on the GPU, and when each may be written to again."""
 
     def __init__(self, places: Sequence[Any]) -> None:
-        self.host = [_page_locked(place) for place in places]
-        self.staged = [cupy.empty(place.shape, place.dtype) for place in places]
+        starts = [0]
+        for place in places:
+            starts.append(starts[-1] + -(-place.nbytes // ALIGNMENT) * ALIGNMENT)
+        nbytes = max(starts[-1], 1)
+        memory = cupy.cuda.alloc_pinned_memory(nbytes)
+        self.block = np.frombuffer(memory, np.uint8, nbytes)
+        self.staged = cupy.empty(nbytes, np.uint8)
+        self.host = [
+            self.block[start : start + place.nbytes].view(place.dtype).reshape(place.shape)
+            for start, place in zip(starts, places, strict=False)
+        ]
+        self.parts = [self.staged.data + start for start in starts[:-1]]
         self.is_sent = cupy.cuda.Event(disable_timing=True)
         self.is_used = cupy.cuda.Event(disable_timing=True)
+        # The memory may have been another array's, which the GPU has still to read.
+        self.is_used.record()
 
 
-def _page_locked(like: Any) -> np.ndarray:
-    memory = cupy.cuda.alloc_pinned_memory(like.nbytes)
-    return np.frombuffer(memory, like.dtype, like.size).reshape(like.shape)
+def _wait_for(events: Sequence[Any]) -> None:
+    for event in events:
+        if not event.done:
+            event.synchronize()
 
 
 class Feeder:
     """Call it with a function that writes a batch into arrays of the host.
 
     Args:
-        places: arrays of the current GPU that get the batches.
+        places: arrays of the current GPU, each in one piece, that get the batches.
     """
 
     def __init__(self, places: Sequence[Any]) -> None:
@@ -43,20 +59,21 @@ class Feeder:
         self._stream = cupy.cuda.Stream(non_blocking=True)
         self._slots = [_Slot(places) for _ in range(SLOTS)]
         self._next = 0
+        # Nobody else may get the page-locked memory while it is copied from.
+        sent = [slot.is_sent for slot in self._slots]
+        weakref.finalize(self, _wait_for, sent).atexit = False
 
     def __call__(self, fill: Callable[[list[np.ndarray]], Any]) -> None:
         """Write a batch; what is launched in the current stream from now on sees it."""
         slot = self._slots[self._next]
-        self._next = (self._next + 1) % SLOTS
-        if not slot.is_sent.done:  # the host is two batches ahead of the copies
-            slot.is_sent.synchronize()
+        _wait_for([slot.is_sent])  # where the host is two batches ahead of the copies
         fill(slot.host)
+        self._next = (self._next + 1) % SLOTS
         self._stream.wait_event(slot.is_used)
-        for staged, host in zip(slot.staged, slot.host, strict=True):
-            staged.set(host, self._stream)
+        slot.staged.set(slot.block, self._stream)
         slot.is_sent.record(self._stream)
         computing = cupy.cuda.get_current_stream()
         computing.wait_event(slot.is_sent)
-        for place, staged in zip(self._places, slot.staged, strict=True):
-            cupy.copyto(place, staged)
+        for place, part in zip(self._places, slot.parts, strict=True):
+            place.data.copy_from_device_async(part, place.nbytes)
         slot.is_used.record(computing)

@@ -17,6 +17,7 @@ class Prefetch(Dataset):
     """The elements, made in a thread of their own while the program works."""
 
     shown = "_PrefetchDataset"
+    only_chooses = True
 
     def __init__(self, source: Dataset, buffer_size: Any) -> None:
         self.sources = [source]
@@ -27,9 +28,13 @@ class Prefetch(Dataset):
     def gather(self, index: Any) -> Any:
         return self.sources[0].gather(index)
 
+    def table(self) -> Any:
+        return self.sources[0].table()
+
     def steps(self, run: Run) -> Steps:
         steps = self.sources[0].steps(run)
-        return _PrefetchSteps(steps, self.ahead) if self.ahead else steps
+        # Numbers of rows are there sooner than a thread could hand them over.
+        return _PrefetchSteps(steps, self.ahead) if self.ahead and not run.is_of_numbers else steps
 
 
 class _PrefetchSteps(Steps):
@@ -105,6 +110,9 @@ class Cache(Dataset):
 
     def gather(self, index: Any) -> Any:
         return self.sources[0].gather(index)
+
+    def table(self) -> Any:
+        return self.sources[0].table()
 
     def steps(self, run: Run) -> Steps:
         if self.rows is not None:

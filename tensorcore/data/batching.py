@@ -28,6 +28,7 @@ class Batch(Dataset):
     """`batch_size` elements at a time, stacked."""
 
     shown = "_BatchDataset"
+    only_groups = True
 
     def __init__(self, source: Dataset, batch_size: Any, drop_remainder: bool) -> None:
         self.sources = [source]

@@ -4,7 +4,8 @@
     for x, y in train: ...
 
 Inside, elements are host arrays.  Rows of arrays that are only shuffled, zipped, taken from or
-batched stay row numbers until a whole batch is gathered at once; see `RowSteps`.
+batched stay row numbers until a whole batch is gathered at once; see `RowSteps`.  `fit` gathers
+such batches itself, straight into the memory that its steps read; see `Dataset.batches_of_rows`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from tensorcore.data.iterating import RowSteps, Run, Steps
+from tensorcore.data.iterating import BatchesOfRows, Run, Steps
 from tensorcore.data.iterator import DatasetIterator
 from tensorcore.data.spec import TensorSpec
 from tensorcore.data.values import host, map_leaves, tensors
@@ -35,6 +36,8 @@ class Dataset:
     sources: Any = ()
     rows: int | None = None  # how many rows `gather` can give in any order, or None
     shown = "Dataset"
+    only_chooses = False  # whether its elements are the source's, some of them, in any order
+    only_groups = False  # whether its elements are `batch_size` of the source's
     _spec: Any = None
 
     # What a step gives itself -----------------------------------------------------------------
@@ -47,7 +50,11 @@ class Dataset:
         """A pass over the elements."""
         if self.rows is None:
             raise NotImplementedError
-        return RowSteps(self.gather, self.rows)
+        return run.rows_of(self)
+
+    def table(self) -> Any:
+        """The structure of host arrays of which `gather` gives rows; None if there is none."""
+        return None
 
     def make_spec(self) -> Any:
         """The structure of an element; by default that of the source."""
@@ -369,6 +376,20 @@ class Dataset:
     def host_elements(self) -> Iterator[Any]:
         """The elements as the pipeline has them, in host arrays."""
         return iter(self.steps(Run(self.shuffles())))
+
+    def batches_of_rows(self) -> BatchesOfRows | None:
+        """The batches as numbers of rows of arrays, where the pipeline does nothing but choose,
+        order and group them.
+        """
+        step, size = self, None
+        while step.rows is None:
+            if step.only_groups and size is None:
+                size = step.batch_size
+            elif not step.only_chooses:
+                return None
+            step = step.sources[0]
+        table = None if size is None else step.table()
+        return None if table is None else BatchesOfRows(self, table, size)
 
     def get_single_element(self, name: str | None = None) -> Any:
         """The one element of a data set that has just one."""

@@ -23,15 +23,27 @@ class Run:
     Args:
         shuffles: the shuffling steps of the pipeline, in order.
         seeds: those of an earlier run that is to be repeated; None draws new ones.
+        is_of_numbers: let the numbers of rows go through the pipeline instead of the rows.
     """
 
-    def __init__(self, shuffles: list[Any], seeds: list[int] | None = None) -> None:
+    def __init__(
+        self,
+        shuffles: list[Any],
+        seeds: list[int] | None = None,
+        is_of_numbers: bool = False,
+    ) -> None:
+        self.is_of_numbers = is_of_numbers
         self.seeds = [step.draw_seed() for step in shuffles] if seeds is None else list(seeds)
         # Weak: steps made while running, inside flat_map, come and go.
         self._seed_of: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary(
             zip(shuffles, self.seeds, strict=True)
         )
         self._passes: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
+
+    def rows_of(self, source: Any, order: np.ndarray | None = None) -> RowSteps:
+        """A pass over the rows of a data set that can be read in any order."""
+        gather = _numbers if self.is_of_numbers else source.gather
+        return RowSteps(gather, source.rows, order)
 
     def generator(self, step: Any) -> np.random.Generator:
         """Random numbers for the next pass over this shuffle; each pass has its own."""
@@ -128,6 +140,31 @@ class RowSteps(Steps):
         start = self._position
         self._position = min(start + count, self._count)
         return self._position - start
+
+
+def _numbers(index: Any) -> np.ndarray:
+    """What `gather` is where rows stand for their numbers."""
+    if isinstance(index, slice):
+        return np.arange(index.start, index.stop)
+    return np.asarray(index, np.intp)
+
+
+class BatchesOfRows:
+    """Batches that a data set makes of rows of arrays; iterate over it for their numbers.
+
+    Attributes:
+        arrays: a structure of host arrays.
+        batch_size: rows a batch; some may be smaller.
+    """
+
+    def __init__(self, dataset: Any, arrays: Any, batch_size: int) -> None:
+        self._dataset = dataset
+        self.arrays = arrays
+        self.batch_size = batch_size
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        dataset = self._dataset
+        return iter(dataset.steps(Run(dataset.shuffles(), is_of_numbers=True)))
 
 
 class Chained(Steps):

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from tensorcore.data.dataset import INFINITE, UNKNOWN, Dataset
-from tensorcore.data.iterating import Chained, Generated, RowSteps, Run, Steps, fresh_seed
+from tensorcore.data.iterating import Chained, Generated, Run, Steps, fresh_seed
 from tensorcore.data.spec import TensorSpec
+from tensorcore.data.values import map_leaves
 from tensorcore.errors import InvalidArgumentError
 
 
@@ -37,6 +38,7 @@ class Shuffle(Dataset):
     """Elements in random order, drawn from a buffer of the next `buffer_size` ones."""
 
     shown = "_ShuffleDataset"
+    only_chooses = True
 
     def __init__(
         self, source: Dataset, buffer_size: int, seed: Any, reshuffle_each_iteration: bool | None
@@ -71,7 +73,7 @@ class Shuffle(Dataset):
         rng = run.generator(self)
         if source.rows is not None:
             order = shuffled_order(source.rows, self.buffer_size, rng)
-            return RowSteps(source.gather, source.rows, order)
+            return run.rows_of(source, order)
         return Generated(self._through_a_buffer(source.steps(run), rng))
 
     def _through_a_buffer(self, steps: Steps, rng: np.random.Generator) -> Iterator[Any]:
@@ -91,6 +93,7 @@ class Repeat(Dataset):
     """The elements several times over, or for ever."""
 
     shown = "_RepeatDataset"
+    only_chooses = True
 
     def __init__(self, source: Dataset, times: int | None) -> None:
         self.sources = [source]
@@ -144,6 +147,8 @@ class _Noticing(Steps):
 class Part(Dataset):
     """Every `step`-th element from `start` up to `stop`: take, skip and shard."""
 
+    only_chooses = True
+
     def __init__(
         self, source: Dataset, start: int, stop: int | None, step: int = 1, shown: str = "_Part"
     ) -> None:
@@ -163,9 +168,16 @@ class Part(Dataset):
             return self.sources[0].gather(slice(part.start, part.stop, part.step))
         return self.sources[0].gather(places.start + np.asarray(index) * places.step)
 
+    def table(self) -> Any:
+        table = self.sources[0].table()
+        if table is None or self._places.step != 1:
+            return None  # rows with gaps between them are gathered best by number
+        rows = slice(self._places.start, self._places.stop)
+        return map_leaves(lambda array: array[rows], table)
+
     def steps(self, run: Run) -> Steps:
         if self.rows is not None:
-            return RowSteps(self.gather, self.rows)
+            return run.rows_of(self)
         return _PartSteps(self.sources[0].steps(run), self.part)
 
     def count(self) -> int:
@@ -252,7 +264,7 @@ class Enumerate(Dataset):
 
     def steps(self, run: Run) -> Steps:
         if self.rows is not None:
-            return RowSteps(self.gather, self.rows)
+            return run.rows_of(self)
         numbered = enumerate(self.sources[0].steps(run), self.start)
         return Generated((np.asarray(number, np.int64), element) for number, element in numbered)
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tensorcore.data.dataset import INFINITE, UNKNOWN, Dataset
-from tensorcore.data.iterating import Generated, RowSteps, Run, Steps
+from tensorcore.data.iterating import Generated, Run, Steps
 from tensorcore.data.spec import TensorSpec, spec_of
 from tensorcore.data.texts import as_bytes, string
 from tensorcore.data.values import host, leaves_of, map_leaves
@@ -45,6 +45,10 @@ class TensorSlices(Dataset):
             return map_leaves(lambda array: array[index, ...], self.arrays)
         # `take` gathers rows about twice as fast as indexing does.
         return map_leaves(lambda array: array.take(index, axis=0), self.arrays)
+
+    def table(self) -> Any:
+        has_texts = any(array.dtype.kind == "O" for array in leaves_of(self.arrays))
+        return None if has_texts else self.arrays
 
     def make_spec(self) -> Any:
         return map_leaves(lambda array: spec_of(array, rows=True), self.arrays)
@@ -174,9 +178,16 @@ class Zip(Dataset):
     def gather(self, index: Any) -> Any:
         return map_leaves(lambda source: source.gather(index), self.structure)
 
+    def table(self) -> Any:
+        tables = [source.table() for source in self.sources]
+        if any(table is None for table in tables):
+            return None
+        shortened = iter([map_leaves(lambda array: array[: self.rows], t) for t in tables])
+        return map_leaves(lambda _: next(shortened), self.structure)
+
     def steps(self, run: Run) -> Steps:
         if self.rows is not None:
-            return RowSteps(self.gather, self.rows)
+            return run.rows_of(self)
         return _ZipSteps(map_leaves(lambda source: source.steps(run), self.structure))
 
     def make_spec(self) -> Any:

@@ -187,9 +187,13 @@ class TracedFunction:
         if traced is None:
             with self._lock:
                 traced = self._traces.get(call.key) or self._new_trace(call)
+        self.note_use(traced)
+        return traced
+
+    def note_use(self, traced: Traced) -> None:
+        """Say that a trace is run now: of too many, those that were not for longest go."""
         self._calls += 1
         traced.used = self._calls
-        return traced
 
     def run(self, call: Call) -> Any:
         """Run the trace for arguments of this kind."""

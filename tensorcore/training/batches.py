@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from tensorcore import random
-from tensorcore.device import Device, is_array
 from tensorcore.errors import ArgumentTypeError, InvalidArgumentError, ShapeError
 from tensorcore.layers.structure import leaves, map_structure
-from tensorcore.layers.texts import is_text, numbers_of_texts
-from tensorcore.tensor import as_tensor, uneven_rows
+from tensorcore.layers.texts import is_text
+from tensorcore.tensor import uneven_rows
+from tensorcore.training.handed import (
+    AtOnce,
+    Placement,
+    Rows,
+    handed,
+    kind_of_rows,
+    unpack,
+)
 from tensorcore.training.py_dataset import Passes, PyDataset
 
 
@@ -38,59 +46,30 @@ def host(structure: Any) -> Any:
         ) from None
 
 
-def unpack(data: Any) -> tuple[Any, Any, Any]:
-    """x, y and sample_weight of a batch; what is missing is None."""
-    if not isinstance(data, tuple):
-        return data, None, None
-    if len(data) > 3:
-        raise InvalidArgumentError(
-            f"a batch must be x, (x, y) or (x, y, sample_weight), received a tuple of {len(data)}"
-        )
-    return (*data, None, None)[:3]  # type: ignore[return-value]
+class RowBatches:
+    """Batches that are rows of arrays: `Rows` of them are what a pass yields.
+
+    Attributes:
+        data: x, y and sample_weight, of which y and sample_weight may be None.
+        batch_size: rows a batch; the last one may be smaller.
+        several: what runs a step's plan on these arrays, see `Step.at_once`.
+    """
+
+    data: tuple[Any, Any, Any]
+    batch_size: int
+    several: Any = None
+
+    def arrays(self) -> list[np.ndarray]:
+        """The arrays whose rows a batch has, in the order of the tensors of a batch."""
+        return [array for part in self.data if part is not None for array in leaves(part)]
+
+    @cached_property
+    def kind(self) -> Any:
+        """Structure, dtypes and shapes of a row."""
+        return kind_of_rows(self.data)
 
 
-def pack(x: Any, y: Any, sample_weight: Any) -> Any:
-    """The same the other way round: the tuple that `train_step` gets."""
-    if sample_weight is not None:
-        return x, y, sample_weight
-    return (x, y) if y is not None else (x,)
-
-
-def batch_length(x: Any) -> int:
-    """Number of samples of a batch."""
-    return int(next(leaves(x)).shape[0])
-
-
-def count_of(batch: Any) -> int:
-    """How many batches an element of a pass stands for: see `Rows`."""
-    return batch.count if type(batch) is Rows else 1
-
-
-def rows_of(batch: Any) -> int:
-    """Number of samples of a batch as a step gets it."""
-    return batch.length if type(batch) is Rows else batch_length(unpack(batch)[0])
-
-
-class Placement:
-    """Brings host arrays to a device, floating-point ones in the dtype of the model."""
-
-    def __init__(self, device: Device, dtype: np.dtype, model: Any = None) -> None:
-        self.device = device
-        self.dtype = dtype
-        self.model = model  # whose layers read texts, if there are any
-
-    def __call__(self, value: Any) -> Any:
-        if value is None:
-            return None
-        if self.model is not None and is_text(value):
-            value = numbers_of_texts(self.model, value)
-        if is_array(value) and value.dtype.kind == "f" and value.dtype != self.dtype:
-            value = value.astype(self.dtype)
-        tensor = as_tensor(value, device=self.device)
-        return tensor if tensor.device is self.device else tensor.to(self.device)
-
-
-class ArrayBatches:
+class ArrayBatches(RowBatches):
     """Batches of arrays that have one row a sample.
 
     Args:
@@ -121,7 +100,7 @@ class ArrayBatches:
         self.shuffle = shuffle
         self.samples = _count_samples(self.data)
         self.steps = -(-self.samples // self.batch_size)
-        self.several: Any = None  # what runs a step's plan on these arrays, see `Step.at_once`
+        self._has_texts = any(map(is_text, self.arrays()))
 
     def split(
         self, share: float, batch_size: int | None = None
@@ -144,11 +123,7 @@ class ArrayBatches:
         data = [None if d is None else map_structure(lambda a: a[rows], d) for d in self.data]
         return ArrayBatches(*data, batch_size=batch_size, shuffle=shuffle)
 
-    def arrays(self) -> list[np.ndarray]:
-        """The arrays whose rows a batch has, in the order of the tensors of a batch."""
-        return [array for part in self.data if part is not None for array in leaves(part)]
-
-    def batches(self, place: Placement, at_once: Callable[[], int] | None = None) -> Iterator[Rows]:
+    def batches(self, place: Placement, at_once: AtOnce | None = None) -> Iterator[Any]:
         """One pass, in which nothing is gathered before somebody wants it.
 
         Args:
@@ -163,61 +138,54 @@ class ArrayBatches:
             count = 1 if at_once is None else at_once()
             count = max(1, min(count, (self.samples - start) // self.batch_size))
             stop = min(start + count * self.batch_size, self.samples)
-            rows: Any = slice(start, stop) if order is None else order[start:stop]
-            yield Rows(self, rows, (stop - start) // count, place, count)
+            chosen: Any = slice(start, stop) if order is None else order[start:stop]
+            rows = Rows(self, chosen, (stop - start) // count, place, count)
+            yield handed(rows.parts(), place) if self._has_texts else rows
             start = stop
 
 
-class Rows:
-    """A batch of arrays of the host: which rows, gathered when and where they are needed.
+class DatasetBatches(RowBatches):
+    """Batches of a data set that does nothing but choose and order rows of arrays.
 
-    Attributes:
-        source: the batches that it comes from, which have one structure and one set of dtypes.
-        length: number of rows of a batch.
-        count: how many batches of this length it is, one after the other; mostly 1.
+    They are gathered as those of arrays are, and as many at a time; only the order is the data
+    set's.
+
+    Args:
+        dataset: the data set.
+        rows: what `dataset.batches_of_rows()` has said.
+        class_weight: class -> weight of its samples.
     """
 
-    __slots__ = ("_chosen", "_place", "count", "length", "source")
-
     def __init__(
-        self, source: ArrayBatches, chosen: Any, length: int, place: Placement, count: int = 1
+        self, dataset: Any, rows: Any, class_weight: Mapping[int, float] | None = None
     ) -> None:
-        self.source = source
-        self.length = length
-        self.count = count
-        self._chosen = chosen
-        self._place = place
+        x, y, weight = unpack(rows.arrays)
+        if class_weight is not None:
+            weight = class_weights(y, class_weight, weight)
+        self.data = (x, y, weight)
+        self.batch_size = rows.batch_size
+        self.steps = _length(dataset)
+        self._rows = rows
 
-    def numbers(self) -> np.ndarray:
-        """The numbers of the rows."""
-        if type(self._chosen) is slice:
-            return np.arange(self._chosen.start, self._chosen.stop)
-        return self._chosen
-
-    def apart(self) -> Iterator[Rows]:
-        """The batches that it stands for, each by itself."""
-        rows = self.numbers()
-        for start in range(0, len(rows), self.length):
-            yield Rows(self.source, rows[start : start + self.length], self.length, self._place)
-
-    def tensors(self) -> Any:
-        """The tuple of tensors that a step gets."""
-        parts = [_rows(part, self._chosen, self._place) for part in self.source.data]
-        return pack(*parts)
-
-    def fill(self, places: Sequence[np.ndarray]) -> None:
-        """Write the rows into arrays of the shapes and dtypes that `tensors()` has, in its order:
-        nothing is allocated and copied in between.
-        """
-        chosen = self._chosen
-        for array, place in zip(self.source.arrays(), places, strict=True):
-            if type(chosen) is slice:
-                np.copyto(place, array[chosen], casting="unsafe")
-            elif array.dtype == place.dtype:
-                # With "raise" NumPy would gather into a buffer first; the rows are in range.
-                array.take(chosen, axis=0, out=place, mode="clip")
-            else:
-                np.copyto(place, array.take(chosen, axis=0), casting="unsafe")
+    def batches(self, place: Placement, at_once: AtOnce | None = None) -> Iterator[Rows]:
+        """One pass; see `ArrayBatches.batches`."""
+        following: np.ndarray | None
+        numbers = iter(self._rows)
+        following = next(numbers, None)
+        while following is not None:
+            together = [following]
+            count = 1 if at_once is None else at_once()
+            following = None
+            while len(together) < count:
+                following = next(numbers, None)
+                if following is None or len(following) != len(together[0]):
+                    break
+                together.append(following)
+                following = None
+            chosen = together[0] if len(together) == 1 else np.concatenate(together)
+            yield Rows(self, chosen, len(together[0]), place, len(together))
+            if following is None:
+                following = next(numbers, None)
 
 
 class IterableBatches:
@@ -237,7 +205,7 @@ class IterableBatches:
             self.source = _Kept(self.source)
             self.is_iterator = False
 
-    def batches(self, place: Placement, at_once: Callable[[], int] | None = None) -> Iterator[Any]:
+    def batches(self, place: Placement, at_once: AtOnce | None = None) -> Iterator[Any]:
         """One pass; an iterator is continued where it stopped.  Each element is one batch."""
         # Data sets give host arrays, which are brought to the device and the dtype in one step.
         elements = getattr(self.source, "host_elements", self.source.__iter__)
@@ -247,10 +215,7 @@ class IterableBatches:
             x, y, weight = unpack(data)
             if self.class_weight is not None:
                 weight = class_weights(y, self.class_weight, weight)
-            parts = [
-                None if part is None else map_structure(place, part) for part in (x, y, weight)
-            ]
-            yield pack(*parts)
+            yield handed((x, y, weight), place)
 
 
 class _Kept:
@@ -277,7 +242,7 @@ def _length(source: Any) -> int | None:
     return len(source) if hasattr(source, "__len__") else None
 
 
-Batches = ArrayBatches | IterableBatches
+Batches = ArrayBatches | DatasetBatches | IterableBatches
 
 
 def batches_of(
@@ -298,6 +263,9 @@ def batches_of(
             f"x ({type(x).__name__}) yields batches (x, y) itself; y and sample_weight must be "
             "left out"
         )
+    rows = x.batches_of_rows() if hasattr(x, "batches_of_rows") else None
+    if rows is not None:
+        return DatasetBatches(x, rows, class_weight)
     return IterableBatches(Passes(x, shuffle) if isinstance(x, PyDataset) else x, class_weight)
 
 
@@ -326,15 +294,6 @@ def _count_samples(data: tuple[Any, Any, Any]) -> int:
     if not samples:
         raise InvalidArgumentError("there are no samples: x is empty; expected one row or more")
     return samples
-
-
-def _rows(structure: Any, rows: Any, place: Placement) -> Any:
-    if structure is None:
-        return None
-    if is_array(structure):
-        # `take` gathers rows about twice as fast as indexing does.
-        return place(structure[rows] if isinstance(rows, slice) else structure.take(rows, axis=0))
-    return map_structure(lambda array: _rows(array, rows, place), structure)
 
 
 def class_weights(y: Any, weights: Mapping[int, float], sample_weight: Any = None) -> np.ndarray:

@@ -17,6 +17,7 @@ from tensorcore.layers.structure import leaves, map_structure
 from tensorcore.memory import memory_summary
 from tensorcore.progress import Progress
 from tensorcore.training import batches as data
+from tensorcore.training import handed
 from tensorcore.training.callbacks import CallbackList
 from tensorcore.training.history import History
 from tensorcore.training.logs import Logs, as_numbers
@@ -119,11 +120,11 @@ def _train_epoch(
                 hooks.call("on_train_batch_end", step, logs)
                 logs.settle_if_held(sys.getrefcount(logs))
             if bar is not None:
-                bar.advance(data.count_of(batch), partial(as_numbers, results))
+                bar.advance(handed.count_of(batch), partial(as_numbers, results))
             if model.stop_training:
                 break
     except OutOfMemoryError as error:
-        raise with_advice(error, 0 if batch is None else data.rows_of(batch), kept) from None
+        raise with_advice(error, 0 if batch is None else handed.rows_of(batch), kept) from None
     finally:
         model._drop_trainable_weights()
     if not results and not step:
@@ -152,12 +153,14 @@ def evaluate(
             if begins:
                 hooks.call("on_test_batch_begin", step, {})
             results = test_step(batch)
+            if step == 0:
+                test_step = model.step("test_step")  # as in `_train_epoch`
             if ends:
                 logs = Logs(results)
                 hooks.call("on_test_batch_end", step, logs)
                 logs.settle_if_held(sys.getrefcount(logs))
             if bar is not None:
-                bar.advance(data.count_of(batch), partial(as_numbers, results))
+                bar.advance(handed.count_of(batch), partial(as_numbers, results))
         if not results:
             raise InvalidArgumentError(
                 "evaluate: the data has no batch; a generator can be used up only once"
@@ -195,6 +198,8 @@ def predict(
         for step, batch in enumerate(Feed(model, source, steps).epoch()):
             hooks.call("on_predict_batch_begin", step, {})
             outputs.append(predict_step(batch))
+            if step == 0:
+                predict_step = model.step("predict_step")  # as in `_train_epoch`
             hooks.call("on_predict_batch_end", step, {"outputs": outputs[-1]})
             if bar is not None:
                 bar.advance()
@@ -244,10 +249,16 @@ class Feed:
         self.steps = steps
         self.exhausted = False
         self._running: Iterator[Any] | None = None
+        self._left = 0  # steps of this epoch
+        self._at_once: Callable[[], int] | None = None
 
     def _start(self, at_once: Callable[[], int] | None) -> Iterator[Any]:
-        place = data.Placement(self.model.device, self.model.dtype, self.model)
+        place = handed.Placement(self.model.device, self.model.dtype, self.model)
         return self.source.batches(place, at_once)
+
+    def _wanted(self) -> int:
+        """How many batches the next element may be, of those that the epoch still has."""
+        return 1 if self._at_once is None else min(self._at_once(), self._left)
 
     def epoch(self, at_once: Callable[[], int] | None = None) -> Iterator[Any]:
         """The batches of the next epoch.
@@ -259,17 +270,19 @@ class Feed:
             yield from self._start(at_once)
             self.exhausted = getattr(self.source, "is_iterator", False)
             return
-        for _ in range(self.steps):
+        self._left, self._at_once = int(self.steps), at_once
+        while self._left > 0:
             batch = self._next()
             if batch is None:
                 self.exhausted = True
                 return
+            self._left -= handed.count_of(batch)
             yield batch
 
     def _next(self) -> Any:
         for _ in range(2):
             if self._running is None:
-                self._running = self._start(None)
+                self._running = self._start(self._wanted)
             batch = next(self._running, None)
             if batch is not None:
                 return batch

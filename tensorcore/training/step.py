@@ -8,10 +8,11 @@ from collections.abc import Callable
 from typing import Any
 
 from tensorcore.errors import TracingError
-from tensorcore.graph.function import TracedFunction
+from tensorcore.graph.function import Traced, TracedFunction
 from tensorcore.graph.whereabouts import note_place
 from tensorcore.mode import listeners
-from tensorcore.training.batches import ArrayBatches, Rows
+from tensorcore.training.batches import RowBatches
+from tensorcore.training.handed import Handed, Rows
 
 
 class Step:
@@ -27,22 +28,21 @@ class Step:
         self._function = function
         self._traced = TracedFunction(function)
         self._met: set[Any] = set()
-        self._filled: dict[int, Any] = {}  # rows a batch -> the trace that takes them as they are
-        self._filled_from: Any = None  # the source whose batches those traces were made for
+        # Kind of a batch on the host -> the trace that takes it as it is.  Which traces are kept
+        # is decided elsewhere.
+        self._filled: weakref.WeakValueDictionary[Any, Traced] = weakref.WeakValueDictionary()
 
     def __call__(self, batch: Any) -> Any:
-        """Run on a tuple of tensors, or on `Rows` of arrays."""
-        if type(batch) is not Rows:
+        """Run on a tuple of tensors, or on a batch that is on the host still."""
+        if not isinstance(batch, Handed):
             return self._on_tensors(batch)
-        if self._filled_from is not None and self._filled_from() is not batch.source:
-            self._filled.clear()
-            self._filled_from = None
         if batch.count > 1:
             return self._on_several(batch)
-        traced = self._filled.get(batch.length)
+        traced = self._filled.get(batch.kind)
         if traced is not None:
+            self._traced.note_use(traced)
             return traced(batch.fill)
-        return self._on_tensors(batch.tensors(), batch)
+        return self._on_tensors(batch.tensors(), batch.kind)
 
     def at_once(self, source: Any) -> int:
         """How many batches of the source the next call may get in one `Rows`.
@@ -50,17 +50,17 @@ class Step:
         More than one where a batch is run without Python; a call then takes some hundredths of a
         second.
         """
-        if type(source) is not ArrayBatches or listeners.profiles:
+        if not isinstance(source, RowBatches) or listeners.profiles:
             return 1
-        traced = self._filled.get(source.batch_size)
-        if traced is None or self._filled_from is None or self._filled_from() is not source:
+        traced = self._filled.get((source.kind, source.batch_size))
+        if traced is None:
             return 1
         if source.several is None or not source.several.runs(traced.plan):
             source.several = traced.plan.several(source.arrays())
         return source.several.at_once if source.several is not None else 1
 
     def _on_several(self, batch: Rows) -> Any:
-        traced, several = self._filled.get(batch.length), batch.source.several
+        traced, several = self._filled.get(batch.kind), batch.source.several
         if traced is not None and several is not None and several.runs(traced.plan):
             outputs = several(batch.numbers(), batch.count)
             if outputs is not None:
@@ -82,7 +82,7 @@ class Step:
             note_place(error)
             raise
 
-    def _on_tensors(self, batch: Any, rows: Rows | None = None) -> Any:
+    def _on_tensors(self, batch: Any, kind: Any = None) -> Any:
         if self.run_eagerly:
             return self._eagerly(batch)
         call = self._traced.prepare(batch)
@@ -91,9 +91,9 @@ class Step:
             return self._eagerly(batch)
         try:
             result = self._traced.run(call)
-            if rows is not None:
-                self._filled[rows.length] = self._traced.trace_of(call)
-                self._filled_from = weakref.ref(rows.source)
+            traced = self._traced.trace_of(call)
+            if kind is not None and traced is not None:
+                self._filled[kind] = traced
             return result
         except TracingError as problem:
             self.run_eagerly = True

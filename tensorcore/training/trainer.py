@@ -15,7 +15,7 @@ from tensorcore.metrics import Mean, Metric
 from tensorcore.missing import known_arguments
 from tensorcore.saving.objects import deserialize_keras_object
 from tensorcore.training import batches as data
-from tensorcore.training import loop, moving
+from tensorcore.training import handed, loop, moving
 from tensorcore.training.compile import Compiled
 from tensorcore.training.logs import MetricResults, as_numbers
 from tensorcore.training.step import Step
@@ -143,7 +143,7 @@ class Trainer:
     def train_step(self, data_batch: Any) -> Mapping[str, Any]:
         """One step of training on x, (x, y) or (x, y, sample_weight); returns the metrics."""
         self.clear_losses()
-        x, y, sample_weight = data.unpack(data_batch)
+        x, y, sample_weight = handed.unpack(data_batch)
         if self._compiled is None or self.optimizer is None:
             raise TrainingError(
                 'fit: the model has no optimizer; give one to compile, for example optimizer="adam"'
@@ -165,7 +165,7 @@ class Trainer:
     def test_step(self, data_batch: Any) -> Mapping[str, Any]:
         """One step of evaluation; returns the metrics."""
         self.clear_losses()
-        x, y, sample_weight = data.unpack(data_batch)
+        x, y, sample_weight = handed.unpack(data_batch)
         y_pred = self(x, training=False)
         loss = self.compute_loss(
             x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=False
@@ -176,7 +176,7 @@ class Trainer:
     def predict_step(self, data_batch: Any) -> Any:
         """The outputs for a batch."""
         self.clear_losses()
-        return self(data.unpack(data_batch)[0], training=False)
+        return self(handed.unpack(data_batch)[0], training=False)
 
     def compute_loss(
         self,
@@ -218,7 +218,7 @@ class Trainer:
 
     def _track_loss(self, loss: Any, x: Any) -> None:
         # The mean over samples: the last batch may be smaller than the others.
-        self._loss_tracker.update_state(loss, sample_weight=data.batch_length(x))
+        self._loss_tracker.update_state(loss, sample_weight=handed.batch_length(x))
         self.clear_losses()
 
     # Training
@@ -415,12 +415,12 @@ class Trainer:
 
     def batch_on_device(self, x: Any, y: Any = None, sample_weight: Any = None) -> Any:
         """A batch as the steps take it: converted, and on the model's device."""
-        place = data.Placement(self.device, self.dtype, self)
+        place = handed.Placement(self.device, self.dtype, self)
         parts = [
             None if part is None else map_structure(place, data.host(part))
             for part in (x, y, sample_weight)
         ]
-        return data.pack(*parts)
+        return handed.pack(*parts)
 
 
 def _validation_batches(given: Any, batch_size: int | None) -> data.Batches:
