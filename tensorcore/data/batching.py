@@ -28,11 +28,11 @@ class Batch(Dataset):
     """`batch_size` elements at a time, stacked."""
 
     shown = "_BatchDataset"
-    only_groups = True
 
     def __init__(self, source: Dataset, batch_size: Any, drop_remainder: bool) -> None:
         self.sources = [source]
         self.batch_size = whole_number("batch", "batch_size", batch_size)
+        self.only_groups = self.batch_size
         self.drop_remainder = drop_remainder
 
     def steps(self, run: Run) -> Steps:

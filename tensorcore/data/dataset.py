@@ -37,7 +37,7 @@ class Dataset:
     rows: int | None = None  # how many rows `gather` can give in any order, or None
     shown = "Dataset"
     only_chooses = False  # whether its elements are the source's, some of them, in any order
-    only_groups = False  # whether its elements are `batch_size` of the source's
+    only_groups: int | None = None  # so many elements of the source's are stacked, nothing else
     _spec: Any = None
 
     # What a step gives itself -----------------------------------------------------------------
@@ -381,15 +381,16 @@ class Dataset:
         """The batches as numbers of rows of arrays, where the pipeline does nothing but choose,
         order and group them.
         """
-        step, size = self, None
+        step: Dataset = self
+        size: int | None = None
         while step.rows is None:
             if step.only_groups and size is None:
-                size = step.batch_size
+                size = step.only_groups
             elif not step.only_chooses:
                 return None
             step = step.sources[0]
-        table = None if size is None else step.table()
-        return None if table is None else BatchesOfRows(self, table, size)
+        table = step.table()
+        return None if table is None or size is None else BatchesOfRows(self, table, size)
 
     def get_single_element(self, name: str | None = None) -> Any:
         """The one element of a data set that has just one."""
