@@ -16,7 +16,7 @@ from tensorcore.doctor import diagnose, finding, folders, gpu, numerics, package
 TOO_OLD = "the CUDA driver does not answer (CUDA driver version is insufficient)"
 
 
-def fake_system(missing=(), wrong_kernel=False):
+def fake_system(missing=(), wrong_kernel=False, cudnn_problem=None):
     """What kernels/cuda/system.py would say on a machine with one GPU."""
 
     def library_file(name):
@@ -32,6 +32,7 @@ def fake_system(missing=(), wrong_kernel=False):
     return types.SimpleNamespace(
         LIBRARIES=libraries,
         library_file=library_file,
+        cudnn_problem=lambda: cudnn_problem,
         cuda_versions=lambda: (13000, 13000),
         device_lines=lambda: ["gpu:0 A GPU, compute capability 9.0, 80 GiB"],
         kernel_is_right=lambda index: not wrong_kernel,
@@ -119,6 +120,14 @@ def test_nvrtc_missing(machine):
 def test_a_missing_library_of_one_field_degrades_and_cudnn_does_not(machine):
     findings = machine(driver="580.1", system=fake_system(missing=["cuFFT", "cuDNN"]))
     assert the_problem(findings).topic == "cuFFT"
+
+
+def test_a_cudnn_that_does_not_work_is_not_used(machine):
+    reason = "cudnnCreate failed: CUDNN_STATUS_NOT_INITIALIZED (1001)"
+    problem = the_problem(machine(driver="580.1", system=fake_system(cudnn_problem=reason)))
+    assert (problem.topic, problem.status) == ("cuDNN", "degraded")
+    assert problem.text == f"libcuDNN.so, is not used: {reason}"
+    assert problem.remedy.endswith("or set TENSORCORE_CONV=own")
 
 
 def test_wrong_numbers_from_a_kernel_are_broken(machine):

@@ -5,21 +5,24 @@ Images x are (N, H, W, C), filters w (KH, KW, C / groups, O), results y (N, OH, 
 1 x 1 filters that touch every pixel are a matrix product; few channels a group are computed
 directly; the rest is an implicit product of matrices, on tensor cores for 16-bit numbers.
 
-The environment variable TENSORCORE_CONV chooses for convolutions of one group: "auto" is the above,
-"own" uses no product of cuBLASLt, "im2col" nothing else.
+The environment variable TENSORCORE_CONV chooses the way. "auto" is the above, with cuDNN for what
+`_pays_by_cudnn` says where that library is found and works. "own" uses neither cuDNN nor a product
+of cuBLASLt; "cudnn" takes cuDNN for all that it computes, and raises where there is none; "im2col"
+makes a matrix of all windows for convolutions of one group.
 """
 
 from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import cupy
 import numpy as np
 from tensorcore.kernels import windows
-from tensorcore.kernels.cuda import blas, im2col
+from tensorcore.kernels.cuda import blas, cudnn, cudnn_convolution, im2col
 from tensorcore.kernels.cuda.arrays import deliver, dense, result_for
 from tensorcore.kernels.cuda.modules import FLOATS, Text, blocks_for
 from tensorcore.kernels.precision import matmul_precision
@@ -30,6 +33,8 @@ _ENOUGH_BLOCKS = 1024  # a long sum is split until there are about as many
 _SHORTEST_SUM = 256  # pixels in one part of a split sum
 _LARGEST = 2**31 - 1
 _MOST_GRID_Z = 65535
+_CUDNN_FROM_CHANNELS = 16  # of a group, on both sides
+_CUDNN_FROM_PRODUCTS = 2**26
 
 _NAMES = ["conv2d", "conv2d_input_gradient", "conv2d_filter_gradient"]
 _tiled = Text("conv2d.cu", _NAMES, [("float32",), ("float64",)])
@@ -42,7 +47,7 @@ _direct = Text(
     "grouped_conv2d.cu", [f"grouped_{name}" for name in _NAMES], [(name,) for name in FLOATS]
 )
 
-WAYS = ("auto", "own", "im2col")
+WAYS = ("auto", "own", "cudnn", "im2col")
 
 _FIELDS = ("n", "h", "w", "c", "oh", "ow", "o", "kh", "kw", "groups", "cg", "og")
 _FIELDS += ("sh", "sw", "top", "left", "dh", "dw")
@@ -135,6 +140,8 @@ def conv2d(
         return NotImplemented
     x, w = dense(x), dense(w)
     y = result_for(out, s.y_shape, x.dtype, x, w)
+    if _is_done_by_cudnn(cudnn_convolution.conv2d, x, w, y, s):
+        return deliver(y, out)
     way = _way(s, y)
     if way == "im2col":
         im2col.conv2d(x, w, y, s)
@@ -162,6 +169,8 @@ def conv2d_input_gradient(
         return NotImplemented
     g, w = dense(g), dense(w)
     y = result_for(out, s.x_shape, g.dtype, g, w)
+    if _is_done_by_cudnn(cudnn_convolution.conv2d_input_gradient, g, w, y, s):
+        return deliver(y, out)
     way = _way(s, y)
     if way == "im2col":
         im2col.conv2d_input_gradient(g, w, y, s)
@@ -191,6 +200,8 @@ def conv2d_filter_gradient(
     y = result_for(out, s.w_shape, x.dtype, x, g)
     if y.size == 0:
         return deliver(y, out)
+    if _is_done_by_cudnn(cudnn_convolution.conv2d_filter_gradient, x, g, y, s):
+        return deliver(y, out)
     way = _way(s, y)
     if way == "im2col":
         im2col.conv2d_filter_gradient(x, g, y, s)
@@ -218,12 +229,46 @@ def conv2d_filter_gradient(
     return deliver(y, out)
 
 
-def _way(s: _Sizes, y: Any) -> str:
-    """What computes it: "product" or "im2col" of cuBLASLt, or "own"."""
+def _chosen_way() -> str:
     way = os.environ.get("TENSORCORE_CONV", "auto")
     if way not in WAYS:
-        missing = " There is no binding of cuDNN." if way == "cudnn" else ""
-        raise ValueError(f"TENSORCORE_CONV must be one of {WAYS}, received {way!r}.{missing}")
+        raise ValueError(f"TENSORCORE_CONV must be one of {WAYS}, received {way!r}")
+    return way
+
+
+def _is_done_by_cudnn(
+    function: Callable[[Any, Any, Any, _Sizes], bool], a: Any, b: Any, y: Any, s: _Sizes
+) -> bool:
+    """Compute y by cuDNN, if that is chosen, and if the library does it."""
+    way = _chosen_way()
+    if way == "cudnn":
+        cudnn.require()
+        return function(a, b, y, s)
+    if way != "auto" or not _pays_by_cudnn(s, y.dtype) or cudnn.problem() is not None:
+        return False
+    try:
+        return function(a, b, y, s)
+    except cudnn.CudnnError as error:
+        words = "a kernel of tensorcore computes this convolution instead; TENSORCORE_CONV=own"
+        warnings.warn(f"{error}; {words} leaves cuDNN out", RuntimeWarning, stacklevel=3)
+        return False
+
+
+def _pays_by_cudnn(s: _Sizes, dtype: Any) -> bool:
+    """Whether cuDNN is expected to be faster.
+
+    Its kernels are about twice as fast as ours where there are enough channels for their tiles. But
+    it wants filters turned, so that a small convolution takes more launches than time. Products are
+    cuBLASLt's, and few channels a group are our direct kernels'.
+    """
+    if s.is_product or min(s.cg, s.og) < _CUDNN_FROM_CHANNELS or dtype.itemsize == 8:
+        return False
+    return s.n * s.oh * s.ow * s.o * s.kh * s.kw * s.cg >= _CUDNN_FROM_PRODUCTS
+
+
+def _way(s: _Sizes, y: Any) -> str:
+    """What computes it without cuDNN: "product" or "im2col" of cuBLASLt, or "own"."""
+    way = _chosen_way()
     if way == "im2col" and s.groups == 1 and y.size:
         return "im2col"
     return "product" if s.is_product and way != "own" else "own"

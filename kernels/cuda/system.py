@@ -40,15 +40,26 @@ LIBRARIES = {
     "cuBLASLt": ("cublasLt", "matrix products", True),
     "cuFFT": ("cufft", "Fourier transforms", False),
     "cuSOLVER": ("cusolver", "matrix decompositions", False),
-    "cuDNN": ("cudnn", "faster convolutions", False),
+    "cuDNN": ("cudnn", "faster convolutions and recurrent layers", False),
 }
 
 
 def library_file(name: str) -> str:
     """The file of a library of `LIBRARIES`, loaded; raises what the loader raises."""
     from cuda.pathfinder import load_nvidia_dynamic_lib
+    from tensorcore.kernels.cuda import cudnn
 
+    if name == "cuDNN":
+        return f"{os.path.basename(cudnn.path())}, version {cudnn.version()}"
     return os.path.basename(load_nvidia_dynamic_lib(LIBRARIES[name][0]).abs_path or name)
+
+
+def cudnn_problem(index: int = 0) -> str | None:
+    """Why a cuDNN that is there cannot be used on a GPU; None if it can."""
+    from tensorcore.kernels.cuda import cudnn
+
+    with cupy.cuda.Device(index):
+        return cudnn.problem()
 
 
 def compile_kernel(index: int = 0) -> Any:

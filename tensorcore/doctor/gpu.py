@@ -113,7 +113,8 @@ def _libraries(driver: str | None) -> list[Finding]:
     findings = []
     for name, (_, purpose, is_needed) in system.LIBRARIES.items():
         try:
-            findings.append(Finding(name, system.library_file(name)))
+            file = system.library_file(name)
+            findings.append(_cudnn(file) if name == "cuDNN" else Finding(name, file))
         except Exception as error:  # the loader has several classes; each means "not there"
             first_line = str(error).partition("\n")[0]
             if name == "cuDNN":  # never required
@@ -128,6 +129,15 @@ def _libraries(driver: str | None) -> list[Finding]:
                 )
             )
     return findings
+
+
+def _cudnn(file: str) -> Finding:
+    """cuDNN is found; whether it works is another matter, and nothing stops where it does not."""
+    problem = _system().cudnn_problem()
+    if problem is None:
+        return Finding("cuDNN", file)
+    remedy = "install one that fits the driver and the GPU, or set TENSORCORE_CONV=own"
+    return Finding("cuDNN", f"{file}, is not used: {problem}", DEGRADED, remedy)
 
 
 def _runs() -> list[Finding]:

@@ -124,7 +124,8 @@ def compile_kernels(text: str, header: str, include: Sequence[str] = ()) -> Path
 
 def compile_library(name: str, sources: Sequence[Path], flags: Sequence[str] = ()) -> Path:
     """Compile C++ files of ours to a shared library."""
-    text = "".join(source.read_text() for source in sources)
+    headers = sorted({header for source in sources for header in source.parent.glob("*.h")})
+    text = "".join(file.read_text() for file in [*sources, *headers])
     path = cache_folder() / f"{name}-{digest(text, *flags)}.so"
     if not path.exists():
         standard = ["-std=c++20", "-march=native", "-fPIC", "-shared", "-w", "-U_FORTIFY_SOURCE"]

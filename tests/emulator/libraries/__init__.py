@@ -15,6 +15,7 @@ FLAGS = ("-O3", f"-I{HERE.parent / 'runtime'}")
 SOURCES = {
     "cublas": [HERE / "cublas.cpp", *COMMON],
     "cublasLt": [HERE / "cublaslt.cpp", *COMMON],
+    "cudnn": [HERE / "cudnn.cpp"],
     "curand": [HERE / "curand.cpp"],
 }
 REAL = ("nvrtc",)  # works without a device

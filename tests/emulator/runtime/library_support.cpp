@@ -11,6 +11,10 @@ extern "C" int emulator_is_device_memory(const void* begin, size_t nbytes) {
     return problem_with_range(begin, nbytes, Side::DEVICE) == nullptr;
 }
 
+extern "C" int emulator_current_device() {
+    return current_device;
+}
+
 extern "C" int emulator_submit(void* stream, const char* label, int (*work)(const void*),
                                const void* job, size_t job_nbytes) {
     emulator_counters.library_calls++;

@@ -4,6 +4,7 @@
 
 extern "C" {
 int emulator_is_device_memory(const void* begin, size_t nbytes);
+int emulator_current_device();
 
 // Runs work(job) now, or records it with a copy of the job when `stream` is being captured.
 // The work returns a status of the library; the one of a recorded job is raised at replay.
