@@ -14,10 +14,12 @@ from numba import types
 from tensorcore.kernels.cpu import jit, native
 from tensorcore.kernels.cpu.bound import PLAIN
 from tensorcore.kernels.cpu.jit import kernel
-from tensorcore.kernels.cpu.native import REFUSED, WAITED, Run, array_at, run_table
+from tensorcore.kernels.cpu.native import REFUSED, TOO_MANY, WAITED, Run, array_at, run_table
 from tensorcore.kernels.cpu.piece import Number, Piece
+from tensorcore.kernels.cpu.register_products import LINE_BYTES, fetch
 from tensorcore.kernels.program import NotReady
 
+ROWS_AHEAD = 4  # that are fetched before they are copied
 BYTES_AT_ONCE = 1 << 14  # of gathered rows: what is worth giving to a thread that waits for work
 LINE = 8  # numbers of a batch start at multiples of so many bytes
 
@@ -29,7 +31,15 @@ LINE = 8  # numbers of a batch start at multiples of so many bytes
 def _gather(start, stop, source, numbers, first, target):
     """target[r] = source[numbers[first + r]]."""
     width = np.uintp(target.shape[1])
-    for r in range(start, stop):
+    flat = source.reshape(source.size)
+    for r in range(start - ROWS_AHEAD, stop):
+        # Rows are anywhere in far memory: several are on their way while one is copied.
+        if r + ROWS_AHEAD < stop:
+            begin = numbers[first + r + ROWS_AHEAD] * source.shape[1]
+            for i in range(0, source.shape[1], LINE_BYTES // source.itemsize):
+                fetch(flat, begin + i)
+        if r < start:
+            continue
         row, result = source[np.uintp(numbers[first + r])], target[np.uintp(r)]
         for i in range(width):
             result[i] = row[i]
@@ -68,8 +78,8 @@ def _run_batches(table, control, job, alone, values, places):
             target = array_at(address, (count,), np.uint8(0))
             for i in range(count):
                 target[i] = values[batch, begin + i]
-        # A helper that lost its CPU is not waited for at every piece of all the batches.
-        job = run_table(table, control, job, alone or control[WAITED] != 0)
+        # Helpers that lose their CPU again and again are not waited for in all the batches.
+        job = run_table(table, control, job, alone or control[WAITED] > TOO_MANY)
         if control[REFUSED] != 0:
             return job, batch
     return job, values.shape[0]

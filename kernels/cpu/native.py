@@ -17,7 +17,6 @@ from __future__ import annotations
 import functools
 import os
 import threading
-import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -27,6 +26,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 from tensorcore.kernels.cpu import jit, threads
+from tensorcore.kernels.cpu.busy import Busyness
 from tensorcore.kernels.cpu.entries import Kind, entry
 from tensorcore.kernels.cpu.piece import Check, Number, Piece
 from tensorcore.kernels.program import NotReady
@@ -41,8 +41,9 @@ MASK = (1 << STEP_BITS) - 1  # as a step: the job is not there yet
 MOST_JOBS = 1 << 30  # numbers of jobs begin anew from here on
 
 LOOKS = 20_000  # of a helper without work before it sleeps: some 0.5 ms
+LOOK_S = 25e-9
 TOO_LONG = 60_000  # looks of the caller at a helper that does not finish, 1.5 ms: it lost its CPU
-BUSY_S = 0.5  # for how long one thread works alone after that
+TOO_MANY = 400_000  # looks lost like that, after which no more are risked in one call
 JOB_WORDS = 4  # of a row of the table: entry, words, steps, steps that are claimed at once
 FOUND = 4  # the column after them: where a check says what it found, 0 for what is no check
 
@@ -241,7 +242,7 @@ def run_table(table, control, job, alone):
             looks += 1
             _pause()
         if looks > TOO_LONG:
-            _store(control, WAITED, 1)
+            control[WAITED] += looks
     return job
 
 
@@ -275,7 +276,7 @@ class Team:
         self._wake: list[threading.Event] = []
         self._awake: list[bool] = []
         self._job = 1
-        self._alone_until = 0.0
+        self._busyness = Busyness()
         self._pid = os.getpid()
 
     def run(self, work: Callable[[np.ndarray, int, bool], int]) -> int | None:
@@ -295,19 +296,23 @@ class Team:
             work(control, 0, True)
             return _refused(control)
         try:
-            if self._control[WAITED]:
-                self._control[WAITED] = 0
-                self._alone_until = time.perf_counter() + BUSY_S
-            if self._alone_until and time.perf_counter() < self._alone_until:
+            if self._busyness.is_alone():
                 work(self._control, 0, True)
             else:
-                self._control[THREADS] = helpers + 1
-                self._call_helpers(helpers)
-                self._job = self._job if self._job < MOST_JOBS else 1
-                self._job = work(self._control, self._job, False)
+                self._share(work, helpers)
             return _refused(self._control)
         finally:
             self._lock.release()
+
+    def _share(self, work: Callable[[np.ndarray, int, bool], int], helpers: int) -> None:
+        start = self._busyness.clock()
+        self._control[THREADS] = helpers + 1
+        self._call_helpers(helpers)
+        self._job = self._job if self._job < MOST_JOBS else 1
+        self._job = work(self._control, self._job, False)
+        lost_s = float(self._control[WAITED]) * LOOK_S
+        self._control[WAITED] = 0
+        self._busyness.note(self._busyness.clock() - start, lost_s)
 
     def _call_helpers(self, count: int) -> None:
         while len(self._wake) < count:
