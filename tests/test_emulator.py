@@ -419,9 +419,20 @@ def test_events_and_streams_that_are_gone(cp):
 
 TYPES = {"float32": 0, "float64": 1, "float16": 2, "complex64": 4, "complex128": 5, "bfloat16": 14}
 EPILOGUES = {"default": 1, "relu": 2, "bias": 4, "relu_bias": 6, "gelu": 32, "gelu_bias": 36}
+BACKWARD = {
+    "relu_aux_bias": 134,
+    "gelu_aux_bias": 164,
+    "drelu": 136,
+    "drelu_bgrad": 152,
+    "dgelu": 192,
+    "dgelu_bgrad": 208,
+    "bgrada": 256,
+    "bgradb": 512,
+}
 TRANSPOSES = {"n": 0, "t": 1, "c": 2}
 COMPUTE_32F, COMPUTE_64F, COMPUTE_TF32 = 68, 70, 77
 TOLERANCE = {"float16": 2e-3, "bfloat16": 2e-2, "float32": 2e-6, "complex64": 2e-6}
+GELU_ERROR = {"float16": 2e-2, "float32": 1e-3, "float64": 1e-12}
 NOT_INITIALIZED, INVALID_VALUE, EXECUTION_FAILED, NOT_SUPPORTED = 1, 7, 13, 15
 
 
@@ -456,12 +467,15 @@ class Lt:
             self.set("MatrixLayout", made, 6, ctypes.c_int64(rows * columns))
         return made
 
-    def description(self, compute, dtype, ta, tb, epilogue, bias):
+    def description(self, compute, dtype, ta, tb, epilogue, bias, aux=None, aux_ld=0):
         scale = dtype if dtype in ("float64", "complex64", "complex128") else "float32"
         made = self.make("cublasLtMatmulDescCreate", compute, TYPES[scale])
         self.set("MatmulDesc", made, 3, ctypes.c_int32(TRANSPOSES[ta]))
         self.set("MatmulDesc", made, 4, ctypes.c_int32(TRANSPOSES[tb]))
-        self.set("MatmulDesc", made, 7, ctypes.c_int32(EPILOGUES[epilogue]))
+        self.set("MatmulDesc", made, 7, ctypes.c_int32({**EPILOGUES, **BACKWARD}[epilogue]))
+        self.set("MatmulDesc", made, 12, ctypes.c_int64(aux_ld))
+        if aux is not None:
+            self.set("MatmulDesc", made, 11, ctypes.c_void_p(aux.data.ptr))
         if bias is not None:
             self.set("MatmulDesc", made, 8, ctypes.c_void_p(bias.data.ptr))
         scalar = np.dtype(scale).type
@@ -480,17 +494,25 @@ class Lt:
         compute=None,
         epilogue="default",
         bias=None,
+        aux=None,
+        aux_ld=0,
         stream=0,
         handle=None,
         ld=None,
+        chooses=False,
     ):
         """Column-major: a NumPy array of shape (columns, rows) is a matrix of (rows, columns)."""
         dtype = d.dtype.name
         if compute is None:
             compute = COMPUTE_64F if dtype in ("float64", "complex128") else COMPUTE_32F
-        description, scalar = self.description(compute, dtype, ta, tb, epilogue, bias)
+        description, scalar = self.description(compute, dtype, ta, tb, epilogue, bias, aux, aux_ld)
         layouts = [self.layout(x, dtype, x.shape[-1], x.shape[-2], ld) for x in (a, b, d)]
         alpha, beta = np.array(alpha, scalar), np.array(beta, scalar)
+        algorithm = None
+        if chooses:
+            algorithm, status = self.algorithm(description, layouts)
+            if status:
+                return status
         status = self.call(
             "cublasLtMatmul",
             self.handle if handle is None else handle,
@@ -505,7 +527,7 @@ class Lt:
             layouts[2],
             ctypes.c_void_p(d.data.ptr),
             layouts[2],
-            None,
+            algorithm,
             None,
             ctypes.c_size_t(0),
             ctypes.c_void_p(stream),
@@ -514,6 +536,29 @@ class Lt:
         for layout in layouts:
             self.call("cublasLtMatrixLayoutDestroy", layout)
         return status
+
+    def algorithm(self, description, layouts):
+        """What the library chooses, and its status."""
+        preference = self.make("cublasLtMatmulPreferenceCreate")
+        for attribute in (5, 6, 7, 8):
+            self.set("MatmulPreference", preference, attribute, ctypes.c_uint32(2))
+        found = (ctypes.c_uint64 * 16)()
+        count = ctypes.c_int()
+        a, b, d = layouts
+        status = self.call(
+            "cublasLtMatmulAlgoGetHeuristic",
+            self.handle,
+            description,
+            a,
+            b,
+            d,
+            d,
+            preference,
+            1,
+            found,
+            ctypes.byref(count),
+        )
+        return found, status
 
 
 @pytest.fixture(scope="module")
@@ -572,8 +617,143 @@ def test_lt_epilogues(cp, lt, numbers, epilogue, dtype):
     on_device = None if bias is None else cp.asarray(bias)
     status = lt.matmul(cp.asarray(a), cp.asarray(b), out, epilogue=epilogue, bias=on_device)
     assert status == 0
-    tolerance = 10 * TOLERANCE.get(dtype, 1e-13)
+    # The tanh of GELU is approximate, but for float64.
+    tolerance = 10 * TOLERANCE.get(dtype, 1e-13) if "gelu" not in epilogue else GELU_ERROR[dtype]
     np.testing.assert_allclose(op(out.get(), "n"), x, rtol=tolerance, atol=tolerance)
+
+
+def gelu_and_slope(x):
+    inner = np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)
+    slope = np.sqrt(2 / np.pi) * (1 + 3 * 0.044715 * x**2)
+    tanh = np.tanh(inner)
+    return 0.5 * x * (1 + tanh), 0.5 * (1 + tanh) + 0.5 * x * (1 - tanh**2) * slope
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16"])
+def test_lt_gelu_keeps_what_goes_into_it(cp, lt, numbers, dtype):
+    a, b, bias = (stored(numbers, shape, dtype) for shape in ((7, 16), (6, 7), (16,)))
+    out, aux = cp.empty((6, 16), dtype), cp.empty((6, 24), dtype)
+    options = {"epilogue": "gelu_aux_bias", "bias": cp.asarray(bias), "aux": aux, "aux_ld": 24}
+    assert lt.matmul(cp.asarray(a), cp.asarray(b), out, **options) == 0
+    z = op(a, "n") @ op(b, "n") + bias.astype("d")[:, None]
+    tolerance = GELU_ERROR[dtype]
+    np.testing.assert_allclose(op(aux.get(), "n")[:16], z, rtol=tolerance, atol=tolerance)
+    expected, slope = gelu_and_slope(z)
+    np.testing.assert_allclose(op(out.get(), "n"), expected, rtol=tolerance, atol=tolerance)
+    sums = cp.empty(16, dtype)
+    options = {"epilogue": "dgelu_bgrad", "bias": sums, "aux": aux, "aux_ld": 24}
+    assert lt.matmul(cp.asarray(a), cp.asarray(b), out, **options) == 0
+    g = op(a, "n") @ op(b, "n") * slope
+    np.testing.assert_allclose(op(out.get(), "n"), g, rtol=4 * tolerance, atol=4 * tolerance)
+    np.testing.assert_allclose(sums.get(), g.sum(1), rtol=9 * tolerance, atol=9 * tolerance)
+
+
+def test_lt_relu_and_its_mask(cp, lt):
+    """A bit for each element that is not negative; what was NaN is 0, as the real one has it."""
+    x = np.zeros((2, 130), "f")
+    x[0, [0, 5, 129]] = (-1, 2, 3)
+    x[1, :2] = (np.nan, 1)
+    eye = cp.eye(130, dtype="f")
+    out, aux, bias = cp.empty((2, 130), "f"), cp.zeros((2, 32), cp.uint8), cp.zeros(130, "f")
+    options = {"bias": bias, "aux": aux, "aux_ld": 256}
+    x[1] = 1  # NaN times 0 is NaN, so it comes by the bias
+    bias[1] = np.nan
+    assert lt.matmul(eye, cp.asarray(x), out, epilogue="relu_aux_bias", **options) == 0
+    bits = np.unpackbits(aux.get(), axis=1, bitorder="little")[:, :130]
+    expected = x >= 0
+    expected[:, 1] = False
+    np.testing.assert_array_equal(bits, expected)
+    assert out.get()[:, 1].tolist() == [0, 0]
+    g, sums = cp.asarray(np.arange(260.0, dtype="f").reshape(2, 130)), cp.empty(130, "f")
+    options = {"aux": aux, "aux_ld": 256, "bias": sums}
+    assert lt.matmul(eye, g, out, epilogue="drelu_bgrad", **options) == 0
+    np.testing.assert_array_equal(out.get(), g.get() * expected)
+    np.testing.assert_array_equal(sums.get(), (g.get() * expected).sum(0))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_lt_sums_of_a_factor(cp, lt, numbers, dtype):
+    a, b = stored(numbers, (7, 20), dtype), stored(numbers, (7, 6), dtype)  # b is B^T
+    for epilogue, length, of in (("bgrada", 20, a), ("bgradb", 6, b)):
+        out, sums = cp.empty((6, 20), dtype), cp.empty(length, dtype)
+        options = {"tb": "t", "epilogue": epilogue, "bias": sums, "alpha": 2}
+        assert lt.matmul(cp.asarray(a), cp.asarray(b), out, **options) == 0
+        tolerance = 20 * TOLERANCE[dtype]
+        expected = 2 * (op(a, "n") @ op(b, "t"))
+        np.testing.assert_allclose(op(out.get(), "n"), expected, rtol=tolerance, atol=tolerance)
+        expected = of.astype("d").sum(0)
+        np.testing.assert_allclose(sums.get(), expected, rtol=tolerance, atol=tolerance)
+
+
+def test_lt_refuses_wrong_epilogues(cp, lt):
+    """The statuses that cublasLt.h demands, and those that a card was seen to return."""
+    x = cp.ones((8, 8), "f")
+    aux, vector = cp.zeros((8, 16), "f"), cp.zeros(8, "f")
+
+    def status(epilogue, **options):
+        both = [lt.matmul(x, x, cp.empty((8, 8), "f"), epilogue=epilogue, **options)]
+        both.append(lt.matmul(x, x, x.copy(), epilogue=epilogue, chooses=True, **options))
+        assert both[0] == both[1]
+        return both[0]
+
+    with_aux = {"aux": aux, "aux_ld": 128}
+    assert status("drelu", **with_aux) == 0
+    assert status("drelu", aux=aux, aux_ld=64) == INVALID_VALUE  # not a multiple of 128 bits
+    assert status("dgelu", aux=aux, aux_ld=8) == 0
+    assert status("dgelu", aux=aux, aux_ld=12) == INVALID_VALUE  # not a multiple of 8
+    assert status("dgelu", aux=aux, aux_ld=0) == INVALID_VALUE
+    assert status("dgelu", aux_ld=8) == INVALID_VALUE  # no pointer
+    assert status("gelu_aux_bias", aux_ld=8, bias=vector) == NOT_SUPPORTED
+    assert status("drelu_bgrad", **with_aux) == INVALID_VALUE  # nowhere to sum
+    assert status("bgrada", bias=vector) == 0
+    assert status("bgrada", bias=vector, ta="t") == NOT_SUPPORTED
+    assert status("bgradb", bias=vector) == NOT_SUPPORTED
+    assert status("bgradb", bias=vector, tb="t") == 0
+    assert status("bgradb", tb="t") == INVALID_VALUE
+    assert lt.matmul(x, x, x, epilogue="dgelu", aux=aux[:, 1:], aux_ld=8) == INVALID_VALUE
+    short = cp.zeros((7, 8), "f")
+    assert lt.matmul(x, x, x.copy(), epilogue="dgelu", aux=short, aux_ld=8) == EXECUTION_FAILED
+
+
+def test_lt_algorithms_are_for_an_epilogue_and_an_alignment(cp, lt):
+    x, vector = cp.ones((8, 8), "f"), cp.zeros(9, "f")
+    layouts = [lt.layout(x, "float32", 8, 8) for _ in range(3)]
+    plain, _ = lt.description(COMPUTE_32F, "float32", "n", "n", "default", None)
+    biased, _ = lt.description(COMPUTE_32F, "float32", "n", "n", "bias", vector)
+    one, zero = ctypes.c_float(1), ctypes.c_float(0)
+
+    def run(algorithm, description):
+        d = cp.empty((8, 8), "f")
+        pointer = ctypes.c_void_p
+        a, b, c = layouts
+        places = [pointer(array.data.ptr) for array in (x, x, d, d)]
+        return lt.call(
+            "cublasLtMatmul",
+            lt.handle,
+            description,
+            ctypes.byref(one),
+            places[0],
+            a,
+            places[1],
+            b,
+            ctypes.byref(zero),
+            places[2],
+            c,
+            places[3],
+            c,
+            algorithm,
+            None,
+            ctypes.c_size_t(0),
+            None,
+        )
+
+    for_plain, _ = lt.algorithm(plain, layouts)
+    for_bias, _ = lt.algorithm(biased, layouts)
+    assert run(for_plain, plain) == run(for_bias, biased) == 0
+    assert run(for_plain, biased) == INVALID_VALUE
+    lt.set("MatmulDesc", biased, 8, ctypes.c_void_p(vector[1:].data.ptr))
+    expected = INVALID_VALUE if vector.data.ptr % 8 == 0 else 0
+    assert run(for_bias, biased) == expected
 
 
 def test_lt_tf32_rounds_its_inputs(cp, lt, numbers):

@@ -14,8 +14,14 @@ def _kernel(path: str, dtypes: tuple[str, ...] = _FLOATS) -> Kernel:
 
 KERNELS: dict[str, Kernel] = {
     "matmul": _kernel("blas:matmul", _FLOATS + _COMPLEX),
-    "matmul_add": _kernel("blas:matmul_add"),
-    "matmul_add_relu": _kernel("blas:matmul_add_relu"),
+    "matmul_add": _kernel("product_endings:matmul_add"),
+    "matmul_add_relu": _kernel("product_endings:matmul_add_relu"),
+    "matmul_add_relu_bits": _kernel("product_endings:matmul_add_relu_bits"),
+    "matmul_add_gelu": _kernel("product_endings:matmul_add_gelu"),
+    "matmul_add_gelu_keeping": _kernel("product_endings:matmul_add_gelu_keeping"),
+    "matmul_relu_slope": _kernel("product_gradients:matmul_relu_slope"),
+    "matmul_gelu_slope": _kernel("product_gradients:matmul_gelu_slope"),
+    "matmul_and_sums": _kernel("product_gradients:matmul_and_sums"),
     "random_bits": _kernel("random:random_bits"),
     "random_uniform": _kernel("random:random_uniform"),
     "random_normal": _kernel("random:random_normal"),

@@ -32,7 +32,45 @@ enum Transpose { NO_TRANSPOSE, TRANSPOSE, CONJUGATE };
 enum Order { COLUMN_MAJOR, ROW_MAJOR };
 
 // Epilogues are sums of these, plus 1 for "default" where nothing else is set.
-enum EpilogueBits { DEFAULT = 1, WITH_RELU = 2, WITH_BIAS = 4, WITH_GELU = 32, WITH_AUX = 128 };
+enum EpilogueBits {
+    DEFAULT = 1,
+    WITH_RELU = 2,
+    WITH_BIAS = 4,
+    WITH_RELU_SLOPE = 8,
+    WITH_BIAS_GRADIENT = 16,
+    WITH_GELU = 32,
+    WITH_GELU_SLOPE = 64,
+    WITH_AUX = 128,
+    WITH_SUMS_OF_A = 256,
+    WITH_SUMS_OF_B = 512,
+};
+constexpr int SLOPES = WITH_RELU_SLOPE | WITH_GELU_SLOPE;
+constexpr int VECTOR_OUT = WITH_BIAS_GRADIENT | WITH_SUMS_OF_A | WITH_SUMS_OF_B;
+constexpr int VECTORS = WITH_BIAS | VECTOR_OUT;
+constexpr int BITS = WITH_RELU | WITH_RELU_SLOPE;  // whose aux is a mask
+constexpr int EPILOGUES[] = {
+    DEFAULT,
+    WITH_RELU,
+    WITH_BIAS,
+    WITH_RELU | WITH_BIAS,
+    WITH_GELU,
+    WITH_GELU | WITH_BIAS,
+    WITH_RELU | WITH_AUX,
+    WITH_GELU | WITH_AUX,
+    WITH_RELU | WITH_AUX | WITH_BIAS,
+    WITH_GELU | WITH_AUX | WITH_BIAS,
+    WITH_RELU_SLOPE | WITH_AUX,
+    WITH_RELU_SLOPE | WITH_AUX | WITH_BIAS_GRADIENT,
+    WITH_GELU_SLOPE | WITH_AUX,
+    WITH_GELU_SLOPE | WITH_AUX | WITH_BIAS_GRADIENT,
+    WITH_SUMS_OF_A,
+    WITH_SUMS_OF_B,
+};
+constexpr uint64_t AUX_ALIGNMENT = 16;  // bytes, for the vector accesses of the real kernels
+constexpr uint64_t MOST_ALIGNMENT = 256;
+
+// Kernels of the real library have been seen to make 0 of NaN; tests also want one that does not.
+bool relu_keeps_nan = false;
 
 constexpr uint64_t HANDLE_MARK = 0x746C6F6D65ull;
 constexpr uint64_t ALGORITHM_MARK = 0x6F676C61ull;
@@ -48,7 +86,7 @@ struct Description {
     int32_t transpose_a = NO_TRANSPOSE;
     int32_t transpose_b = NO_TRANSPOSE;
     int32_t epilogue = DEFAULT;
-    const void* bias = nullptr;
+    void* bias = nullptr;  // or where sums go
     int64_t bias_batch_stride = 0;
     void* aux = nullptr;
     int64_t aux_ld = 0;
@@ -78,10 +116,14 @@ struct Layout {
 
 struct Preference {
     uint64_t max_workspace = 0;
+    uint32_t alignments[4] = {MOST_ALIGNMENT, MOST_ALIGNMENT, MOST_ALIGNMENT, MOST_ALIGNMENT};
 };
 
+// An algorithm is for one epilogue, and for pointers that are multiples of some numbers of bytes.
 struct Algorithm {
-    uint64_t data[8];
+    uint64_t mark;
+    uint64_t epilogue;
+    uint64_t alignments[6];  // of A, B, C, D, the bias and aux
 };
 
 struct HeuristicResult {
@@ -171,12 +213,29 @@ bool are_types_supported(const Description& d, int ab, int cd) {
     }
 }
 
-bool is_epilogue_supported(const Description& d, int type) {
+bool is_epilogue_supported(const Description& d, const Layout& out) {
     int e = d.epilogue;
-    bool known = is_any_of(e, {DEFAULT, WITH_RELU, WITH_BIAS, WITH_RELU | WITH_BIAS, WITH_GELU,
-                               WITH_GELU | WITH_BIAS, WITH_RELU | WITH_AUX, WITH_GELU | WITH_AUX,
-                               WITH_RELU | WITH_AUX | WITH_BIAS, WITH_GELU | WITH_AUX | WITH_BIAS});
-    return known && (e == DEFAULT || !is_complex(type));
+    if (e == DEFAULT) return true;
+    if (std::find(std::begin(EPILOGUES), std::end(EPILOGUES), e) == std::end(EPILOGUES)) return false;
+    if (is_complex(out.type) || out.order != COLUMN_MAJOR) return false;
+    // The sums are taken from what passes by while the product is computed.
+    if (e & WITH_SUMS_OF_A && d.transpose_a != NO_TRANSPOSE) return false;
+    if (e & WITH_SUMS_OF_B && d.transpose_b == NO_TRANSPOSE) return false;
+    return d.bias_type < 0 || !(e & VECTORS) || d.bias_type == out.type;
+}
+
+// cublasLt.h: the leading dimension and the batch stride of aux.
+int check_aux(const Description& d, const Layout& out) {
+    if (!(d.epilogue & WITH_AUX)) return SUCCESS;
+    int64_t unit = d.epilogue & BITS ? 128 : 8;
+    if (d.aux_ld < int64_t(out.rows) || d.aux_ld % unit) return INVALID_VALUE;
+    if (out.batch_count > 1 && d.aux_batch_stride % unit) return INVALID_VALUE;
+    return SUCCESS;
+}
+
+uint64_t alignment_of(const void* pointer) {
+    uint64_t bits = reinterpret_cast<uint64_t>(pointer) | MOST_ALIGNMENT;
+    return bits & -bits;
 }
 
 bool is_transpose(int x) {
@@ -206,17 +265,29 @@ int check_layouts(const Description& d, const Layout& a, const Layout& b, const 
                      a.batch_count == out.batch_count;
     if (!one_count) return INVALID_VALUE;
     if (a.type != b.type || !are_types_supported(d, a.type, out.type)) return NOT_SUPPORTED;
-    if (!is_epilogue_supported(d, out.type)) return NOT_SUPPORTED;
-    if (d.epilogue != DEFAULT && out.order != COLUMN_MAJOR) return NOT_SUPPORTED;
-    return SUCCESS;
+    if (!is_epilogue_supported(d, out)) return NOT_SUPPORTED;
+    return check_aux(d, out);
 }
 
-int check_epilogue(const Description& d, const Layout& out) {
-    if (d.epilogue & WITH_BIAS && !d.bias) return INVALID_VALUE;
+// What only matters when there is something to compute.
+int check_pointers(const Description& d) {
+    if (d.epilogue & VECTORS && !d.bias) return INVALID_VALUE;
     if (!(d.epilogue & WITH_AUX)) return SUCCESS;
-    bool is_mask = d.epilogue & WITH_RELU;
-    if (!d.aux || d.aux_ld < int64_t(out.rows)) return INVALID_VALUE;
-    return d.aux_ld % (is_mask ? 128 : 8) ? INVALID_VALUE : SUCCESS;  // as the real library asks
+    if (!d.aux) return d.epilogue & SLOPES ? INVALID_VALUE : NOT_SUPPORTED;
+    return alignment_of(d.aux) < AUX_ALIGNMENT ? INVALID_VALUE : SUCCESS;
+}
+
+// Whether the pointers are aligned as the algorithm was told.
+bool is_made_for(const Algorithm& algorithm, const Description& d, const void* a, const void* b,
+                 const void* c, const void* out) {
+    if (algorithm.mark != ALGORITHM_MARK || algorithm.epilogue != uint64_t(d.epilogue)) return false;
+    const void* vector = d.epilogue & VECTORS ? d.bias : nullptr;
+    const void* aux = d.epilogue & WITH_AUX ? d.aux : nullptr;
+    const void* pointers[] = {a, b, c, out, vector, aux};
+    for (int i = 0; i < 6; i++) {
+        if (alignment_of(pointers[i]) < algorithm.alignments[i]) return false;
+    }
+    return true;
 }
 
 // ---- running ------------------------------------------------------------------------------------
@@ -227,13 +298,14 @@ bool are_operands_alive(const Job& x) {
               emulator_is_device_memory(x.b, x.b_layout.nbytes()) &&
               emulator_is_device_memory(x.d, x.d_layout.nbytes());
     if (x.beta != 0.0) ok = ok && emulator_is_device_memory(x.c, x.c_layout.nbytes());
-    if (d.epilogue & WITH_BIAS) {
+    if (d.epilogue & VECTORS) {
         size_t size = size_of(d.bias_type < 0 ? x.d_layout.type : d.bias_type);
-        ok = ok && emulator_is_device_memory(d.bias, x.d_layout.rows * size);
+        size_t length = d.epilogue & WITH_SUMS_OF_B ? x.d_layout.columns : x.d_layout.rows;
+        ok = ok && emulator_is_device_memory(d.bias, length * size);
     }
     if (d.epilogue & WITH_AUX) {
         size_t elements = d.aux_ld * x.d_layout.columns;
-        bool is_mask = d.epilogue & WITH_RELU;
+        bool is_mask = d.epilogue & BITS;
         size_t nbytes = is_mask ? elements / 8 : elements * size_of(x.d_layout.type);
         ok = ok && emulator_is_device_memory(d.aux, nbytes);
     }
@@ -256,15 +328,20 @@ Epilogue epilogue_of(const Job& x, int batch) {
     const Description& d = x.description;
     Epilogue e = {};
     e.bias_type = d.bias_type < 0 ? x.d_layout.type : d.bias_type;
-    if (d.epilogue & WITH_BIAS) {
-        size_t offset = batch * d.bias_batch_stride * size_of(e.bias_type);
-        e.bias = static_cast<const char*>(d.bias) + offset;
-    }
+    char* vector = static_cast<char*>(d.bias) + batch * d.bias_batch_stride * size_of(e.bias_type);
+    if (d.epilogue & WITH_BIAS) e.bias = vector;
+    if (d.epilogue & VECTOR_OUT) e.sums = vector;
+    if (d.epilogue & WITH_BIAS_GRADIENT) e.which_sums = SUMS_OF_D;
+    if (d.epilogue & WITH_SUMS_OF_A) e.which_sums = SUMS_OF_A;
+    if (d.epilogue & WITH_SUMS_OF_B) e.which_sums = SUMS_OF_B;
+    e.relu_keeps_nan = relu_keeps_nan;
     if (d.epilogue & WITH_RELU) e.activation = RELU;
     if (d.epilogue & WITH_GELU) e.activation = GELU;
+    if (d.epilogue & WITH_RELU_SLOPE) e.activation = RELU_SLOPE;
+    if (d.epilogue & WITH_GELU_SLOPE) e.activation = GELU_SLOPE;
     if (d.epilogue & WITH_AUX) {
         size_t elements = batch * d.aux_batch_stride;
-        bool is_mask = e.activation == RELU;
+        bool is_mask = d.epilogue & BITS;
         size_t offset = is_mask ? elements / 8 : elements * size_of(x.d_layout.type);
         e.aux = static_cast<char*>(d.aux) + offset;
         e.aux_ld = d.aux_ld;
@@ -315,6 +392,10 @@ int destroy(T* object) {
 }  // namespace
 
 extern "C" {
+
+void emulator_relu_keeps_nan(int keeps) {
+    relu_keeps_nan = keeps;
+}
 
 size_t cublasLtGetVersion() {
     return 130000;
@@ -378,10 +459,13 @@ int cublasLtMatmulPreferenceDestroy(Preference* preference) {
 int cublasLtMatmulPreferenceSetAttribute(Preference* preference, int attribute, const void* value,
                                          size_t nbytes) {
     constexpr int MAX_WORKSPACE_BYTES = 1;
+    constexpr int MIN_ALIGNMENT_A = 5;
+    constexpr int MIN_ALIGNMENT_D = 8;
     constexpr int LAST_ATTRIBUTE = 11;
     if (!preference || !value || attribute < 0 || attribute > LAST_ATTRIBUTE) return INVALID_VALUE;
-    if (attribute != MAX_WORKSPACE_BYTES) return SUCCESS;  // alignments and masks: any will do
-    return set(preference->max_workspace, value, nbytes);
+    if (attribute == MAX_WORKSPACE_BYTES) return set(preference->max_workspace, value, nbytes);
+    if (attribute < MIN_ALIGNMENT_A || attribute > MIN_ALIGNMENT_D) return SUCCESS;  // masks
+    return set(preference->alignments[attribute - MIN_ALIGNMENT_A], value, nbytes);
 }
 
 int cublasLtMatmulAlgoGetHeuristic(Handle* handle, Description* description, Layout* a, Layout* b,
@@ -393,9 +477,16 @@ int cublasLtMatmulAlgoGetHeuristic(Handle* handle, Description* description, Lay
     *found = 0;
     int status = check_layouts(*description, *a, *b, *c, *d);
     if (status) return status;
+    bool has_aux = description->epilogue & WITH_AUX;
+    if (has_aux && alignment_of(description->aux) < AUX_ALIGNMENT) return NOT_SUPPORTED;
     *found = 1;
     results[0] = {};
-    results[0].algorithm.data[0] = ALGORITHM_MARK;
+    Algorithm& algorithm = results[0].algorithm;
+    algorithm.mark = ALGORITHM_MARK;
+    algorithm.epilogue = description->epilogue;
+    std::copy_n(preference->alignments, 4, algorithm.alignments);
+    algorithm.alignments[4] = alignment_of(description->bias);
+    algorithm.alignments[5] = alignment_of(description->aux);
     results[0].waves = 1;
     return SUCCESS;
 }
@@ -409,10 +500,10 @@ int cublasLtMatmul(Handle* handle, Description* description, const void* alpha, 
     if (!description || !a_layout || !b_layout || !c_layout || !d_layout) return INVALID_VALUE;
     if (!alpha || !beta || !a || !b || !d) return INVALID_VALUE;
     if (description->pointer_mode != 0) return NOT_SUPPORTED;  // scalars on the host only
-    if (algorithm && algorithm->data[0] != ALGORITHM_MARK) return INVALID_VALUE;
+    if (algorithm && !is_made_for(*algorithm, *description, a, b, c, d)) return INVALID_VALUE;
     if (workspace && !emulator_is_device_memory(workspace, workspace_nbytes)) return INVALID_VALUE;
     int status = check_layouts(*description, *a_layout, *b_layout, *c_layout, *d_layout);
-    if (!status) status = check_epilogue(*description, *d_layout);
+    if (!status) status = check_pointers(*description);
     if (status) return status;
     Job job = {*description};
     job.alpha = load(alpha, description->scale_type);

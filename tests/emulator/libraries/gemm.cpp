@@ -91,12 +91,20 @@ void multiply_panels(const Real* a, const Real* b, long inner, Real sign, Real* 
     }
 }
 
-float gelu(float x) {
-    return 0.5f * x * (1 + tanhf(0.7978845608f * (x + 0.044715f * x * x * x)));
+// The tanh of the real library's float is approximate.
+double tanh_of(float x) { return round_mantissa(tanhf(x), 11); }
+double tanh_of(double x) { return tanh(x); }
+
+template <class Real>
+double gelu(Real x) {
+    return 0.5 * x * (1 + tanh_of(Real(0.7978845608028654 * (x + 0.044715 * x * x * x))));
 }
 
-double gelu(double x) {
-    return 0.5 * x * (1 + tanh(0.7978845608028654 * (x + 0.044715 * x * x * x)));
+template <class Real>
+double gelu_slope(Real x) {
+    double t = tanh_of(Real(0.7978845608028654 * (x + 0.044715 * x * x * x)));
+    double inner = 0.7978845608028654 * (1 + 3 * 0.044715 * x * x);
+    return 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * inner;
 }
 
 void keep_aux(const Gemm& g, long i, long j, double value) {
@@ -108,20 +116,32 @@ void keep_aux(const Gemm& g, long i, long j, double value) {
     }
     uint8_t& byte = static_cast<uint8_t*>(e.aux)[at / 8];
     uint8_t bit = 1 << at % 8;
-    byte = value > 0 ? byte | bit : byte & ~bit;
+    byte = value >= 0 ? byte | bit : byte & ~bit;  // 0 counts as positive on the real card
+}
+
+double slope_at(const Gemm& g, long i, long j) {
+    const Epilogue& e = g.epilogue;
+    long at = j * e.aux_ld + i;
+    if (e.activation == RELU_SLOPE) return static_cast<uint8_t*>(e.aux)[at / 8] >> at % 8 & 1;
+    double x = load(static_cast<char*>(e.aux) + at * size_of(g.type), g.type).real();
+    return g.in_double ? gelu_slope(x) : gelu_slope(float(x));
 }
 
 Number apply_epilogue(const Gemm& g, long i, long j, Number x) {
     const Epilogue& e = g.epilogue;
     if (e.bias) x += load(static_cast<const char*>(e.bias) + i * size_of(e.bias_type), e.bias_type);
+    if (e.activation == RELU_SLOPE) return slope_at(g, i, j) ? x : 0;
+    if (e.activation == GELU_SLOPE) return x.real() * slope_at(g, i, j);
     if (e.aux) keep_aux(g, i, j, x.real());
-    if (e.activation == RELU) return x.real() < 0 ? 0 : x.real();  // NaN stays
+    if (e.activation == RELU && std::isnan(x.real())) return e.relu_keeps_nan ? x : 0;
+    if (e.activation == RELU) return std::max(x.real(), 0.0);
     if (e.activation == GELU) return g.in_double ? gelu(x.real()) : gelu(float(x.real()));
     return x;
 }
 
 template <class Real>
-void store_block(const Gemm& g, long i0, long j0, const Real* real, const Real* imaginary) {
+void store_block(const Gemm& g, long i0, long j0, const Real* real, const Real* imaginary,
+                 double* sums) {
     constexpr int ROWS = Vector<Real>::ROWS;
     size_t size = size_of(g.type);
     for (long j = j0; j < std::min(j0 + COLUMNS, g.n); j++) {
@@ -134,13 +154,34 @@ void store_block(const Gemm& g, long i0, long j0, const Real* real, const Real* 
                 x += g.beta * load(static_cast<const char*>(g.c) + from * size, g.type);
             }
             long to = i * g.d_row_stride + j * g.d_column_stride;
-            store(static_cast<char*>(g.d) + to * size, g.type, apply_epilogue(g, i, j, x));
+            x = apply_epilogue(g, i, j, x);
+            sums[i] += x.real();
+            store(static_cast<char*>(g.d) + to * size, g.type, x);
         }
     }
 }
 
+void store_sums(const Gemm& g, const std::vector<double>& sums) {
+    size_t size = size_of(g.epilogue.bias_type);
+    for (size_t i = 0; i < sums.size(); i++) {
+        store(static_cast<char*>(g.epilogue.sums) + i * size, g.epilogue.bias_type, sums[i]);
+    }
+}
+
+std::vector<double> sums_over_inner(const Operand& x, long outer, long inner) {
+    std::vector<double> sums(outer);
+    for (long i = 0; i < outer; i++) {
+        for (long l = 0; l < inner; l++) {
+            long at = i * x.outer_stride + l * x.inner_stride;
+            sums[i] += load(static_cast<const char*>(x.data) + at * size_of(x.type), x.type).real();
+        }
+    }
+    return sums;
+}
+
 template <class Real>
 void gemm_in(const Gemm& g) {
+    std::vector<double> sums(g.m);
     constexpr int ROWS = Vector<Real>::ROWS;
     bool complex = is_complex(g.type);
     auto a = pack<Real>(g.a, g.m, g.k, ROWS, REAL, g.kept_bits);
@@ -161,9 +202,12 @@ void gemm_in(const Gemm& g) {
                 multiply_panels<Real>(&a[i * g.k], &bi[j * g.k], g.k, 1, imaginary);
                 multiply_panels<Real>(&ai[i * g.k], &b[j * g.k], g.k, 1, imaginary);
             }
-            store_block<Real>(g, i, j, real, complex ? imaginary : nullptr);
+            store_block<Real>(g, i, j, real, complex ? imaginary : nullptr, sums.data());
         }
     }
+    if (g.epilogue.which_sums == SUMS_OF_D) store_sums(g, sums);
+    if (g.epilogue.which_sums == SUMS_OF_A) store_sums(g, sums_over_inner(g.a, g.m, g.k));
+    if (g.epilogue.which_sums == SUMS_OF_B) store_sums(g, sums_over_inner(g.b, g.n, g.k));
 }
 
 }  // namespace

@@ -14,17 +14,23 @@ struct Operand {
     bool conjugate;
 };
 
-enum Activation { NO_ACTIVATION, RELU, GELU };
+enum Activation { NO_ACTIVATION, RELU, GELU, RELU_SLOPE, GELU_SLOPE };
+enum Sums { NO_SUMS, SUMS_OF_D, SUMS_OF_A, SUMS_OF_B };
 
 struct Epilogue {
     const void* bias;  // one element a row, or nullptr
     int bias_type;
     Activation activation;
-    void* aux;         // ReLU: a bit mask of what was positive; GELU: what went into it; or nullptr
+    void* aux;         // ReLU: a bit mask of what was not negative; GELU: what went into it; or
+                       // nullptr.  The slopes read it, the others write it.
     long aux_ld;       // elements (bits for ReLU)
+    Sums which_sums;   // of D over its columns, of op(A) or op(B) over the inner axis
+    void* sums;        // where they go, of type `bias_type`
+    bool relu_keeps_nan;
 };
 
-// D[i, j] = activation(alpha * sum_l A[i, l] B[j, l] + beta * C[i, j] + bias[i])
+// D[i, j] = activation(alpha * sum_l A[i, l] B[j, l] + beta * C[i, j] + bias[i]), or for a slope
+// that sum times the activation's slope at aux[i, j]
 struct Gemm {
     long m, n, k;
     Operand a, b;
