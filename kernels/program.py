@@ -26,6 +26,18 @@ class Program(NamedTuple):
     outputs: tuple[np.dtype, ...]
 
 
+class Sums(NamedTuple):
+    """Which results of a program are added up, over some axes of what it computes.
+
+    Attributes:
+        kinds: for each result "sum" or "mean"; "" where it is stored as it is.
+        over_first: over the first axes rather than the last ones.
+    """
+
+    kinds: tuple[str, ...]
+    over_first: bool
+
+
 SMALL_RUNS = 50  # of an operation on small arrays, before a kernel is compiled for them
 
 

@@ -29,7 +29,10 @@ def operations(plan):
     return [node.op.name for node in plan.nodes if node.op is not None]
 
 
-NAMES = ("share", "prune", "lookups", "endings", "products", "fuse", "updates", "native")
+NAMES = (
+    *("share", "prune", "lookups", "endings", "products"),
+    *("fuse", "sums", "updates", "native"),
+)
 
 
 def test_names_of_passes():
@@ -79,7 +82,73 @@ def test_a_fused_loop_has_several_results(device):
     for value, expected in zip(values, f(x), strict=True):
         np.testing.assert_allclose(value.numpy(), expected.numpy(), rtol=1e-6)
     # The sum lies between the first two and the third, which cannot join them.
-    assert operations(plan) == ["fused_exp_multiply", "sum", "multiply"]
+    sums = ["fused_exp_multiply_sum"] if device.kind == "cpu" else ["fused_exp_multiply", "sum"]
+    assert operations(plan) == [*sums, "multiply"]
+
+
+def squares(x, y):
+    d = x - y
+    return tc.mean(d * d)
+
+
+def moments(x, y):
+    center = x - y
+    return center, tc.mean(center * center, axis=-1, keepdims=True), tc.sum(center, axis=-1)
+
+
+def slopes(x, y):
+    g = x * y
+    return g, tc.sum(g, axis=0)
+
+
+@pytest.mark.parametrize(
+    ("function", "shape", "names"),
+    [
+        (squares, (5, 7), ["fused_subtract_multiply_mean"]),
+        (moments, (5, 1), ["fused_subtract_multiply_mean_sum"]),
+        (slopes, (7,), ["fused_multiply_sum"]),
+        (slopes, (), ["fused_multiply_sum"]),
+    ],
+)
+def test_sums_join_the_loop_of_their_terms(device, function, shape, names):
+    rng = np.random.default_rng(0)
+    inputs = [
+        tc.asarray(rng.normal(size=s).astype(np.float32), device=device) for s in ((5, 7), shape)
+    ]
+    values, plan = traced(function, *inputs)
+    if device.kind == "cpu":
+        assert operations(plan) == names
+        assert "for _step in" in plan.explain()
+    apart, _ = traced(function, *inputs, passes="-sums")
+    for value, expected in zip(_tuple(values), _tuple(apart), strict=True):
+        np.testing.assert_array_equal(value.numpy(), expected.numpy())
+
+
+def _tuple(values):
+    return values if isinstance(values, tuple) else (values,)
+
+
+def test_sums_over_axes_in_the_middle_stay_apart(device):
+    x = tc.asarray(np.arange(24.0).reshape(2, 3, 4), device=device)
+    value, plan = traced(lambda x: tc.sum(x * x + 1, axis=1), x)
+    assert operations(plan)[-1] == "sum"
+    np.testing.assert_allclose(value.numpy(), (x.numpy() ** 2 + 1).sum(1))
+
+
+def test_terms_of_a_sum_may_be_laid_out_in_any_way(device):
+    """Inputs that no loop can read as they lie are copied first."""
+    rng = np.random.default_rng(0)
+    wide, other = rng.normal(size=(2, 6, 10)), rng.normal(size=(5, 6))
+    x, y = (tc.asarray(array, device=device) for array in (wide, other))
+
+    def f(x, y):
+        turned, every = tc.matrix_transpose(y), x[0, :, ::2]
+        row = tc.broadcast_to(y[0, :1], (6, 5))
+        return tc.sum(turned * every + row, axis=0), tc.mean(turned - every)
+
+    values, _ = traced(f, x, y)
+    for value, expected in zip(values, f(x, y), strict=True):
+        np.testing.assert_allclose(value.numpy(), expected.numpy(), rtol=1e-12)
 
 
 def test_what_waits_for_itself_is_not_fused(device):

@@ -134,6 +134,18 @@ def test_sums_have_one_order(shape, axis, reduce):
     assert_same(lambda x: reduce(x, axis=axis), drawn(*shape))
 
 
+LONG_SUMS = [*SUMS, ((40_000,), None), ((3, 20_001), 1), ((9000, 30), 0), ((70, 9, 100), (1, 2))]
+
+
+@pytest.mark.parametrize("reduce", [tc.sum, tc.mean], ids=lambda op: op.name)
+@pytest.mark.parametrize(("shape", "axis"), LONG_SUMS, ids=str)
+def test_sums_that_share_a_loop_with_their_terms(shape, axis, reduce):
+    inputs = drawn(*shape), drawn(*shape[1:], 1)[..., 0]
+    assert_same(lambda x, y: reduce(x * x - y, axis=axis), inputs[0], inputs[0][::-1].copy())
+    if axis != 1 and len(shape) == 2:
+        assert_same(lambda x, y: reduce(x * y, axis=0), *inputs)
+
+
 POOLED = [
     (40, 256, 16),  # sums of 64 rows are added up
     (7, 100, 40),

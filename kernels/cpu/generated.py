@@ -93,7 +93,7 @@ class _Compiled:
         self.__name__ = program.name
 
     def __call__(self, *arrays: Any, out: Any = None) -> Any:
-        layout = _layout(tuple([array.shape for array in arrays]), len(self.outputs))
+        layout = layout_of(tuple([array.shape for array in arrays]), len(self.outputs))
         key = layout.letters
         if out is None:
             outs = [np.empty(layout.shape, dtype) for dtype in self.outputs]
@@ -132,8 +132,8 @@ class _Compiled:
 
         None where the arrays have to be copied first.
         """
-        arrays = tuple(map(_as_number, arrays))
-        layout = _layout(tuple([array.shape for array in arrays]), len(self.outputs))
+        arrays = tuple(map(as_number, arrays))
+        layout = layout_of(tuple([array.shape for array in arrays]), len(self.outputs))
         outs = [out] if self.single else list(out)
         aliases = _aliases(arrays, outs, layout.shape, self.outputs)
         given = [*arrays, *outs]
@@ -178,7 +178,7 @@ class _Compiled:
         return out
 
 
-def _as_number(array: Any) -> Any:
+def as_number(array: Any) -> Any:
     """An array that shows one number in all places, as that number's array of no dimension."""
     if type(array) is np.ndarray and array.size > 1 and not any(array.strides):
         return array[(*(0,) * array.ndim, ...)]
@@ -192,7 +192,7 @@ def _nothing() -> None:
 # Layouts ------------------------------------------------------------------------------------------
 
 
-class _Layout(NamedTuple):
+class Layout(NamedTuple):
     """How a loop runs over inputs of certain shapes."""
 
     shape: tuple[int, ...]  # of the result
@@ -207,7 +207,7 @@ class _Layout(NamedTuple):
 
 
 @functools.lru_cache(maxsize=4096)
-def _layout(shapes: tuple[tuple[int, ...], ...], outputs: int) -> _Layout:
+def layout_of(shapes: tuple[tuple[int, ...], ...], outputs: int) -> Layout:
     shape = np.broadcast_shapes(*shapes)
     size = math.prod(shape)
     grid = (1, size)
@@ -235,8 +235,8 @@ def _layout(shapes: tuple[tuple[int, ...], ...], outputs: int) -> _Layout:
     if "R" in letters or "C" in letters:
         outer, inner = grid
         grain = max(1, THREADS_FROM_SIZE // inner)
-        return _Layout(shape, size, letters, arrays, numbers, expanded, outer, inner, grain)
-    return _Layout(shape, size, letters, arrays, numbers, expanded, size, size, THREADS_FROM_SIZE)
+        return Layout(shape, size, letters, arrays, numbers, expanded, outer, inner, grain)
+    return Layout(shape, size, letters, arrays, numbers, expanded, size, size, THREADS_FROM_SIZE)
 
 
 def _grid(given: tuple[int, ...], shape: tuple[int, ...]) -> tuple[int, int]:
@@ -317,9 +317,7 @@ def source(program: Program, letters: str, aliases: str = "") -> str:
 
     Names that begin with an underscore are the loop's own; `x_` is the array of the input `x`.
     """
-    compute = "bool_" if program.compute == np.bool_ else program.compute.name
-    names = [name for name, _ in program.inputs]
-    given = [f"{name}_" for name in names]
+    given = parameters_of(program)
     targets = [f"_out{number}" for number in range(len(program.outputs))]
     parameters = ["_start", "_stop", "_inner", *given, *targets]
     for pair in aliases.split(";")[:-1]:
@@ -328,29 +326,68 @@ def source(program: Program, letters: str, aliases: str = "") -> str:
         # else.
         targets[int(number)] = given[int(position)]
 
-    loads: dict[str, list[str]] = {letter: [] for letter in "FRCS"}
-    for (name, dtype), letter in zip(program.inputs, letters, strict=True):
-        value = f"{name}_" + {"F": "[_k]", "R": "[_i]", "C": "[_o]", "S": ""}[letter]
-        # Booleans are conditions and stay what they are.
-        loads[letter].append(f"{name} = {value}" if dtype == np.bool_ else f"{name} = T({value})")
-    body = loads["F"] + loads["R"]
-    for name, text, is_bool in program.statements:
-        body.append(f"{name} = {text}" if is_bool else f"{name} = T({text})")
+    lines = lines_of(program, letters)
     # All results before the first is stored: an output may be an input.
-    body += [f"_result{number} = {text}" for number, text in enumerate(program.results)]
+    body = lines.element
     body += [f"{target}[_k] = _result{number}" for number, target in enumerate(targets)]
 
     # Unsigned positions: for signed ones numba looks whether they count from the end, in every
     # step.
     if "R" in letters or "C" in letters:
         loop = ["for _o in range(np.uintp(_start), np.uintp(_stop)):"]
-        loop += [f"    {line}" for line in loads["C"]]
+        loop += indented(lines.row, 1)
         loop += ["    for _i in range(np.uintp(_inner)):"]
         loop += ["        _k = _o * np.uintp(_inner) + _i"]
-        loop += [f"        {line}" for line in body]
+        loop += indented(body, 2)
     else:
         loop = ["for _k in range(np.uintp(_start), np.uintp(_stop)):"]
-        loop += [f"    {line}" for line in body]
+        loop += indented(body, 1)
+    return module_of(program, loop_name(program), parameters, lines.all + loop)
+
+
+class Lines(NamedTuple):
+    """The lines of a loop that load the inputs and compute the results, by where they stand."""
+
+    all: list[str]  # before the loop
+    row: list[str]  # for each line `_o`
+    element: list[str]  # for element `_k`, which stands at `_i` in its line
+
+
+def lines_of(program: Program, letters: str) -> Lines:
+    """What computes `_result0` and so on of `program` for inputs laid out as `letters` say."""
+    loads: dict[str, list[str]] = {letter: [] for letter in "FRCS"}
+    for (name, dtype), letter in zip(program.inputs, letters, strict=True):
+        value = f"{name}_" + {"F": "[_k]", "R": "[_i]", "C": "[_o]", "S": ""}[letter]
+        # Booleans are conditions and stay what they are.
+        loads[letter].append(f"{name} = {value}" if dtype == np.bool_ else f"{name} = T({value})")
+    element = [*loads["F"], *loads["R"], *computation_of(program)]
+    return Lines(loads["S"], loads["C"], element)
+
+
+def computation_of(program: Program) -> list[str]:
+    """What computes `_result0` and so on when the inputs have been loaded."""
+    lines = [
+        f"{name} = {text}" if is_bool else f"{name} = T({text})"
+        for name, text, is_bool in program.statements
+    ]
+    return [*lines, *(f"_result{number} = {text}" for number, text in enumerate(program.results))]
+
+
+def parameters_of(program: Program) -> list[str]:
+    """The names of a loop's input arrays."""
+    return [f"{name}_" for name, _ in program.inputs]
+
+
+def indented(lines: Sequence[str], depth: int) -> list[str]:
+    """Lines of Python, so many levels deeper."""
+    return ["    " * depth + line for line in lines]
+
+
+def module_of(
+    program: Program, name: str, parameters: Sequence[str], body: Sequence[str], *more: str
+) -> str:
+    """The text of a module with the loop `name`; `more` are imports that it needs besides."""
+    compute = "bool_" if program.compute == np.bool_ else program.compute.name
     lines = [
         f'"""{program.name}: made by tensorcore.kernels.cpu.generated."""',
         "",
@@ -358,6 +395,7 @@ def source(program: Program, letters: str, aliases: str = "") -> str:
         "",
         *imports(program),
         "from tensorcore.kernels.cpu.jit import SEPARATE, kernel",
+        *more,
         "",
         f"T = np.{compute}",
         "NAN = np.nan",
@@ -365,8 +403,8 @@ def source(program: Program, letters: str, aliases: str = "") -> str:
         "",
         "",
         "@kernel(fastmath=SEPARATE)",
-        f"def {_loop_name(program)}({', '.join(parameters)}):",
-        *[f"    {line}" for line in loads["S"] + loop],
+        f"def {name}({', '.join(parameters)}):",
+        *indented(body, 1),
     ]
     return "\n".join(lines) + "\n"
 
@@ -385,7 +423,7 @@ def imports(program: Program) -> list[str]:
     return lines
 
 
-def _loop_name(program: Program) -> str:
+def loop_name(program: Program) -> str:
     # Not the bare name, which may be that of a function which the loop calls.
     return re.sub(r"\W", "_", program.name) + "_loop"
 
@@ -395,7 +433,7 @@ def _loop_name(program: Program) -> str:
 
 def _load(program: Program, letters: str, aliases: str) -> Callable[..., None]:
     """The loop as a compiled function, whose machine code an earlier process may have left."""
-    return load(_loop_name(program), source(program, letters, aliases))
+    return load(loop_name(program), source(program, letters, aliases))
 
 
 def load(name: str, text: str) -> Callable[..., Any]:

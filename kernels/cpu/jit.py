@@ -107,6 +107,7 @@ INLINED = (
     "float64_functions.py",
     "scalar_functions.py",
     "rows.py",
+    "pairwise.py",
     "vectors.py",
     "register_products.py",
     "products.py",

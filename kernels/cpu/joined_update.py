@@ -197,31 +197,9 @@ def source(program: Program, results: int, kind: str) -> str:
     parameters += [*(f"{name}_" for name in flats), *(f"{name}_" for name in numbers)]
     body = [f"{gradient} = T(_gradient[_from + _i])"]
     body += [f"{name} = T({name}_[_base + _i])" for name in flats]
-    body += [
-        f"{name} = {text}" if is_bool else f"{name} = T({text})"
-        for name, text, is_bool in program.statements
-    ]
-    body += [f"_result{number} = {text}" for number, text in enumerate(program.results)]
+    body += generated.computation_of(program)
     body += [f"{name}_[_base + _i] = _result{number}" for number, name in enumerate(flats)]
-    lines = [
-        f'"""{program.name} of {kind}: made by tensorcore.kernels.cpu.joined_update."""',
-        "",
-        "import numpy as np",
-        "",
-        *generated.imports(program),
-        "from tensorcore.kernels.cpu.jit import SEPARATE, kernel",
-        *IMPORTS[kind],
-        "",
-        f"T = np.{program.compute.name}",
-        "NAN = np.nan",
-        "INFINITY = np.inf",
-        "",
-        "",
-        "@kernel(fastmath=SEPARATE)",
-        f"def {program.name}_of_{kind}({', '.join(parameters)}):",
-        *(f"    {name} = T({name}_)" for name in numbers),
-        *(f"    {line}" for line in BLOCKS[kind]),
-        "            for _i in range(np.uintp(_length)):",
-        *(f"                {line}" for line in body),
-    ]
-    return "\n".join(lines) + "\n"
+    lines = [f"{name} = T({name}_)" for name in numbers] + BLOCKS[kind]
+    lines += ["        for _i in range(np.uintp(_length)):", *generated.indented(body, 3)]
+    name = f"{program.name}_of_{kind}"
+    return generated.module_of(program, name, parameters, lines, *IMPORTS[kind])

@@ -14,8 +14,9 @@ import math
 from typing import Any
 
 import numpy as np
-from tensorcore.kernels.cpu import SUMS_FROM_SIZE
-from tensorcore.kernels.cpu.jit import REORDER, SEPARATE, kernel, split
+from tensorcore.kernels.cpu import SUMS_FROM_SIZE, pairwise
+from tensorcore.kernels.cpu.jit import SEPARATE, kernel, split
+from tensorcore.kernels.cpu.pairwise import sum_in_any_order
 from tensorcore.kernels.cpu.piece import Piece
 
 CHUNK = 4096  # lines whose sum is one piece of work
@@ -25,7 +26,6 @@ ELEMENTS_A_PIECE = 1 << 15  # for a thread that waits for work
 # Columns whose sums one step computes in NumPy's order: so many that lines are read in long pieces,
 # so few that there are some steps for other threads.
 FEWEST_COLUMNS, MOST_COLUMNS = 16, 256
-PAIRWISE = 128  # elements from which NumPy divides a row in two
 
 
 @kernel
@@ -51,60 +51,15 @@ def _sum_of_lines(start, stop, x, partial):
                 result[c] += block[c]
 
 
-@kernel(fastmath=REORDER)
+@kernel
 def _mean_of_rows(start, stop, x, result, divisor):
     """result[a] = sum of the row x[a] / divisor."""
     for a in range(np.uintp(start), np.uintp(stop)):
         row = x[a]
-        total = row.dtype.type(0)
-        for b in range(row.size):
-            total += row[b]
-        result[a] = total / row.dtype.type(divisor)
+        result[a] = sum_in_any_order(row, 0, row.size) / row.dtype.type(divisor)
 
 
 # In NumPy's order ---------------------------------------------------------------------------------
-
-
-@kernel(fastmath=SEPARATE)
-def _pairwise(x, first, count):
-    """The sum of count elements: of up to 128 with eight sums at once, of more as two halves."""
-    if count < 8:
-        total = x.dtype.type(0)
-        for i in range(first, first + count):
-            total += x[i]
-        return total
-    if count <= PAIRWISE:
-        a, b, c, d = x[first], x[first + 1], x[first + 2], x[first + 3]
-        e, f, g, h = x[first + 4], x[first + 5], x[first + 6], x[first + 7]
-        i = first + 8
-        end = first + count - count % 8
-        while i < end:
-            a += x[i]
-            b += x[i + 1]
-            c += x[i + 2]
-            d += x[i + 3]
-            e += x[i + 4]
-            f += x[i + 5]
-            g += x[i + 6]
-            h += x[i + 7]
-            i += 8
-        total = ((a + b) + (c + d)) + ((e + f) + (g + h))
-        while i < first + count:
-            total += x[i]
-            i += 1
-        return total
-    half = count // 2
-    half -= half % 8
-    return _pairwise(x, first, half) + _pairwise(x, first + half, count - half)
-
-
-@kernel(fastmath=SEPARATE)
-def _rows_in_order(start, stop, x, result, divisor):
-    """result[a] = sum of the row x[a] / divisor."""
-    width = x.size // result.size
-    flat = x.reshape(x.size)
-    for a in range(start, stop):
-        result[a] = _pairwise(flat, a * width, width) / x.dtype.type(divisor)
 
 
 @kernel(fastmath=SEPARATE)
@@ -141,12 +96,13 @@ def pieces(x: Any, axes: list[int], out: Any, divisor: int) -> list[Piece] | Non
     before = math.prod(x.shape[: axes[0]])
     after = math.prod(x.shape[axes[-1] + 1 :])
     lines = x.size // (before * after)
-    own = x.size >= SUMS_FROM_SIZE and _pays(before, lines, after)
+    own = is_own(before, lines, after)
     result = out.reshape(-1)
     if after == 1:
+        if not own:
+            return pairwise.pieces(x.reshape(-1), before, divisor, result, ELEMENTS_A_PIECE)
         grain = max(1, ELEMENTS_A_PIECE // lines)
-        loop = _mean_of_rows if own else _rows_in_order
-        return [Piece(loop, before, grain, (x.reshape(before, lines), result, divisor))]
+        return [Piece(_mean_of_rows, before, grain, (x.reshape(before, lines), result, divisor))]
     if before != 1:
         return None
     first = []
@@ -157,10 +113,19 @@ def pieces(x: Any, axes: list[int], out: Any, divisor: int) -> list[Piece] | Non
         grain = max(1, ELEMENTS_A_PIECE // (min(lines, CHUNK) * after))
         first = [Piece(_sum_of_lines, chunks, grain, (x.reshape(1, lines, after), sums))]
         partial = sums[0]
-    columns = min(max(after // 4 // 16 * 16, FEWEST_COLUMNS), MOST_COLUMNS)
-    grain = max(1, ELEMENTS_A_PIECE // (columns * len(partial)))
-    args = (partial, result, divisor, columns)
-    return [*first, Piece(_lines_in_order, -(-after // columns), grain, args)]
+    return [*first, sum_of_lines(partial, result, divisor)]
+
+
+def sum_of_lines(x: Any, result: Any, divisor: int) -> Piece:
+    """The work that sums x (lines, width) line by line, and divides."""
+    columns = columns_a_step(x.shape[1])
+    grain = max(1, ELEMENTS_A_PIECE // (columns * len(x)))
+    return Piece(_lines_in_order, -(-x.shape[1] // columns), grain, (x, result, divisor, columns))
+
+
+def columns_a_step(width: int) -> int:
+    """How many columns one step sums line by line."""
+    return min(max(width // 4 // 16 * 16, FEWEST_COLUMNS), MOST_COLUMNS)
 
 
 # What Python calls --------------------------------------------------------------------------------
@@ -171,10 +136,14 @@ def _pays(before: int, lines: int, after: int) -> bool:
     return lines >= 2 and after <= 512 and (after > 1 or (lines <= 512 and before > 1))
 
 
+def is_own(before: int, lines: int, after: int) -> bool:
+    """Whether (before, lines, after) elements are summed in an order of our own, not NumPy's."""
+    return before * lines * after >= SUMS_FROM_SIZE and _pays(before, lines, after)
+
+
 def lines_a_sum(before: int, lines: int, after: int) -> int:
     """How many of the lines of (before, lines, after) elements are added to one partial sum."""
-    own = before * lines * after >= SUMS_FROM_SIZE and _pays(before, lines, after)
-    return BLOCK if own else lines
+    return BLOCK if is_own(before, lines, after) else lines
 
 
 def _joined(x: Any, axis: Any) -> tuple[int, int, int] | None:

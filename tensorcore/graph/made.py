@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from tensorcore.kernels.program import Program
+from tensorcore.kernels.program import Program, Sums
 from tensorcore.ops import scalar
 from tensorcore.ops.elementwise import REFERENCE_FUNCTIONS, Elementwise
 from tensorcore.ops.indexing import scatter_add
+from tensorcore.ops.reductions import mean, sum
 
 
 class Made:
@@ -68,6 +69,7 @@ class Fused(Made):
         self.kernels = {"cpu": None, "gpu": None}
         self.members = tuple(names)
         self.input_names = [name for name, _ in inputs]
+        self.input_dtypes = [dtype for _, dtype in inputs]
         self.compute = compute
         self.expressions = tuple(expressions)
         self.outputs = tuple(outputs)
@@ -91,6 +93,57 @@ class Fused(Made):
             for expression in self.expressions
         ]
         return results[0] if len(results) == 1 else tuple(results)
+
+
+class FusedSums(Fused):
+    """Element-wise operations whose results are, some of them, added up and not stored.
+
+    Args:
+        terms: what computes the terms, and other results.
+        results: for each result which one of `terms` it is of, and "sum", "mean" or "".
+        shapes: of the results.
+        axes: which ones are summed.
+        over_first: whether these are the first ones; else they are the last ones.
+    """
+
+    def __init__(
+        self,
+        terms: Fused,
+        results: Sequence[tuple[int, str]],
+        shapes: Sequence[Sequence[int]],
+        axes: Sequence[int],
+        over_first: bool,
+    ) -> None:
+        kinds = tuple(kind for _, kind in results)
+        super().__init__(
+            [*terms.members, *(kind for kind in kinds if kind)],
+            list(zip(terms.input_names, terms.input_dtypes, strict=True)),
+            terms.compute,
+            [terms.expressions[index] for index, _ in results],
+            [terms.outputs[index] for index, _ in results],
+        )
+        self.kernels = {"cpu": None}
+        self.sums = Sums(kinds, over_first)
+        self.shapes = tuple(tuple(shape) for shape in shapes)
+        self.axes = tuple(axes)
+
+    def generated(self, kind: str, arrays: Sequence[Any], often: bool | None = None) -> Any:
+        from tensorcore.kernels.cpu import generated_sums
+
+        return generated_sums.compile(self.program, self.sums)
+
+    def _evaluate(self, xp: Any, *arrays: Any) -> Any:
+        terms = super()._evaluate(xp, *arrays)
+        values = []
+        for term, kind, shape in zip(
+            terms if len(self.outputs) > 1 else (terms,), self.sums.kinds, self.shapes, strict=True
+        ):
+            if kind == "sum":
+                term = sum.reference(xp, term, self.axes, None, False)
+            elif kind:
+                term = mean.reference(xp, term, self.axes, False)
+            values.append(term.reshape(shape))
+        return tuple(values) if len(values) > 1 else values[0]
 
 
 @functools.lru_cache(maxsize=1024)

@@ -19,6 +19,7 @@ from tensorcore.graph.passes.fuse import fuse
 from tensorcore.graph.passes.lookups import pool_lookups
 from tensorcore.graph.passes.prune import prune
 from tensorcore.graph.passes.share import share
+from tensorcore.graph.passes.sums import join_sums
 from tensorcore.graph.passes.updates import join_updates
 from tensorcore.graph.symbol import Symbol
 
@@ -42,6 +43,7 @@ PASSES = (
     Pass("endings", join_endings, devices=("cpu",)),
     Pass("products", join_product_endings, devices=("gpu",)),
     Pass("fuse", fuse, compiles=("cpu",)),
+    Pass("sums", join_sums, devices=("cpu",), compiles=("cpu",)),
     Pass("updates", join_updates, devices=("cpu",), compiles=("cpu",)),
     # Leaves the nodes alone: the plan joins their calls into lists that run without Python.
     Pass("native", lambda nodes, outputs: (list(nodes), list(outputs)), ("cpu",), ("cpu",)),

@@ -44,7 +44,7 @@ def fuse(nodes: Sequence[Node], outputs: Sequence[Symbol]) -> tuple[list[Node], 
             fused.append(members[0])
         else:
             members.sort(key=lambda node: position_of[id(node.outputs[0])])
-            fused.append(_joined(members, counts))
+            fused.append(joined(members, counts))
     return fused, list(outputs)
 
 
@@ -73,7 +73,7 @@ def _width(members: Sequence[Node]) -> int:
     return len({id(value) for node in members for value in node.inputs} - own) + len(own) // 2
 
 
-def _joined(members: Sequence[Node], counts: dict[int, int]) -> Node:
+def joined(members: Sequence[Node], counts: dict[int, int]) -> Node:
     """One node for several, in their order."""
     within: dict[int, int] = {}  # how often the members read a symbol themselves
     for value in (value for node in members for value in node.inputs):
