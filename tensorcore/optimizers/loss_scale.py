@@ -35,7 +35,8 @@ class LossScaleOptimizer(Optimizer):
 
     Attributes:
         dynamic_scale: the scale now, a variable.
-        skipped_steps: how many steps were left out because gradients overflowed, a variable.
+        skipped_steps: how many steps were left out because gradients overflowed, a variable;
+            `fit` shows it behind the metrics of an epoch.
 
     Source: Micikevicius et al., Mixed Precision Training, 2018.
 

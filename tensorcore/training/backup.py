@@ -80,6 +80,10 @@ class BackupAndRestore(Callback):
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self._epoch = epoch
 
+    def is_idle(self, moment: str) -> bool:
+        is_own = type(self).on_train_batch_end is BackupAndRestore.on_train_batch_end
+        return moment == "on_train_batch_end" and is_own and self.save_freq == "epoch"
+
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         self._batches += 1
         if self.save_freq != "epoch" and self._batches % self.save_freq == 0:

@@ -45,6 +45,14 @@ class Callback:
         """Called before training with the model."""
         self.model = model
 
+    def is_idle(self, moment: str) -> bool:
+        """Whether nothing would happen at a moment (as "on_train_batch_end") with the options that
+        this object has.
+
+        Where no callback wants single batches, `fit` need not stop after each.
+        """
+        return False
+
     def on_train_begin(self, logs: Any = None) -> None:
         """Before the first epoch."""
 
@@ -136,6 +144,8 @@ class CallbackList:
 
 
 def _overrides(callback: Any, name: str) -> bool:
+    if isinstance(callback, Callback) and callback.is_idle(name):
+        return False
     names = [name, name.replace("train_batch", "batch")]
     return any(
         getattr(type(callback), n, None) is not getattr(Callback, n) or n in vars(callback)

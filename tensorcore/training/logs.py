@@ -20,15 +20,6 @@ def as_numbers(results: Mapping[str, Any]) -> dict[str, Any]:
     return {name: as_number(value) for name, value in results.items()}
 
 
-def _references_of_a_local() -> int:
-    """What `sys.getrefcount` says of an object that one local name holds (Pythons differ)."""
-    thing = object()
-    return sys.getrefcount(thing)
-
-
-_REFERENCES_OF_A_LOCAL = _references_of_a_local()
-
-
 class MetricResults(Mapping[str, Any]):
     """The results of metrics at the moment when somebody asks for them.
 
@@ -70,8 +61,12 @@ class Logs(Mapping[str, Any]):
         self._numbers: dict[str, Any] | None = None
 
     def settle_if_held(self, references: int) -> None:
-        """Read the numbers now if a callback has kept the logs, since the metrics will move on."""
-        if references > _REFERENCES_OF_A_LOCAL:
+        """Read the numbers now if a callback has kept the logs, since the metrics will move on.
+
+        Args:
+            references: `sys.getrefcount` of the logs, said in the call of this method itself.
+        """
+        if references > _REFERENCES_WHERE_NOT_KEPT:
             self.numbers()
 
     def numbers(self) -> dict[str, Any]:
@@ -91,3 +86,19 @@ class Logs(Mapping[str, Any]):
 
     def __repr__(self) -> str:
         return repr(self.numbers())
+
+
+class _Counted:
+    def references(self, found: int) -> int:
+        return found
+
+
+def _references_where_not_kept() -> int:
+    """What `sys.getrefcount` says, in a call of its own method, of an object that one local name
+    holds: Pythons differ.
+    """
+    thing = _Counted()
+    return thing.references(sys.getrefcount(thing))
+
+
+_REFERENCES_WHERE_NOT_KEPT = _references_where_not_kept()

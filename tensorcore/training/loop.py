@@ -73,7 +73,7 @@ def fit(
                     raise
                 logs.update({f"val_{name}": value for name, value in found.items()})
             if bar is not None:
-                bar.finish(logs)
+                bar.finish({**logs, **_skipped_steps(model.optimizer)})
         _warn_of_nan(logs, epoch, history)
         hooks.call("on_epoch_end", epoch, logs)
         if model.stop_training:
@@ -82,6 +82,13 @@ def fit(
         model.optimizer.finalize_variable_values(model.trainable_weights)
     hooks.call("on_train_end", logs)
     return history
+
+
+def _skipped_steps(optimizer: Any) -> dict[str, int]:
+    """What a progress bar says of steps that a LossScaleOptimizer left out so far."""
+    skipped = getattr(optimizer, "skipped_steps", None)
+    count = 0 if skipped is None else int(skipped)
+    return {"skipped_steps": count} if count else {}
 
 
 def _warn_of_nan(logs: dict[str, Any], epoch: int, history: History) -> None:

@@ -103,6 +103,11 @@ class TensorBoard(Callback):
     def on_train_begin(self, logs: Any = None) -> None:
         self._writer("train")
 
+    def is_idle(self, moment: str) -> bool:
+        is_own = type(self).on_train_batch_end is TensorBoard.on_train_batch_end
+        counts = self.write_steps_per_second or self.update_freq != "epoch"
+        return moment == "on_train_batch_end" and is_own and not counts
+
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         self._step += 1
         if self.update_freq != "epoch" and self._step % self.update_freq == 0:
