@@ -160,6 +160,7 @@ ON_TENSOR_CORES = {
 
 @pytest.mark.parametrize("file", ON_TENSOR_CORES)
 def test_tensor_cores_are_used(file):
+    """And attention copies to shared memory (LDGSTS) while its threads go on."""
     if (reason := compile_gate.sass_unavailable()) is not None:
         pytest.skip(reason)
     text = modules.Text.all[file]
@@ -169,6 +170,8 @@ def test_tensor_cores_are_used(file):
         for expression in expressions:
             code = cubin.sass(expression)
             assert "HMMA" in code or "HGMMA" in code, expression
+            if file.startswith("attention"):
+                assert code.count("LDGSTS.E.BYPASS.128") > 1, expression
 
 
 @pytest.mark.parametrize("arch", ARCHITECTURES)

@@ -238,6 +238,54 @@ def test_missing_barrier_shows_over_seeds(cp, numbers):
     assert wrong >= 5
 
 
+# Each thread fetches four numbers and gives back those that another thread has fetched.
+ASYNC_COPY = r"""
+#include <cuda_pipeline_primitives.h>
+extern "C" __global__ void exchange(const float* x, float* y, int shift) {
+  __align__(16) __shared__ float tile[128];
+  const int mine = 4 * threadIdx.x, other = 4 * (31 - threadIdx.x);
+  __pipeline_memcpy_async(tile + mine, x + mine + shift, 16);
+  __pipeline_commit();
+  __pipeline_wait_prior(0);
+  __syncthreads();
+  for (int i = 0; i < 4; ++i) y[other + i] = tile[other + i];
+}
+"""
+
+
+def exchange(cp, source, shift=0):
+    y = cp.empty(128, "f")
+    x = cp.arange(129, dtype="f")
+    cp.RawKernel(source, "exchange")((1,), (32,), (x, y, np.int32(shift)))
+    return y.get()
+
+
+def test_asynchronous_copies_arrive(cp):
+    np.testing.assert_array_equal(exchange(cp, ASYNC_COPY), np.arange(128))
+    zeros = exchange(cp, ASYNC_COPY.replace("shift, 16)", "shift, 16, 12)"))
+    np.testing.assert_array_equal(zeros, np.where(np.arange(128) % 4, 0, np.arange(128)))
+
+
+@pytest.mark.parametrize(
+    "without", ["__pipeline_commit();", "__pipeline_wait_prior(0);", "__syncthreads();"]
+)
+def test_asynchronous_copies_that_nobody_waits_for(cp, without):
+    """What was not waited for is poison, and so is what only other threads have waited for."""
+    source = ASYNC_COPY.replace(without, "")
+    if without != "__syncthreads();":
+        with pytest.raises(cp.cuda.runtime.CUDARuntimeError, match="without waiting"):
+            exchange(cp, source)
+        source = (
+            source.rstrip().removesuffix("}") + "__pipeline_commit(); __pipeline_wait_prior(0); }"
+        )
+    assert np.isnan(exchange(cp, source)).any()
+
+
+def test_asynchronous_copies_are_aligned(cp):
+    with pytest.raises(cp.cuda.runtime.CUDARuntimeError, match="multiple of the bytes"):
+        exchange(cp, ASYNC_COPY, shift=1)
+
+
 @pytest.mark.parametrize(
     "before, after, message",
     [

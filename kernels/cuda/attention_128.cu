@@ -1,3 +1,3 @@
 // Attention with heads of up to 128 features.
 constexpr int FEATURES = 128;
-#include "attention.cuh"
+#include "attention_gradient.cuh"

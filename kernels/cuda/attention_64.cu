@@ -1,3 +1,3 @@
 // Attention with heads of up to 64 features.
 constexpr int FEATURES = 64;
-#include "attention.cuh"
+#include "attention_gradient.cuh"

@@ -6,12 +6,7 @@
 // bits go through the tensor cores; floats are multiplied as they are, in the same places.
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
-
-template <typename T, int FEATURES> struct TileRows {
-  static constexpr int PAD = 16 / sizeof(T);  // so that the rows begin in different banks
-  static constexpr int STRIDE = FEATURES + PAD;
-  static constexpr int BYTES = STRIDE * sizeof(T);
-};
+#include "row_tiles.cuh"
 
 __device__ inline int lane_group() { return (threadIdx.x & 31) >> 2; }
 __device__ inline int lane_pair() { return (threadIdx.x & 3) * 2; }
@@ -190,41 +185,25 @@ template <int N> __device__ inline void clear(float (&sums)[N][4]) {
   for (int j = 0; j < N; ++j) sums[j][0] = sums[j][1] = sums[j][2] = sums[j][3] = 0.0f;
 }
 
-// Shared memory -----------------------------------------------------------------------------------
-
-// ROWS rows of `features` numbers, `step` apart in x, into a tile; 0 where there are none.
-template <typename T, int FEATURES, int ROWS>
-__device__ inline void load_rows(T* tile, const T* x, long long step, int rows, int features) {
-  constexpr int STRIDE = TileRows<T, FEATURES>::STRIDE;
-  constexpr int PIECE = 16 / sizeof(T);
-  if (features % PIECE == 0 && ((unsigned long long)x & 15) == 0) {
-    for (int i = threadIdx.x; i < ROWS * (FEATURES / PIECE); i += blockDim.x) {
-      const int r = i / (FEATURES / PIECE);
-      const int d = i % (FEATURES / PIECE) * PIECE;
-      uint4 piece = {0, 0, 0, 0};
-      if (r < rows && d < features) piece = *(const uint4*)(x + r * step + d);
-      *(uint4*)(tile + r * STRIDE + d) = piece;
-    }
-  } else {
-    for (int i = threadIdx.x; i < ROWS * FEATURES; i += blockDim.x) {
-      const int r = i / FEATURES;
-      const int d = i % FEATURES;
-      tile[r * STRIDE + d] = r < rows && d < features ? x[r * step + d] : T(0.0f);
-    }
+// The thread's upper (i = 0) or lower row of sums, times a factor.
+template <int N> __device__ inline void scale_row(float (&sums)[N][4], int i, float factor) {
+#pragma unroll
+  for (int j = 0; j < N; ++j) {
+    sums[j][2 * i] *= factor;
+    sums[j][2 * i + 1] *= factor;
   }
 }
 
-// Writes the sums of the warp, whose first row is the first of `rows` that there are.
-template <typename T, int FEATURES>
-__device__ inline void store_rows(
-    const float (&sums)[FEATURES / 8][4], T* x, long long step, int rows, int features) {
+// Writes the warp's sums to x, from row `first` on; rows and features that x has not are left out.
+template <typename T, int N>
+__device__ inline void store(const float (&sums)[N][4], const Rows<T>& x, int first) {
 #pragma unroll
-  for (int n = 0; n < FEATURES / 8; ++n) {
+  for (int n = 0; n < N; ++n) {
 #pragma unroll
-    for (int i = 0; i < 4; ++i) {
-      const int r = lane_group() + (i / 2) * 8;
-      const int d = 8 * n + lane_pair() + i % 2;
-      if (r < rows && d < features) x[r * step + d] = T(sums[n][i]);
+    for (int e = 0; e < 4; ++e) {
+      const int row = first + lane_group() + 8 * (e / 2);
+      const int d = 8 * n + lane_pair() + e % 2;
+      if (row < x.length && d < x.features) x.at(row)[d] = T(sums[n][e]);
     }
   }
 }

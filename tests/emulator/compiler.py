@@ -13,6 +13,7 @@ from . import requirements
 
 HERE = Path(__file__).parent
 SHIM = HERE / "cuda_shim"
+ON_REQUEST = SHIM / "on_request"  # headers that few kernels include, and only those depend on
 
 # -fno-gnu-unique and hidden symbols keep kernels of the same name in different libraries apart.
 # -fwhole-program drops what a kernel does not use of the headers: a third of the time.
@@ -70,13 +71,18 @@ def headers_key() -> str:
     return "".join(file.read_text() for file in files)
 
 
+def requested_headers(text: str) -> list[str]:
+    """The texts of those headers in the folder ON_REQUEST that a kernel's text includes."""
+    return [h.read_text() for h in sorted(ON_REQUEST.glob("*.h")) if f"<{h.name}>" in text]
+
+
 def digest(*parts: str) -> str:
     text = "\0".join((machine_key(), headers_key(), *parts))
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def include_flags() -> list[str]:
-    folders = [SHIM, *requirements.cupy_headers(), requirements.cuda_headers()]
+    folders = [SHIM, ON_REQUEST, *requirements.cupy_headers(), requirements.cuda_headers()]
     return [f"-I{folder}" for folder in folders]
 
 
@@ -114,7 +120,8 @@ def compile_kernels(text: str, header: str, include: Sequence[str] = ()) -> Path
     """
     standard = include_flags()
     extra = [flag for flag in include if flag not in standard]
-    path = cache_folder() / f"kernel-{digest(text, header, *KERNEL_FLAGS, *extra)}.so"
+    key = digest(text, header, *KERNEL_FLAGS, *extra, *requested_headers(text))
+    path = cache_folder() / f"kernel-{key}.so"
     if not path.exists():
         before = ["-include", str(precompiled_header(header))]
         flags = [*KERNEL_FLAGS, *standard, *extra, "-shared", "-nostdlib", *before]

@@ -10,7 +10,7 @@ from . import compiler
 
 # Kernels without any of these run as a plain loop over the threads, which is much faster.
 COLLECTIVE = re.compile(
-    r"\b(__sync\w+|__shfl\w*|__ballot\w*|__any_sync|__all_sync|__reduce_\w+|__match_\w+|wmma)\b"
+    r"\b(__sync\w+|__shfl\w*|__ballot\w*|__any_sync|__all_sync|__reduce_\w+|__match_\w+|__pipeline_\w+|wmma)\b"
 )
 
 # extern __shared__ float tile[];  ->  a pointer to the shared memory of the scheduler

@@ -14,6 +14,8 @@
 using shim::Exchange;
 using shim::WARP;
 
+bool forget_async_copies();  // see async_copies.cpp
+
 shim::Now shim_now;
 alignas(1024) char shim_dynamic_shared[shim::MAX_DYNAMIC_SHARED + 1024];
 
@@ -182,8 +184,13 @@ void check_canary() {
     }
 }
 
+void check_copies() {
+    if (forget_async_copies()) set_error("a thread returned without waiting for what it copied");
+}
+
 void run_block_on_fibres() {
     prepare_block();
+    forget_async_copies();
     while (!error[0]) {
         if (launch->seed) shuffle_order();
         bool ran = run_ready_threads();
@@ -197,6 +204,7 @@ void run_block_on_fibres() {
         }
     }
     check_canary();
+    check_copies();
 }
 
 bool is_valid_launch() {
