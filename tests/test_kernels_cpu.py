@@ -900,6 +900,27 @@ def test_float32_functions_over_the_whole_range(name):
     assert error.max() < 2.5
 
 
+@pytest.mark.parametrize(("dtype", "limit"), [(F32, -86), (F64, -700)])
+def test_exp_of_what_is_not_above_zero(dtype, limit):
+    from tensorcore.kernels.cpu.jit import kernel
+    from tensorcore.kernels.cpu.rows import exp_of_negative
+
+    @kernel
+    def all_of(x, y):
+        for i in range(x.size):
+            y[i] = exp_of_negative(x[i])
+
+    x = np.concatenate([np.linspace(2 * limit, 0, 50_000), [-0.0, -1e-40, -1e300, -np.inf, np.nan]])
+    with np.errstate(over="ignore"):
+        x = x.astype(dtype)
+    y = np.empty_like(x)
+    all_of(x, y)
+    seen = x >= limit
+    expected = np.exp(x[seen].astype(np.longdouble))
+    assert (np.abs(y[seen] - expected) < 2.5 * np.spacing(expected.astype(dtype))).all()
+    assert (y[x < limit] == 0).all() and np.isnan(y[-1])
+
+
 # Generated kernels: layouts, aliases, cache -------------------------------------------------------
 
 

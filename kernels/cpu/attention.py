@@ -16,8 +16,8 @@ import numpy as np
 from tensorcore.kernels.cpu.intrinsics import select
 from tensorcore.kernels.cpu.jit import inline, kernel
 from tensorcore.kernels.cpu.piece import Piece
-from tensorcore.kernels.cpu.register_products import add_product, multiply
-from tensorcore.kernels.cpu.rows import exp, log
+from tensorcore.kernels.cpu.register_products import add_product, multiply, turn
+from tensorcore.kernels.cpu.rows import exp_of_negative, log
 from tensorcore.kernels.cpu.vectors import VECTOR_BYTES
 
 QUERIES = 64  # of a block: as many as the columns that registers hold
@@ -32,13 +32,22 @@ OPERATIONS_A_THREAD = 1 << 18  # what is worth giving to a thread that waits for
 @inline
 def _turn(x, start, step, count, width, depth, factor, result):
     """result[d, r] = factor x[r, d], and 0 from r = count to the width."""
-    for r in range(np.uintp(count)):
-        line = x[start + r * step : start + r * step + depth]
-        for d in range(np.uintp(depth)):
-            result[d * np.uintp(width) + r] = line[d] * factor
-    for d in range(np.uintp(depth)):
-        for r in range(np.uintp(count), np.uintp(width)):
-            result[d * np.uintp(width) + r] = 0
+    lanes = VECTOR_BYTES // x.itemsize
+    rows, whole = count // lanes * lanes, depth // lanes * lanes
+    for r in range(0, rows, lanes):
+        for d in range(0, whole, lanes):
+            turn(x, start + r * step + d, step, result, d * width + r, width, False, result)
+        for d in range(whole, depth):
+            for i in range(r, r + lanes):
+                result[d * width + i] = x[start + i * step + d]
+    for d in range(depth):
+        for r in range(rows, count):
+            result[d * width + r] = x[start + r * step + d]
+        for r in range(count, width):
+            result[d * width + r] = 0
+    if factor != 1:
+        for i in range(np.uintp(depth * width)):
+            result[i] *= factor
 
 
 @inline
@@ -106,13 +115,13 @@ def _exponentials(scores, keys, width, largest, total, factor):
     for r in range(np.uintp(width)):
         # Where nothing was seen yet both are minus infinity.
         shift = select(largest[r] == nothing, zero, largest[r])
-        factor[r] = exp(factor[r] - shift)
+        factor[r] = exp_of_negative(factor[r] - shift)
         total[r] *= factor[r]
     for j in range(keys):
         row = scores[j * width : (j + 1) * width]
         for r in range(np.uintp(width)):
             shift = select(largest[r] == nothing, zero, largest[r])
-            row[r] = exp(row[r] - shift)
+            row[r] = exp_of_negative(row[r] - shift)
         for r in range(np.uintp(width)):
             total[r] += row[r]
 
@@ -203,7 +212,7 @@ def _slopes(weights, slopes, keys, width, logs, delta):
     for j in range(keys):
         row = weights[j * width : (j + 1) * width]
         for r in range(np.uintp(width)):
-            row[r] = exp(row[r] - logs[r])
+            row[r] = exp_of_negative(row[r] - logs[r])
         slope = slopes[j * width : (j + 1) * width]
         for r in range(np.uintp(width)):
             slope[r] = row[r] * (slope[r] - delta[r])

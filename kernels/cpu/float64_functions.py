@@ -64,6 +64,18 @@ def exp(x):
 
 
 @inline
+def exp_of_negative(x):
+    """e^x where no x is above 0, in fewer steps: 0 where it would be below 1e-304."""
+    shifted = x * LOG2_E + ROUNDER
+    n = bits(shifted) - ROUNDER_BITS
+    whole = shifted - ROUNDER
+    r = x - whole * LN2_HIGH
+    r = r - whole * LN2_LOW
+    e = expm1_of_small(r) + 1.0
+    return select(x < -700.0, 0.0, e * power_of_two(n))
+
+
+@inline
 def expm1(x):
     """e^x - 1 = 2^n (e^r - 1) + (2^n - 1)."""
     argument = x

@@ -20,6 +20,11 @@ def exp(x):
     raise NotImplementedError
 
 
+def exp_of_negative(x):
+    """e^x where no x is above 0, and 0 where that is next to nothing."""
+    raise NotImplementedError
+
+
 def log(x):
     """The natural logarithm without branches."""
     raise NotImplementedError
@@ -30,6 +35,13 @@ def _exp(x):
     if x == types.float32:
         return lambda x: float32_functions.exp(x)
     return lambda x: float64_functions.exp(x)
+
+
+@overload(exp_of_negative, jit_options=OPTIONS)
+def _exp_of_negative(x):
+    if x == types.float32:
+        return lambda x: float32_functions.exp_of_negative(x)
+    return lambda x: float64_functions.exp_of_negative(x)
 
 
 @overload(log, jit_options=OPTIONS)
