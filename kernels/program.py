@@ -32,10 +32,13 @@ class Sums(NamedTuple):
     Attributes:
         kinds: for each result "sum" or "mean"; "" where it is stored as it is.
         over_first: over the first axes rather than the last ones.
+        border: how many axes stand before the border between those that are summed and those that
+            are kept.
     """
 
     kinds: tuple[str, ...]
     over_first: bool
+    border: int
 
 
 SMALL_RUNS = 50  # of an operation on small arrays, before a kernel is compiled for them

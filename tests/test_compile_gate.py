@@ -22,8 +22,8 @@ if "cupy" not in sys.modules:
     pytest.importorskip("cupy", reason="the kernels' Python side imports CuPy")
 
 from tensorcore.kernels import cuda
-from tensorcore.kernels.cuda import generated_texts, modules
-from tensorcore.kernels.program import Program
+from tensorcore.kernels.cuda import generated_texts, modules, sum_texts
+from tensorcore.kernels.program import Program, Sums
 
 REASON = compile_gate.compile_gate_unavailable()
 pytestmark = pytest.mark.skipif(REASON is not None, reason=str(REASON))
@@ -41,6 +41,7 @@ EXCUSED = {
     "scatter_add.cu": (8, "a register saved around the call of CUDA's 64-bit division on sm_80"),
     "softmax.cu": (8, _CALLS),
     "sparse_cross_entropy.cu": (40, _CALLS),
+    "sums": (8, _CALLS),
     "rounding": (16, "registers saved around the calls of CUDA's integer division"),
     "trigonometry": (40, "CUDA's sin, cos and tan reduce large angles with a table on the stack"),
 }
@@ -182,6 +183,21 @@ def test_generated_program_compiles_without_spills(program, arch):
     cubin = compile_gate.compile_to_cubin(source, (), arch)
     assert sorted(function.name for function in cubin.functions) == kinds
     _check(cubin, program.name)
+
+
+@pytest.mark.parametrize("arch", ARCHITECTURES)
+@pytest.mark.parametrize("dtype", [F32, F64], ids=str)
+@pytest.mark.parametrize("over_first", [False, True])
+def test_sums_of_programs_compile_without_spills(over_first, dtype, arch):
+    terms = program("terms", dtype, ["tanh(x)", "(t0 * y)"])
+    sums = Sums(("", "mean", "sum"), over_first, 1)
+    terms = terms._replace(results=("t0", "t0", "t1"), outputs=(dtype,) * 3)
+    for letters in ("FF", "FR", "CF", "SF", "FN"):
+        cubin = compile_gate.compile_to_cubin(
+            sum_texts.write_source(terms, sums, letters), (), arch
+        )
+        assert [function.name for function in cubin.functions] == [sum_texts.KINDS[over_first]]
+        _check(cubin, "sums")
 
 
 @pytest.mark.parametrize("name", ["adam", "isfinite"])

@@ -220,7 +220,8 @@ def test_fit_feeds_batches_through_page_locked_memory(device, name):
         return found, model
 
     found, model = losses(eagerly=False)
-    assert_close(np.array(found), np.array(losses(eagerly=True)[0]))
+    # The losses are sums in float32, whose terms a traced step adds in an order of its own.
+    assert_close(np.float32(found), np.float32(losses(eagerly=True)[0]))
     if not emulator.is_installed():
         return
     with emulator.counting() as seen:

@@ -14,7 +14,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 from tensorcore.kernels import windows
-from tensorcore.kernels.program import Program
+from tensorcore.kernels.program import Program, Sums
 
 from tests import emulator
 
@@ -249,6 +249,53 @@ def test_generated_program(gpu, rng, dtype):
         for actual, values in zip(results, expected, strict=True):
             np.testing.assert_array_equal(wide(actual), wide(values))
     assert results[0] is into[0]
+
+
+# (shape, border, over the first axes?): rows for warps and blocks, sections of rows and of lines.
+SUMMED = [
+    ((5, 7), 1, False),
+    ((3, 2000), 1, False),
+    ((2, 30_001), 1, False),
+    ((4, 3, 5), 1, False),
+    ((50_000,), 0, False),
+    ((5, 7), 1, True),
+    ((700, 33), 1, True),
+    ((3000, 5), 1, True),
+    ((4, 3, 5), 2, True),
+    ((1, 40), 1, True),
+]
+
+
+@pytest.mark.parametrize("dtype", [F32, F64])
+@pytest.mark.parametrize(("shape", "border", "over_first"), SUMMED)
+def test_sums_of_a_generated_program(gpu, rng, shape, border, over_first, dtype):
+    """Each letter: arrays as large as the terms, lines, columns, single elements and numbers."""
+    from tensorcore.kernels.cuda import generated_sums
+
+    texts = ["((x * r) + (c * s))", "(t0 - n)"]
+    run = generated_sums.compile(
+        program(texts, dtype, ("x", "r", "c", "s", "n"))._replace(
+            results=("t1", "t0", "t1"), outputs=(dtype,) * 3
+        ),
+        Sums(("mean", "", "sum"), over_first, border),
+    )
+    x = rng.normal(size=shape).astype(dtype)
+    row = rng.normal(size=shape[border:]).astype(dtype)
+    column = rng.normal(size=(*shape[:border], *(1 for _ in shape[border:]))).astype(dtype)
+    one, number = np.full((1,), 0.5, dtype), np.dtype(dtype).type(0.25)
+    kept = shape[border:] if over_first else shape[:border]
+    outs = tuple(gpu.full(s, np.nan, dtype) for s in (kept, shape, kept))
+    given = [gpu.asarray(array) for array in (x, row, column, one)]
+    assert run(*given, number, out=outs) is outs
+    terms = x.astype(np.float64) * row + column.astype(np.float64) * one
+    axes = tuple(range(border)) if over_first else tuple(range(border, len(shape)))
+    rtol = 2e-5 if dtype == F32 else 1e-12
+    expected = ((terms - number).mean(axes), terms, (terms - number).sum(axes))
+    for found, right in zip(outs, expected, strict=True):
+        np.testing.assert_allclose(found.get(), right, rtol=rtol, atol=rtol * 100)
+    again = tuple(gpu.empty_like(out) for out in outs)
+    run(*given, number, out=again)
+    assert all((a == b).all() for a, b in zip(outs, again, strict=True))
 
 
 def test_generated_program_into_its_input(gpu, rng):

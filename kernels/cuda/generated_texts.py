@@ -86,7 +86,7 @@ def write_source(program: Program, kinds: Sequence[str] = KINDS) -> str:
             f"constexpr int DIMENSIONS = {MOST_DIMENSIONS};",
             f"constexpr int ARRAYS = {len(inputs) + len(outputs)};",
             _COMMON,
-            _element_function(program, inputs, outputs),
+            element_function(program, inputs, outputs),
             *(_KERNELS[kind] % parts for kind in kinds),
         ]
     )
@@ -150,7 +150,7 @@ def _lists(inputs: Sequence[str], outputs: Sequence[str]) -> dict[str, str]:
     }
 
 
-def _element_function(program: Program, inputs: Sequence[str], outputs: Sequence[str]) -> str:
+def element_function(program: Program, inputs: Sequence[str], outputs: Sequence[str]) -> str:
     arguments = [f"{c_type} argument{k}" for k, c_type in enumerate(inputs)]
     arguments += [f"{c_type}& result{k}" for k, c_type in enumerate(outputs)]
     lines = [

@@ -104,6 +104,7 @@ class FusedSums(Fused):
         shapes: of the results.
         axes: which ones are summed.
         over_first: whether these are the first ones; else they are the last ones.
+        border: how many axes stand before the border between axes that are summed and others.
     """
 
     def __init__(
@@ -113,6 +114,7 @@ class FusedSums(Fused):
         shapes: Sequence[Sequence[int]],
         axes: Sequence[int],
         over_first: bool,
+        border: int,
     ) -> None:
         kinds = tuple(kind for _, kind in results)
         super().__init__(
@@ -122,14 +124,15 @@ class FusedSums(Fused):
             [terms.expressions[index] for index, _ in results],
             [terms.outputs[index] for index, _ in results],
         )
-        self.kernels = {"cpu": None}
-        self.sums = Sums(kinds, over_first)
+        self.sums = Sums(kinds, over_first, border)
         self.shapes = tuple(tuple(shape) for shape in shapes)
         self.axes = tuple(axes)
 
     def generated(self, kind: str, arrays: Sequence[Any], often: bool | None = None) -> Any:
-        from tensorcore.kernels.cpu import generated_sums
-
+        if kind == "cpu":
+            from tensorcore.kernels.cpu import generated_sums
+        else:
+            from tensorcore.kernels.cuda import generated_sums  # type: ignore[no-redef]
         return generated_sums.compile(self.program, self.sums)
 
     def _evaluate(self, xp: Any, *arrays: Any) -> Any:

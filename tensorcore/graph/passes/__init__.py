@@ -43,7 +43,7 @@ PASSES = (
     Pass("endings", join_endings, devices=("cpu",)),
     Pass("products", join_product_endings, devices=("gpu",)),
     Pass("fuse", fuse, compiles=("cpu",)),
-    Pass("sums", join_sums, devices=("cpu",), compiles=("cpu",)),
+    Pass("sums", join_sums, compiles=("cpu",)),
     Pass("updates", join_updates, devices=("cpu",), compiles=("cpu",)),
     # Leaves the nodes alone: the plan joins their calls into lists that run without Python.
     Pass("native", lambda nodes, outputs: (list(nodes), list(outputs)), ("cpu",), ("cpu",)),

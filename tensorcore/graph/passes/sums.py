@@ -112,6 +112,7 @@ def _with_sums(node: Node, sums: Sequence[Node], axes: _Axes, counts: dict[int, 
         [symbol.shape for _, _, symbol in results],
         axes.summed,
         axes.over_first,
+        axes.border,
     )
     made = Node(op, terms.inputs, {})
     made.outputs = tuple(symbol for _, _, symbol in results)
