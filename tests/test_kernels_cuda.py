@@ -676,6 +676,8 @@ def test_matmul_of_views(gpu, rng, dtype):
     check_product(gpu, a.transpose(1, 0, 2, 3), b.transpose(1, 0, 2, 3))
     check_product(gpu, a.transpose(0, 2, 1, 3), gpu.asarray(normal(rng, (4, 3, 5, 6), dtype)))
     check_product(gpu, a[::2, ::-1], b[::2])
+    check_product(gpu, a[::2, ::-1], b[0, 0])  # one matrix for a batch that has to be copied
+    check_product(gpu, a[:, ::-1], b[0, 0, ::-1])
     check_product(gpu, b.transpose(1, 0, 3, 2), b[:1, :1])
 
 

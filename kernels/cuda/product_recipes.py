@@ -135,6 +135,7 @@ def _make_recipe(
     if k == 0 or 0 in shape:
         return Recipe(device, shape, [], [], False, False)
     a, b = _Operand(a_shape, a_strides), _Operand(b_shape, b_strides)
+    copies_a = a.copies
     if batch and len(b_shape) == 2 and a.is_dense and tuple(a_shape[:-2]) == batch:
         # One matrix for the whole batch: the rows of all of it make one large product.
         m *= math.prod(batch)
@@ -162,7 +163,7 @@ def _make_recipe(
         offset_b = sum(i * step[1] for i, step in zip(index, steps))
         offset_c = number * count * m * n
         offsets.append((offset_a * itemsize, offset_b * itemsize, offset_c * itemsize))
-    return Recipe(device, shape, [product] * len(offsets), offsets, a.copies, b.copies)
+    return Recipe(device, shape, [product] * len(offsets), offsets, copies_a, b.copies)
 
 
 def _as_matrices(

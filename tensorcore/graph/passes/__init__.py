@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 from tensorcore.device import Device
 from tensorcore.errors import InvalidArgumentError
 from tensorcore.graph.graph import Node
-from tensorcore.graph.passes.endings import join_endings, join_product_endings
+from tensorcore.graph.passes.endings import join_endings
 from tensorcore.graph.passes.fuse import fuse
 from tensorcore.graph.passes.lookups import pool_lookups
+from tensorcore.graph.passes.products import join_product_endings, join_product_gradients
 from tensorcore.graph.passes.prune import prune
 from tensorcore.graph.passes.share import share
 from tensorcore.graph.passes.sums import join_sums
@@ -42,6 +43,7 @@ PASSES = (
     Pass("lookups", pool_lookups, devices=("cpu",)),
     Pass("endings", join_endings, devices=("cpu",)),
     Pass("products", join_product_endings, devices=("gpu",)),
+    Pass("product_gradients", join_product_gradients, devices=("gpu",)),
     Pass("fuse", fuse, compiles=("cpu",)),
     Pass("sums", join_sums, compiles=("cpu",)),
     Pass("updates", join_updates, devices=("cpu",), compiles=("cpu",)),
