@@ -1,13 +1,16 @@
 """Traced training has the losses of eager training, step by step, over 200 steps of real models.
 
 The data are Fashion-MNIST and IMDB where TENSORCORE_DATA_DIR has them, else drawn alike.  On the
-CPU the steps have the same bits in both modes where results do not depend on what is compiled yet:
-who multiplies, and the order of sums, are decided by shapes alone.
+CPU the steps have the same bits in both modes: who multiplies, and the order of sums, are decided
+by shapes alone, and what is not compiled yet has only a reference of the same bits in its place.
 """
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +24,9 @@ STEPS = 200
 # On the emulator, where a step of the whole batch takes seconds.
 EMULATED_STEPS = {"w1": 20, "w2": 10, "w3": 2}
 EMULATED_SHARE = 16
+# In processes of their own: past the run at which a plan's kernels are compiled, so many that the
+# convolution's last digits would have grown to a hundredth.
+FRESH_STEPS = {"w1": 200, "w2": 60, "w3": 100}
 layers = keras.layers
 
 
@@ -110,3 +116,50 @@ def test_losses_of_traced_steps_are_those_of_eager_steps(device, make, determini
         assert eager[-5:].mean() < eager[:5].mean()
     if device.kind == "cpu":
         np.testing.assert_array_equal(traced, eager)
+
+
+# In processes as a user starts them ---------------------------------------------------------------
+
+FRESH = """
+import json, sys
+from tests import test_same_losses as t
+
+names, eagerly = sys.argv[1].split(), sys.argv[2] == "eager"
+found = [t.losses(getattr(t, name), eagerly, t.FRESH_STEPS[name], 1).tolist() for name in names]
+from tensorcore.kernels.cpu import background, jit
+print(json.dumps([found, jit.compilations]))
+"""
+
+
+def fresh(names, mode, **environment):
+    """The losses of a process in which nothing is set but a cache folder, and its compilations."""
+    unset = ("TENSORCORE_COMPILE", "TENSORCORE_NUM_THREADS", "TENSORCORE_PASSES")
+    result = subprocess.run(
+        [sys.executable, "-c", FRESH, " ".join(names), mode],
+        env={k: v for k, v in os.environ.items() if k not in unset} | environment,
+        cwd=Path(__file__).parent.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    found, compilations = json.loads(result.stdout.splitlines()[-1])
+    return found, compilations
+
+
+@pytest.fixture(scope="module")
+def traced():
+    """The losses of each model in a process that trains as a user's does."""
+    return dict(zip(FRESH_STEPS, fresh(FRESH_STEPS, "traced")[0], strict=True))
+
+
+def test_fit_loses_what_an_eager_process_loses(traced):
+    eager, _ = fresh(FRESH_STEPS, "eager")
+    assert list(traced.values()) == eager
+
+
+def test_losses_do_not_depend_on_what_was_compiled_before(traced, tmp_path):
+    """Not even in the first process on a machine, which goes over to kernels as they are ready."""
+    (first,), compilations = fresh(["w2"], "traced", TENSORCORE_CACHE_DIR=str(tmp_path))
+    assert compilations > 0
+    assert first == traced["w2"]

@@ -9,16 +9,17 @@ import time
 
 import numpy as np
 import pytest
-from tensorcore.kernels.cpu import background, generated, tiers
+from tensorcore.kernels.cpu import KERNELS, background, generated, tiers
 from tensorcore.kernels.program import SMALL_RUNS, Program
 
 import tensorcore as tc
+from tensorcore.ops.elementwise import Elementwise
 
 
 @pytest.fixture
 def waiting(monkeypatch):
     """Compiling may be put off, as it is outside of the tests."""
-    monkeypatch.setattr(tiers, "_of_environment", lambda: True)
+    monkeypatch.setattr(tiers, "_of_environment", lambda: "")
 
 
 def python(code, cache, **environment):
@@ -221,7 +222,7 @@ def test_compiling_in_the_foreground(monkeypatch):
 
 def test_small_arrays_wait_for_their_kernel(waiting):
     softmax = tc.ops.OPS["softmax"]
-    kernel = tc.kernels.cpu.KERNELS["softmax"]
+    kernel = KERNELS["softmax"]
     x = tc.asarray(np.random.default_rng(0).normal(size=(4, 5)).astype(np.float32), device="cpu")
     kernel._left, before = kernel._most, dict(softmax.runs)
     first = tc.nn.softmax(x).numpy()
@@ -246,6 +247,116 @@ def test_a_graph_begins_without_kernels_for_small_arrays(waiting):
     steps = next(iter(f._traces.values())).plan.steps
     assert [step.func.__name__ for step in steps] == ["_run_reference"] * len(steps)
     np.testing.assert_allclose(value.numpy(), tc.nn.gelu(tc.nn.softmax(x)).numpy(), rtol=1e-5)
+
+
+@pytest.fixture
+def training(waiting, monkeypatch):
+    """A gradient tape was made before."""
+    monkeypatch.setattr(tiers._Chosen, "training", True)
+
+
+def test_from_the_first_tape_on_only_references_of_the_same_bits_stand_in(training, monkeypatch):
+    runs = {name: tc.ops.OPS[name].runs for name in ("softmax", "sigmoid", "square", "matmul")}
+    for name in ("softmax", "matmul"):
+        monkeypatch.setattr(kernel := KERNELS[name], "_left", kernel._most)
+    x = tc.asarray(np.random.default_rng(0).normal(size=(4, 5)).astype(np.float32), device="cpu")
+    for name, way in (("softmax", "kernel"), ("sigmoid", "generated")):
+        before = runs[name]["cpu", way]
+        getattr(tc.nn, name)(x)
+        assert runs[name]["cpu", way] == before + 1
+    relu = tc.ops.OPS["relu6"]
+    before = relu.runs["cpu", "reference"]
+    tc.nn.relu6(x)
+    assert relu.runs["cpu", "reference"] == before + 1
+
+
+def test_a_tape_begins_a_training():
+    code = """
+from tensorcore.kernels.cpu import tiers
+import sys
+import tensorcore as tc
+x = tc.ones((2, 3))
+tc.nn.softmax(x), tc.nn.sigmoid(x), x @ tc.ones((3, 2)), tc.random.normal((20, 20))
+assert tiers.approximates() and "numba" not in sys.modules
+with tc.GradientTape() as tape:
+    tape.watch(x)
+    y = x * x + 1.0
+tape.gradient(y, x)
+assert "numba" not in sys.modules
+print(tiers.is_training(), tiers.bits_count(), tiers.waits(), tiers.approximates())
+"""
+    said = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "TENSORCORE_COMPILE": ""},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert said.stdout.split() == ["True", "True", "True", "False"]
+
+
+TRAINING = """
+import numpy as np
+import tensorcore as tc
+
+w = tc.Variable(np.linspace(-1, 1, 12, dtype=np.float32))
+
+@tc.function
+def step(x):
+    with tc.GradientTape() as tape:
+        loss = tc.sum(tc.nn.relu(w * x) * w)
+    w.assign_sub(0.1 * tape.gradient(loss, w))
+    return loss
+
+x = tc.asarray(np.linspace(0, 2, 12, dtype=np.float32))
+"""
+
+
+def test_what_lies_on_the_disk_is_used_from_the_first_run_on(tmp_path):
+    compile = """
+step(x)
+next(iter(step._traces.values())).plan.compile()
+print(tc.kernels.cpu.tiers.waits())
+"""
+    first = python(TRAINING + compile, tmp_path, TENSORCORE_COMPILE="foreground")
+    assert first.stdout.split() == ["False"]
+    use = """
+step(x)
+plan = next(iter(step._traces.values())).plan
+from tensorcore.kernels.cpu import background, jit
+print("native" in plan.passes, len(plan.calls), jit.compilations, background._state.process)
+"""
+    second = python(TRAINING + use, tmp_path, TENSORCORE_COMPILE="")
+    assert second.stdout.split() == ["True", "1", "0", "None"]
+    empty = python(TRAINING + use, tmp_path / "empty", TENSORCORE_COMPILE="")
+    assert empty.stdout.split()[0] == "False"
+
+
+EXACT = [
+    name
+    for name, op in tc.ops.OPS.items()
+    if (name in KERNELS and KERNELS[name]._may_wait is tiers.waits)
+    or (isinstance(op, Elementwise) and op.is_exact and op.numpy is None)
+]
+
+
+@pytest.mark.parametrize("name", EXACT)
+def test_what_stands_in_for_a_kernel_has_its_bits(name):
+    """The references of optimizers' steps, of dropout, of pooling: what needs not be waited for."""
+    op = tc.ops.OPS[name]
+    args, attrs = op.samples(np.random.default_rng(3))[0]
+    arrays = [np.asarray(value) for value in args]
+    arrays = [a.astype(np.float32) if a.dtype.kind == "f" else a for a in arrays]
+    kernel = KERNELS.get(name)
+    if kernel is not None:
+        found = kernel.load()(*arrays, **attrs)
+    else:
+        found = generated.compile(op.program(tuple(a.dtype for a in arrays)))(*arrays)
+    with np.errstate(all="ignore"):
+        expected = op.reference(np, *arrays, **attrs)
+    pairs = zip(*(v if type(v) is tuple else (v,) for v in (found, expected)), strict=True)
+    for one, other in pairs:
+        np.testing.assert_array_equal(one, other)
 
 
 def test_large_arrays_are_computed_in_blocks(waiting):

@@ -13,23 +13,28 @@ FLOATS = ("float16", "bfloat16", "float32", "float64")
 
 
 def _kernel(
-    path: str, dtypes: Any = SINGLE_AND_DOUBLE, from_size: int = 0, small: int = 1 << 18
+    path: str,
+    dtypes: Any = SINGLE_AND_DOUBLE,
+    from_size: int = 0,
+    small: int = 1 << 18,
+    is_exact: bool = False,
 ) -> Kernel:
+    """`is_exact`: the kernel has the bits of the reference, which may stand in for it."""
     return Kernel(
         path,
         dtypes=dtypes,
         from_size=from_size,
         package=__name__,
         small=small,
-        may_wait=tiers.waits,
+        may_wait=tiers.waits if is_exact else tiers.approximates,
     )
 
 
 KERNELS: dict[str, Kernel] = {
-    "random_bits": _kernel("philox:random_bits", FLOATS),
-    "random_uniform": _kernel("philox:random_uniform", FLOATS),
+    "random_bits": _kernel("philox:random_bits", FLOATS, is_exact=True),
+    "random_uniform": _kernel("philox:random_uniform", FLOATS, is_exact=True),
     "random_normal": _kernel("philox:random_normal", FLOATS),
-    "dropout_mask": _kernel("philox:dropout_mask", FLOATS),
+    "dropout_mask": _kernel("philox:dropout_mask", FLOATS, is_exact=True),
     "layer_norm": _kernel("normalization:layer_norm"),
     "layer_norm_gradient": _kernel("normalization:layer_norm_gradient"),
     "layer_norm_scale_gradient": _kernel("normalization:layer_norm_scale_gradient"),
@@ -60,9 +65,9 @@ KERNELS: dict[str, Kernel] = {
     "conv2d_input_gradient": _kernel("convolution:conv2d_input_gradient", FLOATS, small=1 << 15),
     "conv2d_input_gradient_mask": _kernel("convolution:conv2d_input_gradient_mask", small=1 << 15),
     "conv2d_filter_gradient": _kernel("convolution:conv2d_filter_gradient", FLOATS, small=1 << 15),
-    "max_pool2d": _kernel("pooling:max_pool2d", FLOATS),
-    "max_pool2d_gradient": _kernel("pooling:max_pool2d_gradient", FLOATS),
-    "max_pool2d_gather": _kernel("pooling:max_pool2d_gather", FLOATS),
+    "max_pool2d": _kernel("pooling:max_pool2d", FLOATS, is_exact=True),
+    "max_pool2d_gradient": _kernel("pooling:max_pool2d_gradient", FLOATS, is_exact=True),
+    "max_pool2d_gather": _kernel("pooling:max_pool2d_gather", FLOATS, is_exact=True),
     "avg_pool2d": _kernel("pooling:avg_pool2d", FLOATS),
     "avg_pool2d_gradient": _kernel("pooling:avg_pool2d_gradient", FLOATS),
     "matmul": _kernel("matmul:matmul", FLOATS, small=0),

@@ -28,7 +28,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from tensorcore.kernels.cpu import threads, tiers
+from tensorcore.kernels.cpu import tiers
 from tensorcore.kernels.program import SMALL_RUNS, Program
 
 # One loop is faster than NumPy's passes from a few elements on (a call costs 3 us, the passes of a
@@ -58,14 +58,21 @@ def pays(arrays: Sequence[Any], has_numpy: bool) -> bool:
     for array in arrays:
         if array.size > size:
             size = array.size
-    is_large = size >= FROM_SIZE or len(arrays) >= INPUTS_OF_UPDATES
-    # A kernel's last digit may be another one than the reference's.
-    return (is_large or threads.deterministic()) and covers(arrays)
+    return (size >= FROM_SIZE or len(arrays) >= INPUTS_OF_UPDATES) and covers(arrays)
 
 
-def waits(arrays: Sequence[Any]) -> bool:
-    """Whether a run of the reference takes less time than compiling, and that may be put off."""
-    return tiers.waits() and all(array.size <= SMALL * SMALL_RUNS for array in arrays)
+def waits(arrays: Sequence[Any], is_exact: bool) -> bool:
+    """Whether a run of the reference takes less time than compiling, and that may be put off.
+
+    `is_exact`: the reference gives the bits of the kernel.
+    """
+    may_wait = tiers.waits() if is_exact else tiers.approximates()
+    return may_wait and all(array.size <= SMALL * SMALL_RUNS for array in arrays)
+
+
+def must_be_same(is_exact: bool) -> bool:
+    """Whether even few elements need the kernel, because the reference gives other bits."""
+    return not is_exact and tiers.bits_count()
 
 
 def covers(arrays: Sequence[Any]) -> bool:

@@ -20,7 +20,7 @@ def matmul(
     if x1.ndim == x2.ndim == 2:
         depth, rows = x1.shape if transpose_a else x1.shape[::-1]
         columns = x2.shape[0 if transpose_b else 1]
-        if product_ways.is_own(rows, columns, depth) and not tiers.waits():
+        if product_ways.is_own(rows, columns, depth) and not tiers.approximates():
             result = _own(x1, x2, transpose_a, transpose_b, out)
             if result is not None:
                 return result
@@ -40,7 +40,7 @@ def matmul(
 
 def matmul_mask(g: Any, w: Any, y: Any, *, out: Any, **attrs: Any) -> Any:
     """g w^T where y, as large as that, is not 0 or less, else 0."""
-    if tiers.waits():
+    if tiers.approximates():
         matmul(g, w, out=out, **attrs)
         np.copyto(out, 0, where=y <= 0)
         return out

@@ -5,8 +5,8 @@
     large   NumPy's BLAS, in pieces that threads share
 
 Each adds up in an order of its own.  What decides sees no more than the sizes, so a product has the
-same bits whether it is made eagerly, by a plan, or by a plan's compiled pieces.  But where kernels
-may be put off (`tiers.py`) BLAS makes all products until a plan is compiled.
+same bits whether it is made eagerly, by a plan, or by a plan's compiled pieces.  But before any
+training (`tiers.py`) BLAS makes all products until a plan is compiled.
 """
 
 from __future__ import annotations

@@ -1,15 +1,20 @@
 """When kernels are compiled: at once, after some runs, or by another process meanwhile.
 
 numba needs 0.1 to 2 s for a kernel that it has not compiled on this machine before, which is some
-thousand runs of the NumPy reference on small arrays.  So
+thousand runs of the NumPy reference on small arrays, and 0.3 s to be loaded.  So
 
-* small arrays go through the reference for the first `SMALL_RUNS` runs of an operation, and in a
-  graph for as long as nothing is compiled for that graph;
+* before any training small arrays go through the reference for the first `SMALL_RUNS` runs of an
+  operation: a short program loads no numba;
 * what is compiled for a graph is compiled by a process of low priority (`background.py`), while the
-  graph goes on with what is there.
+  graph goes on with what is there.  What lies on the disk is used from its first run on.
 
-With TENSORCORE_COMPILE=foreground, and where results must not depend on time
-(`tc.config.deterministic`), each kernel is compiled where it is first met, and waited for.
+A reference that rounds as the kernel does can stand in for it: nobody sees when the kernel comes.
+One that does not would let a training depend on time, since training makes much of the last digits
+of its first steps.  So from the first gradient tape on such a kernel is compiled where it is first
+met, and waited for, once on a machine; then losses are those of the eager run, bit by bit.
+
+With TENSORCORE_COMPILE=foreground, and with `tc.config.deterministic`, all kernels are compiled
+where they are first met; with TENSORCORE_COMPILE=background none is waited for.
 """
 
 from __future__ import annotations
@@ -26,11 +31,34 @@ from tensorcore.kernels.program import NotReady
 
 class _Chosen:
     at_once = 0  # how many contexts ask for it
+    training = False
+
+
+def training_begins() -> None:
+    """From now on last digits count."""
+    _Chosen.training = True
+
+
+def is_training() -> bool:
+    """Whether a gradient tape was made in this process."""
+    return _Chosen.training
+
+
+def bits_count() -> bool:
+    """Whether results must not depend on whether a kernel or the reference computes them."""
+    is_wanted = _Chosen.training and _of_environment() != "background"
+    return is_wanted or threads.deterministic()
 
 
 def waits() -> bool:
-    """Whether compiling may be put off."""
-    return _of_environment() and not _Chosen.at_once and not threads.deterministic()
+    """Whether compiling may be put off: that of kernels whose reference gives the same bits."""
+    is_foreground = _of_environment() == "foreground"
+    return not is_foreground and not _Chosen.at_once and not threads.deterministic()
+
+
+def approximates() -> bool:
+    """Whether compiling may be put off even where the reference gives other bits."""
+    return waits() and not bits_count()
 
 
 @contextlib.contextmanager
@@ -44,8 +72,8 @@ def at_once() -> Iterator[None]:
 
 
 @functools.cache
-def _of_environment() -> bool:
-    return os.environ.get("TENSORCORE_COMPILE", "").strip().lower() != "foreground"
+def _of_environment() -> str:
+    return os.environ.get("TENSORCORE_COMPILE", "").strip().lower()
 
 
 class Upgrade:
@@ -72,12 +100,19 @@ class Upgrade:
             return build()
         return self._attempt(build)
 
+    def from_disk(self, build: Callable[[], Any]) -> Any:
+        """What `build` returns if all kernels that it needs lie on the disk, else None."""
+        if not background.is_possible():
+            return None
+        return self._with_what_is_ready(build)[0]
+
     def prepare(self) -> None:
         """Load numba meanwhile: an attempt will follow soon."""
         if self._work is None and waits():
             self._work = background.load_numba()
 
-    def _attempt(self, build: Callable[[], Any]) -> Any:
+    def _with_what_is_ready(self, build: Callable[[], Any]) -> tuple[Any, set[Any]]:
+        """What `build` returns, None if kernels are missing; and those."""
         from tensorcore.kernels.cpu import jit
 
         with jit.only_what_is_ready() as missing:
@@ -85,6 +120,10 @@ class Upgrade:
                 result = build()
             except NotReady:
                 result = None
+        return (None if missing else result), missing
+
+    def _attempt(self, build: Callable[[], Any]) -> Any:
+        result, missing = self._with_what_is_ready(build)
         if not missing:
             return result
         asked = getattr(self._work, "kernels", frozenset())

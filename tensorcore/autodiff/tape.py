@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from tensorcore import dtypes
 from tensorcore.autodiff.reasons import Step, why_none
 from tensorcore.errors import ArgumentTypeError, GradientError, InvalidArgumentError, ShapeError
+from tensorcore.kernels.cpu import tiers
 from tensorcore.mode import mode, phase, place
 from tensorcore.ops import shaping
 from tensorcore.ops.arithmetic import add
@@ -93,6 +94,7 @@ class GradientTape:
         if self in mode.tapes:
             raise GradientError("this GradientTape is recording already; make a second one")
         mode.tapes = (*mode.tapes, self)
+        tiers.training_begins()
         return self
 
     def __exit__(self, *exception: object) -> None:

@@ -23,7 +23,7 @@ from tensorcore.graph.passes import is_waiting, optimise
 from tensorcore.graph.passes.fuse import kind_of
 from tensorcore.graph.passes.relations import producers
 from tensorcore.graph.symbol import Symbol
-from tensorcore.kernels.cpu.tiers import Upgrade
+from tensorcore.kernels.cpu import tiers
 from tensorcore.kernels.program import NotReady
 from tensorcore.mode import listeners, mode
 from tensorcore.ops.door import in_layer, kernel_for
@@ -69,11 +69,20 @@ class Plan:
         self.asked = list(outputs)
         waits = is_waiting(device) and not compiling
         self._runs_to_compiling = COMPILES_AT_RUN if waits else 0
-        self._upgrade = Upgrade()
-        self.for_several = Upgrade()  # for what `several` compiles
+        self._upgrade = tiers.Upgrade()
+        self.for_several = tiers.Upgrade()  # for what `several` compiles
         written = [variable for node in graph.nodes for variable in node.writes]
         self.variables = list(dict.fromkeys([*written, *graph.changed]))
-        self._optimise(compiling=not waits)
+        if waits and self._goes_over_at_once():
+            self._runs_to_compiling = 0
+        else:
+            self._optimise(compiling=not waits)
+
+    def _goes_over_at_once(self) -> bool:
+        """Use kernels made for this graph from the first run on if they lie on the disk."""
+        if self._given is not None or not tiers.is_training():
+            return False  # as part of another plan it is asked by that; numba costs 0.3 s
+        return bool(self._upgrade.from_disk(partial(self._optimise, compiling=True)))
 
     def _optimise(self, compiling: bool) -> bool:
         self._compiling = compiling

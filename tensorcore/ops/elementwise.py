@@ -192,6 +192,11 @@ class Elementwise(Op):
         """The scalar expression of the one result."""
         return self.expressions[0]
 
+    @functools.cached_property
+    def is_exact(self) -> bool:
+        """Whether each step is rounded as IEEE 754 says, so that all who compute it agree."""
+        return all(map(scalar.is_exact, self.expressions))
+
     def compute_dtype(self, dtype: np.dtype) -> np.dtype:
         return dtypes.floating(dtype) if self.computes == "float" else dtype
 
@@ -263,8 +268,10 @@ class Elementwise(Op):
         """
         if self.numpy is not None or not generated.covers(arrays):
             return False
-        waits = generated.waits(arrays)
-        if often or (not waits and (self.at_once or generated.pays(arrays, False))):
+        is_exact = self.is_exact
+        waits = generated.waits(arrays, is_exact)
+        is_needed = self.at_once or generated.must_be_same(is_exact)
+        if often or (not waits and (is_needed or generated.pays(arrays, False))):
             return True
         if waits and often is not None:
             return False

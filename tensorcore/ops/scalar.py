@@ -317,6 +317,22 @@ def arguments(exprs: Iterable[Expr]) -> set[str]:
     return {node.args[0] for node in _in_order(exprs) if node.is_argument}
 
 
+# What has one right answer in a floating-point dtype; of the others libraries differ in the last
+# digit.
+EXACT = frozenset(
+    {"add", "sub", "mul", "div", "neg", "sqrt", "select", "maximum", "minimum"}
+    | {"floor", "ceil", "trunc", "rint", "sign", "absolute", "copysign"}
+    | {"bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_invert", "left_shift", "right_shift"}
+    | {name for name, primitive in PRIMITIVES.items() if primitive.is_bool}
+)
+
+
+def is_exact(expr: Expr) -> bool:
+    """Whether the expression has the same bits wherever it is computed step by step."""
+    primitives = (node.primitive for node in _in_order([expr]))
+    return all(primitive is None or primitive.name in EXACT for primitive in primitives)
+
+
 def substitute(expr: Expr, replacements: dict[Expr, Expr]) -> Expr:
     """`expr` with whole sub-expressions replaced."""
     done: dict[Expr, Expr] = {}

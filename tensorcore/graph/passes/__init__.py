@@ -40,7 +40,7 @@ class Pass(NamedTuple):
 PASSES = (
     Pass("share", share),
     Pass("prune", prune),
-    Pass("lookups", pool_lookups, devices=("cpu",)),
+    Pass("lookups", pool_lookups, devices=("cpu",), compiles=("cpu",)),
     Pass("endings", join_endings, devices=("cpu",)),
     Pass("products", join_product_endings, devices=("gpu",)),
     Pass("product_gradients", join_product_gradients, devices=("gpu",)),
