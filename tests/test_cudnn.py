@@ -36,7 +36,13 @@ from tests.test_kernels_cuda import (
 )
 
 HEADERS = json.loads((Path(__file__).parent / "golden" / "cudnn.json").read_text())
-KINDS = {"pointer": ctypes.c_void_p, "size": ctypes.c_size_t, "int": ctypes.c_int}
+KINDS = {
+    "pointer": ctypes.c_void_p,
+    "size": ctypes.c_size_t,
+    "int": ctypes.c_int,
+    "float": ctypes.c_float,
+    "long": ctypes.c_ulonglong,
+}
 NAMES = ("strides", "padding", "dilation", "groups")
 PLAIN = {"strides": (1, 1), "padding": "SAME", "dilation": (1, 1), "groups": 1}
 
@@ -391,9 +397,9 @@ def test_a_launch_that_fails(gpu, rng, answers, monkeypatch):
 
 
 def modules():
-    from tensorcore.kernels.cuda import cudnn, cudnn_convolution
+    from tensorcore.kernels.cuda import cudnn, cudnn_convolution, cudnn_recurrent
 
-    return cudnn, cudnn_convolution
+    return cudnn, cudnn_convolution, cudnn_recurrent
 
 
 @on_gpu

@@ -14,8 +14,6 @@ makes a matrix of all windows for convolutions of one group.
 from __future__ import annotations
 
 import math
-import os
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -25,6 +23,7 @@ from tensorcore.kernels import windows
 from tensorcore.kernels.cuda import blas, cudnn, cudnn_convolution, im2col
 from tensorcore.kernels.cuda.arrays import deliver, dense, result_for
 from tensorcore.kernels.cuda.modules import FLOATS, Text, blocks_for
+from tensorcore.kernels.cuda.ways import chosen_way
 from tensorcore.kernels.precision import matmul_precision
 
 _TILE = 64  # TILE_M and TILE_N of conv2d.cu
@@ -46,8 +45,6 @@ _tensor = Text(
 _direct = Text(
     "grouped_conv2d.cu", [f"grouped_{name}" for name in _NAMES], [(name,) for name in FLOATS]
 )
-
-WAYS = ("auto", "own", "cudnn", "im2col")
 
 _FIELDS = ("n", "h", "w", "c", "oh", "ow", "o", "kh", "kw", "groups", "cg", "og")
 _FIELDS += ("sh", "sw", "top", "left", "dh", "dw")
@@ -229,28 +226,19 @@ def conv2d_filter_gradient(
     return deliver(y, out)
 
 
-def _chosen_way() -> str:
-    way = os.environ.get("TENSORCORE_CONV", "auto")
-    if way not in WAYS:
-        raise ValueError(f"TENSORCORE_CONV must be one of {WAYS}, received {way!r}")
-    return way
-
-
 def _is_done_by_cudnn(
     function: Callable[[Any, Any, Any, _Sizes], bool], a: Any, b: Any, y: Any, s: _Sizes
 ) -> bool:
     """Compute y by cuDNN, if that is chosen, and if the library does it."""
-    way = _chosen_way()
+    way = chosen_way()
     if way == "cudnn":
         cudnn.require()
-        return function(a, b, y, s)
-    if way != "auto" or not _pays_by_cudnn(s, y.dtype) or cudnn.problem() is not None:
+    elif way != "auto" or not _pays_by_cudnn(s, y.dtype) or cudnn.problem() is not None:
         return False
     try:
         return function(a, b, y, s)
     except cudnn.CudnnError as error:
-        words = "a kernel of tensorcore computes this convolution instead; TENSORCORE_CONV=own"
-        warnings.warn(f"{error}; {words} leaves cuDNN out", RuntimeWarning, stacklevel=3)
+        cudnn.pass_over(error)
         return False
 
 
@@ -268,7 +256,7 @@ def _pays_by_cudnn(s: _Sizes, dtype: Any) -> bool:
 
 def _way(s: _Sizes, y: Any) -> str:
     """What computes it without cuDNN: "product" or "im2col" of cuBLASLt, or "own"."""
-    way = _chosen_way()
+    way = chosen_way()
     if way == "im2col" and s.groups == 1 and y.size:
         return "im2col"
     return "product" if s.is_product and way != "own" else "own"

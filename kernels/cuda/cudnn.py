@@ -13,11 +13,14 @@ from __future__ import annotations
 import ctypes
 import functools
 import threading
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import cupy
 from cupy.cuda.device import get_device_id
+from tensorcore.kernels.cuda.ways import chosen_way
+from tensorcore.kernels.precision import matmul_precision
 
 CUDNN_DATA_FLOAT = 0
 CUDNN_DATA_DOUBLE = 1
@@ -47,10 +50,12 @@ _NOT_SUPPORTED_BY_8 = 9  # CUDNN_STATUS_NOT_SUPPORTED before version 9
 _pointer = ctypes.c_void_p
 _int = ctypes.c_int
 _size = ctypes.c_size_t
-_DESCRIPTORS = ("Tensor", "Filter", "Convolution")
+_long = ctypes.c_ulonglong
+_DESCRIPTORS = ("Tensor", "Filter", "Convolution", "Dropout", "RNN", "RNNData")
 _OF_ALGORITHMS = [_pointer] * 5 + [_int, _pointer, _pointer]
 _OF_WORKSPACE = [_pointer] * 5 + [_int, _pointer]
 _OF_CONVOLUTION = [_pointer] * 7 + [_int, _pointer, _size] + [_pointer] * 3
+_OF_SPACES = [_size, _pointer] * 3
 SIGNATURES: dict[str, list[Any]] = {
     "cudnnCreate": [_pointer],
     "cudnnSetStream": [_pointer, _pointer],
@@ -71,6 +76,15 @@ SIGNATURES: dict[str, list[Any]] = {
     "cudnnConvolutionForward": _OF_CONVOLUTION,
     "cudnnConvolutionBackwardData": _OF_CONVOLUTION,
     "cudnnConvolutionBackwardFilter": _OF_CONVOLUTION,
+    "cudnnSetDropoutDescriptor": [_pointer, _pointer, ctypes.c_float, _pointer, _size, _long],
+    "cudnnSetRNNDescriptor_v8": [_pointer, *[_int] * 12, _pointer, _int],
+    "cudnnSetRNNDataDescriptor": [_pointer, *[_int] * 5, _pointer, _pointer],
+    "cudnnGetRNNTempSpaceSizes": [_pointer, _pointer, _int, *[_pointer] * 3],
+    "cudnnGetRNNWeightSpaceSize": [_pointer] * 3,
+    "cudnnGetRNNWeightParams": [_pointer, _pointer, _int, _size, _pointer, _int, *[_pointer] * 4],
+    "cudnnRNNForward": [_pointer, _pointer, _int, *[_pointer] * 11, *_OF_SPACES],
+    "cudnnRNNBackwardData_v8": [*[_pointer] * 16, *_OF_SPACES],
+    "cudnnRNNBackwardWeights_v8": [_pointer, _pointer, _int, *[_pointer] * 7, *_OF_SPACES],
 }
 
 # A handle has one stream at a time, so that it is set and used by one thread at a time.
@@ -195,11 +209,31 @@ def _explanation(status: int) -> str:
     return words
 
 
+def pass_over(error: CudnnError) -> None:
+    """Let a kernel of ours compute what the library failed at, with a warning.
+
+    Nothing is said of what it does not compute at all; raises where TENSORCORE_CONV asks for it.
+    """
+    if error.is_unsupported:
+        return
+    if chosen_way() == "cudnn":
+        raise error
+    words = "a kernel of tensorcore computes it instead, TENSORCORE_CONV=own leaves cuDNN out"
+    warnings.warn(f"{error}; {words}", RuntimeWarning, stacklevel=4)
+
+
 def call(function: str, *arguments: Any) -> None:
     """Call a function of `SIGNATURES`; CudnnError if it does not succeed."""
     status = getattr(_load()[0], function)(*arguments)
     if status:
         raise CudnnError(function, status)
+
+
+def sizes(function: str, *arguments: Any, count: int = 1) -> tuple[int, ...]:
+    """What a function tells in bytes; the handle comes first."""
+    found = [ctypes.c_size_t() for _ in range(count)]
+    call(function, handle(), *arguments, *map(ctypes.byref, found))
+    return tuple(size.value for size in found)
 
 
 def handle() -> Any:
@@ -212,6 +246,25 @@ def launch(function: str, *arguments: Any) -> None:
     with _lock:
         call("cudnnSetStream", handle(), cupy.cuda.get_current_stream().ptr)
         call(function, handle(), *arguments)
+
+
+def math_type(dtype: str) -> int:
+    """float32 is float32 unless `set_matmul_precision` allows TF32, which "default" stands for."""
+    if dtype in ("float16", "bfloat16"):
+        return CUDNN_TENSOR_OP_MATH
+    if dtype == "float32" and matmul_precision() == "float32":
+        return CUDNN_FMA_MATH
+    return CUDNN_DEFAULT_MATH
+
+
+def is_aligned(array: Any) -> bool:
+    """Whether kernels for tensor cores may read and write the array."""
+    return array.data.ptr % ALIGNMENT == 0
+
+
+def aligned(array: Any) -> Any:
+    """The array itself, or a copy where kernels for tensor cores may read it."""
+    return array if is_aligned(array) else array.copy()
 
 
 # Descriptors -------------------------------------------------------------------------------------
@@ -233,10 +286,15 @@ class Descriptor:
 def images(dtype: str, shape: Sequence[int]) -> Descriptor:
     """Describes images of shape (N, H, W, C), one pixel's channels after the other's."""
     n, h, w, c = shape
-    described = Descriptor("Tensor")
     # The library's order is N, C, H, W whatever the layout; the strides say that C is innermost.
-    sizes, strides = ints(n, c, h, w), ints(h * w * c, 1, w * c, c)
-    call("cudnnSetTensorNdDescriptor", described, DATA_TYPES[dtype], 4, sizes, strides)
+    return tensor(dtype, (n, c, h, w), (h * w * c, 1, w * c, c))
+
+
+def tensor(dtype: str, shape: Sequence[int], strides: Sequence[int]) -> Descriptor:
+    """Describes an array; strides in elements."""
+    described = Descriptor("Tensor")
+    sizes, steps = ints(*shape), ints(*strides)
+    call("cudnnSetTensorNdDescriptor", described, DATA_TYPES[dtype], len(shape), sizes, steps)
     return described
 
 

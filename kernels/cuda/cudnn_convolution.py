@@ -25,7 +25,7 @@ from tensorcore.kernels.precision import matmul_precision
 WORKSPACE_BYTES = 256 << 20  # an algorithm that wants more is not taken
 _MOST_PLANS = 1024
 _LARGEST = 2**31 - 1
-_ASKED_FOR = 8  # algorithms; there are no more
+_ASKED_FOR = 16  # algorithms; the same may come twice, with another type of math
 
 CUDNN_CONVOLUTION_FWD_ALGO_FFT = 4
 CUDNN_CONVOLUTION_FWD_ALGO_FFT_TILING = 5
@@ -194,7 +194,7 @@ class _Plan:
         x = cudnn.images(dtype, self.image)
         w = cudnn.filters(dtype, (s.o, s.kh, s.kw, s.cg))
         y = cudnn.images(dtype, s.y_shape)
-        self._math = _math_type(dtype)
+        self._math = cudnn.math_type(dtype)
         steps = (s.sh, s.sw), (s.dh, s.dw)
         self._kind = cudnn.convolution(dtype, (top, left), *steps, s.groups, self._math)
         self._operands = {
@@ -216,23 +216,33 @@ class _Plan:
         count = ctypes.c_int()
         cudnn.call(self._call.choose, *asked, _ASKED_FOR, ctypes.byref(count), found)
         for one in found[: count.value]:
-            if not self._may_be_taken(one):
-                continue
-            if self._math != cudnn.CUDNN_FMA_MATH:  # the exact one is not given up for a faster one
-                cudnn.call("cudnnSetConvolutionMathType", self._kind, one.math)
-            needed = ctypes.c_size_t()
-            cudnn.call(self._call.measure, *asked, one.algorithm, ctypes.byref(needed))
-            if needed.value <= WORKSPACE_BYTES:
-                return one.algorithm, needed.value
+            workspace_bytes = self._needed(one, asked) if self._may_be_taken(one) else None
+            if workspace_bytes is not None and workspace_bytes <= WORKSPACE_BYTES:
+                return one.algorithm, workspace_bytes
         raise cudnn.CudnnError(self._call.choose, cudnn.CUDNN_STATUS_NOT_SUPPORTED)
 
     def _may_be_taken(self, found: _Performance) -> bool:
+        is_exact = self._math == cudnn.CUDNN_FMA_MATH
         return (
             found.status == cudnn.CUDNN_STATUS_SUCCESS
             and found.algorithm not in self._call.inexact
             and found.math != cudnn.CUDNN_TENSOR_OP_MATH_ALLOW_CONVERSION
+            and not (is_exact and found.math == cudnn.CUDNN_TENSOR_OP_MATH)
             and (found.determinism == cudnn.CUDNN_DETERMINISTIC or not deterministic())
         )
+
+    def _needed(self, found: _Performance, asked: tuple[Any, ...]) -> int | None:
+        """The bytes of workspace for an algorithm; None where it is not for these arrays."""
+        if self._math != cudnn.CUDNN_FMA_MATH:  # the exact one is not given up for a faster one
+            cudnn.call("cudnnSetConvolutionMathType", self._kind, found.math)
+        needed = ctypes.c_size_t()
+        try:
+            cudnn.call(self._call.measure, *asked, found.algorithm, ctypes.byref(needed))
+        except cudnn.CudnnError as error:
+            if error.is_unsupported:
+                return None
+            raise
+        return needed.value
 
     def bordered(self, x: Any) -> Any:
         """The image as the library gets it."""
@@ -244,8 +254,8 @@ class _Plan:
 
     def run(self, a: Any, b: Any, y: Any) -> None:
         """Compute y from both operands, dense arrays, in the library's order."""
-        a, b = _aligned(a), _aligned(b)
-        result = cupy.empty_like(y) if y.data.ptr % cudnn.ALIGNMENT else y
+        a, b = cudnn.aligned(a), cudnn.aligned(b)
+        result = y if cudnn.is_aligned(y) else cupy.empty_like(y)
         workspace = cupy.empty(self.workspace_bytes, cupy.uint8)
         cudnn.launch(
             self._call.run,
@@ -277,16 +287,3 @@ def _border(
     if (size + 2 * before - reach) // stride + 1 == outputs:
         return before, size
     return 0, max((outputs - 1) * stride + reach, before + size)
-
-
-def _math_type(dtype: str) -> int:
-    """float32 is float32 unless `set_matmul_precision` allows TF32, which "default" stands for."""
-    if dtype in ("float16", "bfloat16"):
-        return cudnn.CUDNN_TENSOR_OP_MATH
-    if dtype == "float32" and matmul_precision() == "float32":
-        return cudnn.CUDNN_FMA_MATH
-    return cudnn.CUDNN_DEFAULT_MATH
-
-
-def _aligned(array: Any) -> Any:
-    return array.copy() if array.data.ptr % cudnn.ALIGNMENT else array

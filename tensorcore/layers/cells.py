@@ -19,6 +19,7 @@ from tensorcore.ops.creation import zeros
 from tensorcore.ops.joining import concatenate, unstack
 from tensorcore.ops.linear import matmul
 from tensorcore.ops.recurrent import gru_sequence, lstm_sequence
+from tensorcore.ops.recurrent_layers import gru_layer, is_whole, lstm_layer
 from tensorcore.ops.shaping import reshape
 from tensorcore.ops.trigonometric import tanh
 from tensorcore.random import Generator, default_generator
@@ -73,11 +74,14 @@ class RecurrentCell(Layer):
         """The part of the bias that belongs to the inputs; None if there is none."""
         return self.bias
 
-    def project(self, inputs: Any, training: Any = None) -> Any:
+    def dropped(self, inputs: Any, training: Any = None) -> Any:
+        """The inputs (..., batch, features); training drops some of them, the same in all steps."""
+        if not training or not 0 < self.dropout < 1:
+            return inputs
+        return multiply(inputs, self._mask(inputs.shape[-2:], self.dropout, inputs))
+
+    def project(self, inputs: Any) -> Any:
         """What the inputs contribute: inputs (..., batch, features) @ kernel + bias."""
-        if training and 0 < self.dropout < 1:
-            # One mask for all steps.
-            inputs = multiply(inputs, self._mask(inputs.shape[-2:], self.dropout, inputs))
         found = matmul(inputs, self.kernel)
         bias = self.input_bias()
         return found if bias is None else add(found, bias)
@@ -113,10 +117,19 @@ class RecurrentCell(Layer):
         """
         return None
 
+    def layer(self, x: Any, states: Any) -> tuple[Any, list[Any]] | None:
+        """As `sequence`, of the inputs (steps, batch, features) as they are, and without a mask.
+
+        Returns:
+            None where no operation does what these options ask for, or none that pays.
+        """
+        return None
+
     def _is_usual(self, owner: Any, x: Any, states: Any) -> bool:
         """Whether x and states are what the operation for all steps of `owner` takes."""
         return (
             type(self).advance is owner.advance
+            and type(self).project is owner.project
             and self.activation is tanh
             and self.recurrent_activation is sigmoid
             and None not in x.shape
@@ -127,7 +140,7 @@ class RecurrentCell(Layer):
     def call(self, inputs: Any, states: Any, training: bool | None = None) -> Any:
         states = list(states) if isinstance(states, (list, tuple)) else [states]
         mask = self.recurrent_mask(states[0], training)
-        return self.advance(self.project(inputs, training), states, mask)
+        return self.advance(self.project(self.dropped(inputs, training)), states, mask)
 
     def get_initial_state(self, batch_size: int | None = None) -> list[Any]:
         """Zeros of shape (batch_size, size), one for each state."""
@@ -275,6 +288,17 @@ class GRUCell(RecurrentCell):
         hs = gru_sequence(x, self.recurrent_kernel, bias, states[0], mask)
         return hs, [hs[-1]]
 
+    def layer(self, x: Any, states: Any) -> tuple[Any, list[Any]] | None:
+        if not self.reset_after or not self._is_usual(GRUCell, x, states):
+            return None
+        if not is_whole("gru", x, self.units):
+            return None
+        bias = self.bias
+        if bias is None:
+            bias = zeros((2, 3 * self.units), dtype=x.dtype, device=x.device)
+        hs = gru_layer(x, self.kernel, self.recurrent_kernel, bias, states[0])
+        return hs, [hs[-1]]
+
 
 class LSTMCell(RecurrentCell):
     """i, f, o = gate(x + h U); c' = f c + i activation(x_c + h U_c); h' = o activation(c').
@@ -360,6 +384,15 @@ class LSTMCell(RecurrentCell):
             return None
         hs, cs = lstm_sequence(x, self.recurrent_kernel, *states, mask)
         return hs, [hs[-1], cs[-1]]
+
+    def layer(self, x: Any, states: Any) -> tuple[Any, list[Any]] | None:
+        if not self._is_usual(LSTMCell, x, states) or not is_whole("lstm", x, self.units):
+            return None
+        bias = self.bias
+        if bias is None:
+            bias = zeros((4 * self.units,), dtype=x.dtype, device=x.device)
+        hs, c = lstm_layer(x, self.kernel, self.recurrent_kernel, bias, *states)
+        return hs, [hs[-1], c]
 
 
 class StackedRNNCells(Layer):

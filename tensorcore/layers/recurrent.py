@@ -188,8 +188,13 @@ class RNN(Layer):
         quick = isinstance(cell, RecurrentCell)
         if quick:
             joined = stack(steps, axis=0) if isinstance(steps, list) else steps
-            projected = cell.project(joined, training)
+            inputs = cell.dropped(joined, training)
             factor = cell.recurrent_mask(states[0], training)
+            if factor is None and mask is None:
+                found = cell.layer(inputs, states)
+                if found is not None:
+                    return found
+            projected = cell.project(inputs)
             if factor is None:
                 found = self._at_once(cell, projected, states, mask)
                 if found is not None:

@@ -36,7 +36,7 @@ _NO_SECOND = "none: not taped, since while a tape listens the steps are taken on
 # The steps, on arrays and on tensors --------------------------------------------------------------
 
 
-def _on(xp: Any) -> SimpleNamespace:
+def on_arrays(xp: Any) -> SimpleNamespace:
     """What the steps below are written in, for arrays of NumPy or CuPy."""
     return SimpleNamespace(
         tanh=xp.tanh,
@@ -55,7 +55,7 @@ def _cut_tensor(x: Any, count: int) -> Any:
     return unstack(reshape(x, (x.shape[0], count, x.shape[1] // count)), axis=1)
 
 
-_TENSORS = SimpleNamespace(
+ON_TENSORS = SimpleNamespace(
     tanh=tanh,
     sigmoid=sigmoid,
     where=where,
@@ -68,7 +68,7 @@ _TENSORS = SimpleNamespace(
 )
 
 
-def _lstm(on: Any, x: Any, kernel: Any, h: Any, c: Any, mask: Any) -> Any:
+def lstm_steps(on: Any, x: Any, kernel: Any, h: Any, c: Any, mask: Any) -> Any:
     outputs, carried = [], []
     for x_now, counts in zip(on.steps(x), on.steps(mask[..., None]), strict=True):
         i, f, g, o = on.cut(x_now + h @ kernel, 4)
@@ -80,7 +80,9 @@ def _lstm(on: Any, x: Any, kernel: Any, h: Any, c: Any, mask: Any) -> Any:
     return on.stack(outputs), on.stack(carried)
 
 
-def _lstm_back(on: Any, g_h: Any, g_c: Any, z: Any, kernel: Any, c: Any, cs: Any, mask: Any) -> Any:
+def lstm_steps_back(
+    on: Any, g_h: Any, g_c: Any, z: Any, kernel: Any, c: Any, cs: Any, mask: Any
+) -> Any:
     turned = on.turned(kernel)
     g_h, g_c, z, cs = map(on.steps, (g_h, g_c, z, cs))
     mask = on.steps(mask[..., None])
@@ -108,7 +110,7 @@ def _lstm_back(on: Any, g_h: Any, g_c: Any, z: Any, kernel: Any, c: Any, cs: Any
     return on.stack(found[::-1]), dh, dc
 
 
-def _gru(on: Any, x: Any, kernel: Any, bias: Any, h: Any, mask: Any) -> Any:
+def gru_steps(on: Any, x: Any, kernel: Any, bias: Any, h: Any, mask: Any) -> Any:
     outputs = []
     for x_now, counts in zip(on.steps(x), on.steps(mask[..., None]), strict=True):
         x_z, x_r, x_n = on.cut(x_now, 3)
@@ -120,7 +122,9 @@ def _gru(on: Any, x: Any, kernel: Any, bias: Any, h: Any, mask: Any) -> Any:
     return on.stack(outputs)
 
 
-def _gru_back(on: Any, g: Any, x: Any, inner: Any, kernel: Any, h: Any, hs: Any, mask: Any) -> Any:
+def gru_steps_back(
+    on: Any, g: Any, x: Any, inner: Any, kernel: Any, h: Any, hs: Any, mask: Any
+) -> Any:
     turned = on.turned(kernel)
     g, x, inner, hs = map(on.steps, (g, x, inner, hs))
     mask = on.steps(mask[..., None])
@@ -150,7 +154,7 @@ def _reference(steps: Callable[..., Any]) -> Callable[..., Any]:
         *values, mask = arrays
         dtype = values[0].dtype
         compute = dtypes.accumulator(dtype)
-        result = steps(_on(xp), *(v.astype(compute, copy=False) for v in values), mask)
+        result = steps(on_arrays(xp), *(v.astype(compute, copy=False) for v in values), mask)
         if type(result) is tuple:
             return tuple(part.astype(dtype, copy=False) for part in result)
         return result.astype(dtype, copy=False)
@@ -181,7 +185,11 @@ def _lstm_gradient(name: str) -> Callable[..., Any]:
         if not shared:
             hs, cs = y
             shared["before"] = before = _before(h, hs)
-            walk = functools.partial(_lstm_back, _TENSORS) if mode.tapes else lstm_sequence_gradient
+            walk = (
+                functools.partial(lstm_steps_back, ON_TENSORS)
+                if mode.tapes
+                else lstm_sequence_gradient
+            )
             z = add(x, matmul(before, kernel))
             shared["x"], shared["h"], shared["c"] = walk(*g, z, kernel, c, cs, mask)
         if name == "kernel":
@@ -195,7 +203,11 @@ def _gru_gradient(name: str) -> Callable[..., Any]:
     def rule(g, x, kernel, bias, h, mask, y, shared):  # type: ignore[no-untyped-def]
         if not shared:
             shared["before"] = before = _before(h, y)
-            walk = functools.partial(_gru_back, _TENSORS) if mode.tapes else gru_sequence_gradient
+            walk = (
+                functools.partial(gru_steps_back, ON_TENSORS)
+                if mode.tapes
+                else gru_sequence_gradient
+            )
             inner = add(matmul(before, kernel), bias)
             shared["x"], shared["inner"], shared["h"] = walk(g, x, inner, kernel, h, y, mask)
         if name == "kernel":
@@ -275,7 +287,7 @@ def _gru_gradient_samples(rng: Any) -> list[Any]:
 
 
 @op(
-    reference=_reference(_lstm),
+    reference=_reference(lstm_steps),
     gradient=(*map(_lstm_gradient, ("x", "kernel", "h", "c")), "none: mask is a condition"),
     samples=_lstm_samples,
     promote=("x", "kernel", "h", "c"),
@@ -309,7 +321,7 @@ def lstm_sequence(x, kernel, h, c, mask, /):
 
 
 @op(
-    reference=_reference(_lstm_back),
+    reference=_reference(lstm_steps_back),
     gradient=_NO_SECOND,
     samples=_lstm_gradient_samples,
 )
@@ -327,7 +339,7 @@ def lstm_sequence_gradient(g_h, g_c, z, kernel, c, cs, mask, /):
 
 
 @op(
-    reference=_reference(_gru),
+    reference=_reference(gru_steps),
     gradient=(*map(_gru_gradient, ("x", "kernel", "bias", "h")), "none: mask is a condition"),
     samples=_gru_samples,
     promote=("x", "kernel", "bias", "h"),
@@ -365,7 +377,7 @@ def gru_sequence(x, kernel, bias, h, mask, /):
 
 
 @op(
-    reference=_reference(_gru_back),
+    reference=_reference(gru_steps_back),
     gradient=_NO_SECOND,
     samples=_gru_gradient_samples,
 )

@@ -15,7 +15,7 @@ FLAGS = ("-O3", f"-I{HERE.parent / 'runtime'}")
 SOURCES = {
     "cublas": [HERE / "cublas.cpp", *COMMON],
     "cublasLt": [HERE / "cublaslt.cpp", *COMMON],
-    "cudnn": [HERE / "cudnn.cpp"],
+    "cudnn": [HERE / "cudnn.cpp", HERE / "cudnn_rnn.cpp"],
     "curand": [HERE / "curand.cpp"],
 }
 REAL = ("nvrtc",)  # works without a device

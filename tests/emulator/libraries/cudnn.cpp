@@ -12,9 +12,9 @@ namespace {
 constexpr int CROSS_CORRELATION = 1;
 constexpr int NHWC = 1;
 constexpr size_t ENORMOUS = size_t(1) << 40;
+constexpr size_t IMPOSSIBLE = ENORMOUS + 1;  // listed, and refused when it is asked for
 
 int status_of_create = SUCCESS;
-int status_of_launch = SUCCESS;
 
 struct Filter {
     int type = -1;
@@ -49,7 +49,7 @@ enum Direction { FORWARD, BACKWARD_DATA, BACKWARD_FILTER };
 
 // In the order of the time they are said to take.
 const std::vector<Algorithm> ALGORITHMS[] = {
-    {{6, true, false, 0}, {7, true, true, 4096}, {2, true, true, ENORMOUS}, {1, true, true, 1000}, {0, true, true, 0}},
+    {{6, true, false, 0}, {7, true, true, 4096}, {2, true, true, ENORMOUS}, {3, true, true, IMPOSSIBLE}, {1, true, true, 1000}, {0, true, true, 0}},
     {{4, true, true, 4096}, {0, false, true, 0}, {1, true, true, 512}},
     {{5, true, true, 4096}, {3, false, true, 2048}, {0, false, true, 0}, {1, true, true, 768}},
 };
@@ -198,7 +198,7 @@ int measure(Direction direction, Handle* handle, const Tensor* x, const Filter* 
     status = check(*x, *w, *how, *y);
     if (status) return status;
     const Algorithm* found = find(direction, algorithm);
-    if (!found) return NOT_SUPPORTED;
+    if (!found || found->memory == IMPOSSIBLE) return NOT_SUPPORTED;
     *nbytes = found->memory;
     return SUCCESS;
 }
@@ -230,6 +230,8 @@ int launch(Direction direction, Handle* handle, const void* alpha, const Tensor*
 }
 
 }  // namespace
+
+int cudnn::status_of_launch = SUCCESS;
 
 int cudnn::check_handle(const Handle* handle) {
     if (!handle || handle->mark != HANDLE_MARK) return NOT_INITIALIZED;
