@@ -101,9 +101,19 @@ class Device:
                 from tensorcore import memory
 
                 memory.empty_cache(self)
+            return self.run_once(function, *args, **kwargs)
+
+    def run_once(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """The same without a second try, for what may have changed something when it fails."""
+        if self.kind == "cpu":
+            return self.run(function, *args, **kwargs)
+        cupy = _cupy()
+        with cupy.cuda.Device(self.index):
             try:
                 return function(*args, **kwargs)
             except cupy.cuda.memory.OutOfMemoryError as error:
+                from tensorcore import memory
+
                 raise memory.explained(self, error) from None
 
     def asarray(self, values: Any, dtype: np.dtype | None = None) -> Any:
@@ -146,10 +156,10 @@ class Device:
             if not getattr(step, "runs_on_host", False):
                 together.append(step)
                 continue
-            parts += [Replay(together), step] if together else [step]
+            parts += [Replay(together, self.run), step] if together else [step]
             together = []
         if together or not parts:
-            parts.append(Replay(together))
+            parts.append(Replay(together, self.run))
         return parts[0] if len(parts) == 1 else functools.partial(_run_all, parts)
 
     def feeder(self, places: Sequence[Any]) -> Callable[[Callable[[Any], Any]], Any]:
@@ -295,14 +305,9 @@ def _one_line(error: BaseException) -> str:
 
 @functools.cache
 def _import_cupy() -> Any:
-    if "CUPY_CACHE_DIR" not in os.environ and not os.access(os.path.expanduser("~"), os.W_OK):
-        # CuPy keeps compiled kernels under HOME; where that is read-only every start would compile
-        # anew.
-        import tempfile
+    from tensorcore.kernels import cache_folders
 
-        os.environ["CUPY_CACHE_DIR"] = os.path.join(
-            tempfile.gettempdir(), f"cupy-cache-{os.getuid()}"
-        )
+    os.environ.update(cache_folders.settings_of_cupy())
     import cupy
 
     return cupy

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import math
 import os
+import weakref
 from typing import Any, NamedTuple
 
 from tensorcore.device import Device, device
@@ -12,6 +13,10 @@ from tensorcore.errors import InvalidArgumentError, OutOfMemoryError
 from tensorcore.tensor import Tensor
 
 LARGEST = 3  # tensors that a message lists
+SHOWN_FROM = 2**20  # bytes of traced functions
+
+# What holds memory that is in no tensor: plans of traced functions, with `device` and `nbytes`.
+plans: weakref.WeakSet[Any] = weakref.WeakSet()
 
 
 class MemorySummary(NamedTuple):
@@ -125,6 +130,9 @@ def explained(where: Device, error: BaseException) -> OutOfMemoryError:
     state = memory_summary(where)
     largest = ", ".join(_described(tensor) for tensor in largest_tensors(where))
     has_most = f" The largest tensors: {largest}." if largest else ""
+    planned = sum(plan.nbytes for plan in list(plans) if plan.device is where)
+    if planned >= SHOWN_FROM:
+        has_most += f" Traced functions keep {mib(planned)} for what they compute."
     other = ", or run on the CPU" if where.kind == "gpu" else ""
     told = OutOfMemoryError(
         f"out of memory on {where}: {problem}. State: {state}.{has_most} Use a smaller batch "

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import pathlib
 import subprocess
 import sys
 
 import pytest
+from tensorcore.kernels import cache_folders
 from tensorcore.kernels.cpu import jit, kept_code
 
 
@@ -100,3 +103,44 @@ def test_only_what_is_as_on_the_disk_is_given_back():
         assert anonymous == "0"
     kept_code.forget_loading()  # and numba works as before
     assert jit.numba.njit(lambda x: x + 1)(1) == 2
+
+
+# Of CuPy ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def no_folders(monkeypatch, tmp_path):
+    """An environment that names no folder, with a HOME that cannot be written."""
+    for name in ("CUPY_CACHE_DIR", "TENSORCORE_CACHE_DIR", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", "/proc/nobody")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    cache_folders.folder.cache_clear()
+    yield tmp_path
+    cache_folders.folder.cache_clear()
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc")
+def test_cupys_kernels_are_kept_where_home_cannot_be_written(no_folders, monkeypatch):
+    found = cache_folders.settings_of_cupy()["CUPY_CACHE_DIR"]
+    assert found == str(no_folders / f"tensorcore-{os.getuid()}" / "cuda")
+    assert os.path.isdir(found)
+    assert cache_folders.is_temporary(pathlib.Path(found))
+    # Somebody else's folder is not believed: what lies in it is run.
+    os.chmod(no_folders / f"tensorcore-{os.getuid()}", 0o777)
+    cache_folders.folder.cache_clear()
+    assert cache_folders.settings_of_cupy() == {"CUPY_CACHE_IN_MEMORY": "1"}
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc")
+def test_cupys_kernels_are_kept_where_the_user_says(no_folders, monkeypatch):
+    monkeypatch.setenv("TENSORCORE_CACHE_DIR", str(no_folders / "chosen"))
+    chosen = str(no_folders / "chosen" / "cuda")
+    assert cache_folders.settings_of_cupy() == {"CUPY_CACHE_DIR": chosen}
+    monkeypatch.setenv("CUPY_CACHE_DIR", "somewhere")
+    assert cache_folders.settings_of_cupy() == {}
+    monkeypatch.delenv("CUPY_CACHE_DIR")
+    monkeypatch.delenv("TENSORCORE_CACHE_DIR")
+    monkeypatch.setenv("HOME", str(no_folders / "home"))
+    assert cache_folders.settings_of_cupy() == {}
+    assert (no_folders / "home" / ".cupy" / "kernel_cache").is_dir()

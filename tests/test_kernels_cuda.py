@@ -125,6 +125,22 @@ def test_launcher_refuses_other_dtypes_and_counts(gpu):
         kernel((1, 1, 1), (32, 1, 1), wrong)
 
 
+def test_one_line_tells_of_a_long_wait_for_the_compiler(gpu, capsys):
+    from tensorcore.kernels.cuda.modules import Waiting
+
+    waiting = Waiting()
+    for _ in range(200):
+        waiting.note("loaded.cu", 0.01)
+    waiting.note("first.cu", 0.6)
+    assert capsys.readouterr().err == ""
+    waiting.note("second.cu", 0.6)
+    waiting.note("third.cu", 5.0)
+    assert capsys.readouterr().err == (
+        "tensorcore: compiling kernels for this GPU, such as second.cu (kept for the next time; "
+        "`tensorcore warmup --device gpu` compiles the usual ones beforehand)\n"
+    )
+
+
 def test_kernels_run_on_the_second_device(gpu):
     if gpu.cuda.runtime.getDeviceCount() < 2:
         pytest.skip("one device")

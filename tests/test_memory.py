@@ -1,5 +1,7 @@
 """Memory of a device: limits, messages, and models that survive when it runs out."""
 
+import gc
+
 import numpy as np
 import pytest
 
@@ -111,6 +113,120 @@ def test_a_model_survives_running_out_of_memory_at_any_allocation(device, run_ea
         assert all(np.isfinite(weights).all() for weights in model.get_weights())
         assert np.isfinite(model.train_on_batch(x, y))
     assert failures > 0
+
+
+def convolution_model():
+    layers = keras.layers
+    return [
+        layers.Conv2D(3, 3, activation="relu", input_shape=(6, 6, 2)),
+        layers.BatchNormalization(),
+        layers.MaxPooling2D(),
+        layers.Flatten(),
+    ], (6, 6, 2)
+
+
+def recurrent_model():
+    return [keras.layers.LSTM(3, input_shape=(4, 2))], (4, 2)
+
+
+def attention_model():
+    class Block(keras.layers.Layer):
+        def build(self, shape):
+            self.attention = keras.layers.MultiHeadAttention(num_heads=2, key_dim=2)
+            self.norm = keras.layers.LayerNormalization()
+
+        def call(self, x):
+            return self.norm(x + self.attention(x, x))
+
+    return [Block(), keras.layers.GlobalAveragePooling1D()], (4, 4)
+
+
+@on_gpu
+@emulated_only
+@pytest.mark.parametrize("build", [convolution_model, recurrent_model, attention_model])
+def test_fit_may_run_out_of_memory_wherever_it_likes(device, build, rng):
+    """While a step runs eagerly, is traced, planned, captured and fed: afterwards all is well."""
+    stack, shape = build()
+    model = keras.Sequential([*stack, keras.layers.Dense(2, activation="softmax")])
+    model.compile("adam", "sparse_categorical_crossentropy")
+    x = rng.normal(size=(12, *shape)).astype("float32")
+    y = rng.integers(0, 2, 12)
+
+    def fit():
+        model.forget_steps()
+        return model.fit(x, y, batch_size=3, verbose=0).history["loss"][0]
+
+    fit()
+    with emulator.counting() as seen:
+        fit()
+    failures = 0
+    for place in np.linspace(2, 0.95 * seen.allocations, 5).astype(int):
+        emulator.fail_allocation(int(place), 3)
+        try:
+            fit()
+        except OutOfMemoryError:
+            failures += 1
+        finally:
+            emulator.fail_allocation(0, 0)
+        assert all(np.isfinite(weights).all() for weights in model.get_weights())
+    assert failures >= 3
+    assert np.isfinite(fit())
+
+
+@on_gpu
+@emulated_only
+def test_a_run_that_is_tried_again_assigns_once(device, monkeypatch):
+    monkeypatch.setenv("TENSORCORE_CUDA_GRAPHS", "0")
+    calls = tc.Variable(0.0)
+
+    @tc.function
+    def count(x):
+        calls.assign_add(1.0)
+        return tc.cumulative_sum(tc.sort(x))
+
+    x = tc.asarray(np.arange(6.0)[::-1].copy())
+    count(x)
+    for place in range(1, 9):
+        emulator.fail_allocation(place, 1)
+        try:
+            assert count(x).tolist() == [0, 1, 3, 6, 10, 15]
+        finally:
+            emulator.fail_allocation(0, 0)
+        assert float(calls) == 1 + place
+
+
+@on_gpu
+def test_what_nobody_can_reach_makes_room(device):
+    """An allocation is tried again after Python has collected what lies in circles."""
+    gc.collect()
+    tc.empty_cache(device)
+    gc.disable()
+    try:
+        tc.set_memory_limit(device, nbytes=tc.memory_summary(device).used + (12 << 20))
+        circle = [tc.zeros((8 << 20,), dtype="uint8")]
+        circle.append(circle)
+        del circle
+        assert tc.zeros((8 << 20,), dtype="uint8").shape == (8 << 20,)
+    finally:
+        gc.enable()
+        tc.set_memory_limit(device, nbytes=0)
+
+
+@on_gpu
+def test_traced_functions_are_named_and_give_their_memory_back(device):
+    gc.collect()
+    tc.empty_cache(device)
+    before = tc.memory_summary(device).used
+    total = tc.function(lambda x: tc.cumulative_sum(tc.exp(x) * 2.0)[-1])
+    for _ in range(3):
+        total(tc.zeros((1 << 18,)))
+    assert total.traces[0].plan.run_steps.is_captured
+    with pytest.raises(OutOfMemoryError, match=r"Traced functions keep \d+\.\d MiB for what they"):
+        tc.zeros((1 << 40,), dtype="uint8")
+    del total
+    gc.collect()
+    tc.empty_cache(device)
+    assert tc.memory_summary(device).used - before < 1 << 19
 
 
 def test_running_out_of_memory_names_a_batch_size_that_fits(device, rng):

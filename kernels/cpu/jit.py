@@ -9,17 +9,15 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
-import os
 import pathlib
-import stat
 import sys
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numba
 from numba.core import config, event
+from tensorcore.kernels import cache_folders
 from tensorcore.kernels.cpu import kept_code
 from tensorcore.kernels.cpu.threads import split as split
 from tensorcore.kernels.program import NotReady
@@ -43,56 +41,9 @@ _lock = threading.RLock()
 # The cache folder ---------------------------------------------------------------------------------
 
 
-@functools.cache
 def cache_folder() -> pathlib.Path | None:
-    """Where machine code is kept; None: nowhere.
-
-    TENSORCORE_CACHE_DIR, else the user's cache, or a folder beside temporary files if that cannot
-    be written.
-    """
-    chosen = os.environ.get("TENSORCORE_CACHE_DIR")
-    if chosen is not None:
-        return _writable(pathlib.Path(chosen))
-    import platformdirs
-
-    usual = _writable(pathlib.Path(platformdirs.user_cache_dir("tensorcore", appauthor=False)))
-    return usual or _temporary_folder()
-
-
-def _writable(base: pathlib.Path) -> pathlib.Path | None:
-    folder = base / "cpu"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            return folder
-    except OSError:
-        return None
-
-
-def is_temporary(folder: pathlib.Path) -> bool:
-    """Whether the cache folder is lost with temporary files."""
-    return folder.parent == _temporary_base()
-
-
-def _temporary_base() -> pathlib.Path | None:
-    if not hasattr(os, "getuid"):
-        return None
-    return pathlib.Path(tempfile.gettempdir(), f"tensorcore-{os.getuid()}")
-
-
-def _temporary_folder() -> pathlib.Path | None:
-    """A folder that only this user can write to, since what lies there is run."""
-    base = _temporary_base()
-    if base is None:
-        return None
-    try:
-        base.mkdir(mode=0o700, exist_ok=True)
-        found = base.lstat()
-    except OSError:
-        return None
-    others_may_write = found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
-    is_own = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()
-    return _writable(base) if is_own and not others_may_write else None
+    """Where machine code is kept; None: nowhere.  See `cache_folders.folder`."""
+    return cache_folders.folder("cpu")
 
 
 kept_code.forget_loading()

@@ -8,6 +8,7 @@ must be the same at every run, and what changes from step to step must stand in 
 from __future__ import annotations
 
 import os
+import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -24,12 +25,22 @@ def are_wanted() -> bool:
 class Replay:
     """Call it to run the steps.
 
+    Args:
+        steps: what is launched.
+        run: calls a step by itself, and again if there was no memory: a whole run that is made
+            again would assign to variables twice.
+
     Attributes:
         problem: why the steps cannot be captured and are launched one by one; None if they can.
     """
 
-    def __init__(self, steps: Sequence[Callable[[], Any]]) -> None:
+    def __init__(
+        self,
+        steps: Sequence[Callable[[], Any]],
+        run: Callable[[Callable[[], Any]], Any] = lambda step: step(),
+    ) -> None:
         self._steps = steps
+        self._run = run
         self._runs = 0
         self._graph: Any = None
         self._stream: Any = None
@@ -50,14 +61,15 @@ class Replay:
             return
         self._runs += 1
         for step in self._steps:
-            step()
+            self._run(step)
 
     def _capture(self) -> None:
         """Record what the steps launch; nothing is computed meanwhile."""
         self._stream = cupy.cuda.Stream(non_blocking=True)
         # Memory that a step takes for itself is written to by every replay, so nobody else may get
-        # it: it comes from a pool that lives as long as the graph.
-        self._pool = cupy.cuda.MemoryPool()
+        # it: it comes from a pool that lives as long as the graph, and has its blocks from the pool
+        # of all, so that they are counted and limited with the others.
+        self._pool = cupy.cuda.MemoryPool(cupy.get_default_memory_pool().malloc)
         try:
             with self._stream, cupy.cuda.using_allocator(self._pool.malloc):
                 self._stream.begin_capture()
@@ -68,6 +80,9 @@ class Replay:
                     graph = self._stream.end_capture()
         except Exception as error:  # CUDA, CuPy and libraries refuse in classes of their own
             self.problem = f"{type(error).__name__}: {error}".partition("\n")[0]
+            self._pool.free_all_blocks()
             self._stream = self._pool = None
             return
         self._graph = graph
+        # CuPy forgets the blocks of a pool that is dropped, rather than to give them back.
+        weakref.finalize(self, self._pool.free_all_blocks).atexit = False

@@ -48,7 +48,10 @@ MOST_BLOCKS = 4096
 
 # The headers of the 16-bit types take longer to parse than a small kernel: included on demand.
 _HEADERS = {"__half": "cuda_fp16.h", "__nv_bfloat16": "cuda_bf16.h"}
-_SLOW_COMPILATION_S = 1.0
+
+# Kernels on the disk are loaded faster than any is compiled.
+_LOADED_S = 0.03
+_NOTICE_AFTER_S = 1.0
 
 _lock = threading.RLock()
 
@@ -82,6 +85,30 @@ def with_headers(source: str, c_types: Sequence[str]) -> str:
     return "\n".join([*used, source])
 
 
+class Waiting:
+    """How long the program has waited for a compiler, of which one line tells when it is long."""
+
+    def __init__(self) -> None:
+        self._seconds = 0.0
+        self._has_told = False
+
+    def note(self, title: str, seconds: float) -> None:
+        """A kernel took so long to make, or to load from the disk."""
+        if seconds < _LOADED_S:
+            return
+        self._seconds += seconds
+        if self._seconds > _NOTICE_AFTER_S and not self._has_told:
+            self._has_told = True
+            print(
+                f"tensorcore: compiling kernels for this GPU, such as {title} (kept for the next "
+                "time; `tensorcore warmup --device gpu` compiles the usual ones beforehand)",
+                file=sys.stderr,
+            )
+
+
+waiting = Waiting()
+
+
 def compile_source(source: str, names: Sequence[str], title: str, template: bool) -> list[Any]:
     """The functions `names` of a CUDA text, loaded on the current device.
 
@@ -98,9 +125,7 @@ def compile_source(source: str, names: Sequence[str], title: str, template: bool
         )
         # The driver's function is half a microsecond cheaper to launch than CuPy's RawKernel.
         functions = [module.get_function(name).kernel for name in names]
-    seconds = time.perf_counter() - started
-    if seconds > _SLOW_COMPILATION_S:
-        print(f"tensorcore: compiled {title} for CUDA in {seconds:.1f} s", file=sys.stderr)
+    waiting.note(title, time.perf_counter() - started)
     return functions
 
 

@@ -18,6 +18,7 @@ def writable(folder: pathlib.Path) -> bool:
 def check() -> list[Finding]:
     """Where compiled kernels and data sets are kept, and whether that works."""
     from tensorcore.datasets import store
+    from tensorcore.kernels import cache_folders
     from tensorcore.kernels.cpu import jit
 
     kernels = jit.cache_folder()
@@ -28,7 +29,7 @@ def check() -> list[Finding]:
             DEGRADED,
             "set TENSORCORE_CACHE_DIR to a folder that can be written to",
         )
-    elif jit.is_temporary(kernels):
+    elif cache_folders.is_temporary(kernels):
         first = Finding(
             "kernel cache",
             f"{kernels}, which is lost with temporary files: the user's cache cannot be written to",

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from tensorcore import memory
 from tensorcore.device import CPU, Device, address, check_range, is_array, to_numpy
 from tensorcore.errors import TracingError
 from tensorcore.graph.graph import Graph, Node, base_of
@@ -77,6 +78,7 @@ class Plan:
             self._runs_to_compiling = 0
         else:
             self._optimise(compiling=not waits)
+        memory.plans.add(self)
 
     def _goes_over_at_once(self) -> bool:
         """Use kernels made for this graph from the first run on if they lie on the disk."""
@@ -421,7 +423,7 @@ class Plan:
             if not self._compiling:
                 self._count_a_run()
             self._follow_variables()
-            return self.device.run(self._run, arguments)
+            return self.device.run_once(self._run, arguments)
 
     def _count_a_run(self) -> None:
         """After some runs go over to kernels made for this graph, as soon as they are ready."""
@@ -505,7 +507,8 @@ class Plan:
     def fresh_results(self) -> list[Tensor]:
         """The outputs of the last run, as tensors of their own."""
         count = len(self.results) - len(self.graph.moved)
-        return [wrap(array.copy(), self.device) for array in self.results[:count]]
+        copy = np.ndarray.copy if self.device is CPU else self.device.copy
+        return [wrap(copy(array), self.device) for array in self.results[:count]]
 
     def _move_streams(self, ends: dict[Any, int]) -> None:
         """Let streams go on where control flow, which draws as much as it likes, has left them."""

@@ -153,6 +153,7 @@ class Pool:
     def __init__(self, cupy: ModuleType) -> None:
         self._runtime = cupy.cuda.runtime
         self._limits: dict[int, int] = {}
+        self.malloc: Any = None  # as CuPy's pools have it
 
     def used_bytes(self) -> int:
         free, total = self._runtime.memGetInfo()
@@ -193,6 +194,7 @@ def patch_allocator(cupy: ModuleType) -> None:
             free, total = runtime.memGetInfo()
             raise memory.OutOfMemoryError(nbytes, total - free, total) from None
 
+    pool.malloc = allocate
     cupy.cuda.set_allocator(allocate)
     cupy.cuda.set_pinned_memory_allocator(None)
     cupy.get_default_memory_pool = lambda: pool
