@@ -13,11 +13,12 @@ import cupy
 import numpy as np
 from cupy.cuda.device import get_device_id
 from tensorcore.kernels.cuda.cublaslt import library, workspace_of
-from tensorcore.kernels.cuda.product_plans import Alignments, Call, Ending, NoAlgorithmError
+from tensorcore.kernels.cuda.product_plans import Ending, NoAlgorithmError
 from tensorcore.kernels.cuda.product_recipes import recipe_for
 
 _MOST_ALIGNMENT = 256  # what the heuristics assume when nothing is said
 _AUX_ALIGNMENT = 16
+_PLAIN = Ending.NOTHING
 
 
 def matmul(
@@ -44,7 +45,7 @@ def multiplied(
     transpose_a: bool,
     transpose_b: bool,
     out: Any,
-    ending: Ending = Ending.NOTHING,
+    ending: Ending = _PLAIN,
     vector: Any = None,
     aux: Any = None,
 ) -> Any:
@@ -63,7 +64,7 @@ def multiplied(
     recipe = recipe_for(device, x1, x2, transpose_a, transpose_b, ending)
     if recipe is NotImplemented:
         return NotImplemented
-    if ending is not Ending.NOTHING and (library() is None or not _has_room(recipe, ending, aux)):
+    if ending is not _PLAIN and (library() is None or not _has_room(recipe, ending, aux)):
         return NotImplemented
     # A result that is not laid out row by row is computed apart and copied.
     direct = out is not None and out.flags.c_contiguous and not _shares_memory(out, x1, x2)
@@ -79,33 +80,37 @@ def multiplied(
             x1 = cupy.ascontiguousarray(_transposed(x1, transpose_a))
         if recipe.copies_b:
             x2 = cupy.ascontiguousarray(_transposed(x2, transpose_b))
-        call = Call(x1.data.ptr, x2.data.ptr, y.data.ptr, _address(vector), _address(aux))
-        plans = recipe.plans(
-            Alignments(
-                _alignment(call.a | call.b | call.y | recipe.offset_bits),
-                _alignment(call.vector),
-                _alignment(call.aux),
-            )
+        # Plain numbers and tuples: this is what a small product costs the host.
+        a, b, c = x1.data.ptr, x2.data.ptr, y.data.ptr
+        places = (a, b, c, _address(vector), _address(aux))
+        alignments = (
+            _alignment(a | b | c | recipe.offset_bits),
+            _alignment(places[3]),
+            _alignment(places[4]),
         )
-        if plans is None and ending is not Ending.NOTHING:
+        plans = recipe.plans.get(alignments, False)
+        if plans is False:
+            plans = recipe.prepare(alignments)
+        if plans is None and ending is not _PLAIN:
             return NotImplemented
         if plans is None:
             raise NoAlgorithmError(f"cuBLASLt has no algorithm for {recipe.products[0]}")
-        if ending is Ending.ADD_RELU and not _keeps_nan(recipe, plans, call, y):
+        if ending is Ending.ADD_RELU and not _keeps_nan(recipe, plans, places, y):
             return NotImplemented
-        _start(recipe, plans, call)
+        _start(recipe, plans, places)
     if out is None or direct:
         return y
     out[...] = y
     return out
 
 
-def _start(recipe: Any, plans: Any, call: Call) -> None:
+def _start(recipe: Any, plans: Any, places: tuple[int, ...]) -> None:
+    """Start the products; `places` are the addresses of a, b, y, vector and aux, 0 for none."""
     stream = cupy.cuda.get_current_stream().ptr
-    workspace = workspace_of(get_device_id(), stream)
+    workspace = workspace_of(recipe.device, stream)
+    a, b, y, vector, aux = places
     for plan, (to_a, to_b, to_y) in zip(plans, recipe.offsets):
-        place = call._replace(a=call.a + to_a, b=call.b + to_b, y=call.y + to_y)
-        plan.multiply(place, workspace, stream)
+        plan.multiply(a + to_a, b + to_b, y + to_y, vector, aux, workspace, stream)
 
 
 def _has_room(recipe: Any, ending: Ending, aux: Any) -> bool:
@@ -124,7 +129,7 @@ def _has_room(recipe: Any, ending: Ending, aux: Any) -> bool:
     return product.n % unit == 0 and aux.data.ptr % _AUX_ALIGNMENT == 0
 
 
-def _keeps_nan(recipe: Any, plans: Any, call: Call, y: Any) -> bool:
+def _keeps_nan(recipe: Any, plans: Any, places: tuple[int, ...], y: Any) -> bool:
     """Whether relu at the end of these plans keeps NaN, as relu does everywhere else here.
 
     Kernels of cuBLASLt have been seen to make 0 of it, which would hide that a training has failed.
@@ -138,7 +143,7 @@ def _keeps_nan(recipe: Any, plans: Any, call: Call, y: Any) -> bool:
         columns = y.shape[-1]
         nan = cupy.full(columns + _MOST_ALIGNMENT // y.itemsize, float("nan"), y.dtype)
         aligned = -(-nan.data.ptr // _MOST_ALIGNMENT) * _MOST_ALIGNMENT
-        _start(recipe, plans, call._replace(vector=aligned))
+        _start(recipe, plans, (*places[:3], aligned, 0))
         rows = y.reshape(-1, columns)
         kept = all(np.isnan(rows[row].get().astype(np.float32)).all() for row in (0, -1))
         for plan in plans:
@@ -147,8 +152,10 @@ def _keeps_nan(recipe: Any, plans: Any, call: Call, y: Any) -> bool:
 
 
 def _alignment(addresses: int) -> int:
+    if not addresses:
+        return 0
     lowest_bits = addresses | _MOST_ALIGNMENT
-    return lowest_bits & -lowest_bits if addresses else 0
+    return lowest_bits & -lowest_bits
 
 
 def _address(array: Any) -> int:

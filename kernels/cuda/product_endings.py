@@ -24,7 +24,7 @@ from tensorcore.kernels.cuda.product_plans import Ending
 from tensorcore.kernels.precision import matmul_precision
 
 DTYPES = ("float32", "float16", "bfloat16")
-_BITS = 32  # of a word of a mask
+_BITS = 8  # of a byte of a mask
 
 _text = Text(
     "endings.cu", ["relu_bits", "relu_slope", "gelu", "gelu_slope"], [(name,) for name in DTYPES]
@@ -65,7 +65,10 @@ def matmul_add_relu(
     if y is NotImplemented:
         y = matmul_add(x1, x2, bias, transpose_a=transpose_a, transpose_b=transpose_b, out=out)
         if y is not NotImplemented:
-            cupy.maximum(y, y.dtype.type(0), out=y)
+            if y.dtype.name in DTYPES and y.flags.c_contiguous:
+                run_ending("relu_bits", y, None)
+            else:
+                cupy.maximum(y, y.dtype.type(0), out=y)
     return y
 
 
@@ -81,8 +84,8 @@ def matmul_add_relu_bits(
     """max(x1 @ x2 + bias, 0) and where its slope is 1.
 
     Returns:
-        The result (..., n), and for each 32 of its elements in a row one uint32 (..., n / 32), the
-        first element in the lowest bit.  NotImplemented where n is not a multiple of 32.
+        The result (..., n), and for each 8 of its elements in a row one uint8 (..., n / 8), the
+        first element in the lowest bit.  NotImplemented where n is not a multiple of 8.
     """
     given_y, given_bits = out or (None, None)
     n = len(bias)
@@ -91,7 +94,7 @@ def matmul_add_relu_bits(
     y = matmul_add(x1, x2, bias, transpose_a=transpose_a, transpose_b=transpose_b, out=given_y)
     if y is NotImplemented:
         return NotImplemented
-    bits = result_for(given_bits, (*y.shape[:-1], n // _BITS), cupy.uint32)
+    bits = result_for(given_bits, (*y.shape[:-1], n // _BITS), cupy.uint8)
     y = dense(y)
     run_ending("relu_bits", y, bits)
     return deliver(y, given_y), deliver(bits, given_bits)
@@ -156,7 +159,8 @@ def run_ending(name: str, first: Any, second: Any) -> None:
     """Launch a kernel of endings.cu over all elements of `first`."""
     if first.size:
         kernel = _text.kernel(name, first.dtype.name)
-        kernel(blocks_for(first.size), (256, 1, 1), first, second, first.size)
+        threads = -(-first.size // 8) if name == "relu_bits" else first.size
+        kernel(blocks_for(threads), (256, 1, 1), first, second, first.size)
 
 
 def _ended(

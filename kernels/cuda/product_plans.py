@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from tensorcore.kernels.cuda import cublaslt as lt
 from tensorcore.kernels.cuda.cublaslt import NoAlgorithmError
 
-__all__ = ["Alignments", "Call", "Ending", "NoAlgorithmError", "Plan", "Product", "plan_for"]
+__all__ = ["Alignments", "Ending", "NoAlgorithmError", "Plan", "Product", "plan_for"]
 
 
 class Ending(IntEnum):
@@ -76,16 +76,6 @@ class Alignments(NamedTuple):
     aux: int
 
 
-class Call(NamedTuple):
-    """Where the arrays of one product are."""
-
-    a: int
-    b: int
-    y: int
-    vector: int = 0  # a bias, or where sums go
-    aux: int = 0
-
-
 class Plan:
     """Descriptors, layouts and the chosen algorithm of one kind of product.
 
@@ -138,32 +128,41 @@ class Plan:
         )
         self._algorithm = ctypes.byref(self._heuristic)
 
-    def multiply(self, call: Call, workspace: int, stream: int) -> None:
-        """Start the product in a stream."""
+    def multiply(
+        self, a: int, b: int, y: int, vector: int, aux: int, workspace: int, stream: int
+    ) -> None:
+        """Start the product of the matrices at a and b, into y.
+
+        Args:
+            a, b, y: addresses.
+            vector: that of a bias, or of where sums go; 0 where the ending has none.
+            aux: that of the ending's second matrix, or 0.
+            workspace, stream: where scratch memory is, and which stream it belongs to.
+        """
         if not self._has_vector and not self._has_aux:
-            self._start(call, workspace, stream)
+            self._start(a, b, y, workspace, stream)
             return
         with _lock:  # the pointers belong to the description, which threads share
             if self._has_vector:
-                lt.describe(self._description, lt.DESC_BIAS_POINTER, ctypes.c_void_p(call.vector))
+                lt.describe(self._description, lt.DESC_BIAS_POINTER, ctypes.c_void_p(vector))
             if self._has_aux:
-                lt.describe(self._description, lt.DESC_AUX_POINTER, ctypes.c_void_p(call.aux))
-            self._start(call, workspace, stream)
+                lt.describe(self._description, lt.DESC_AUX_POINTER, ctypes.c_void_p(aux))
+            self._start(a, b, y, workspace, stream)
 
-    def _start(self, call: Call, workspace: int, stream: int) -> None:
+    def _start(self, a: int, b: int, y: int, workspace: int, stream: int) -> None:
         layout_a, layout_b, layout_y = self._layouts
         status = self._function(
             self._handle,
             self._description,
             self._one,
-            call.b,
+            b,
             layout_a,
-            call.a,
+            a,
             layout_b,
             self._zero,
-            call.y,
+            y,
             layout_y,
-            call.y,
+            y,
             layout_y,
             self._algorithm,
             workspace,

@@ -59,18 +59,20 @@ class Recipe:
         self.copies_b = copies_b
         # Pointers are aligned as the arrays are, and as what is added to them.
         self.offset_bits = functools.reduce(operator.or_, itertools.chain(*offsets), 0)
-        self._device = device
-        self._plans: dict[Alignments, list[Plan] | None] = {}
+        self.device = device
+        self.plans: dict[tuple[int, int, int], list[Plan] | None] = {}
 
-    def plans(self, alignments: Alignments) -> list[Plan] | None:
-        """The plans for pointers that are so aligned; None where the library has none."""
-        if alignments not in self._plans:
-            try:
-                plans = [plan_for(self._device, product, alignments) for product in self.products]
-            except NoAlgorithmError:
-                plans = None
-            self._plans[alignments] = plans
-        return self._plans[alignments]
+    def prepare(self, alignments: tuple[int, int, int]) -> list[Plan] | None:
+        """The plans for pointers that are so aligned (see `Alignments`); None where the library has
+        none.
+        """
+        try:
+            of_these = Alignments(*alignments)
+            plans = [plan_for(self.device, product, of_these) for product in self.products]
+        except NoAlgorithmError:
+            plans = None
+        self.plans[alignments] = plans
+        return plans
 
 
 class _Operand:

@@ -128,9 +128,9 @@ def _with_slopes(nodes: Nodes, outputs: Outputs) -> list[Node]:
             if at.shape[-1] % BITS_UNIT:
                 continue
             if layer.op is PRODUCT_ADD_RELU:
-                shape = (*at.shape[:-1], at.shape[-1] // 32)
+                shape = (*at.shape[:-1], at.shape[-1] // 8)
                 with_bits = joined(PRODUCT_ADD_RELU_BITS, layer, layer.inputs, layer)
-                with_bits.outputs = (at, new_symbol(with_bits, shape, dtypes.uint32, at.device))
+                with_bits.outputs = (at, new_symbol(with_bits, shape, dtypes.uint8, at.device))
                 replaced[id(layer)] = layer = with_bits
             op, slopes = PRODUCT_RELU_SLOPE, layer.outputs[1]
         else:
@@ -262,8 +262,8 @@ def _added_relu(xp: Any, x1: Any, x2: Any, bias: Any, **attrs: Any) -> Any:
 def _added_relu_bits(xp: Any, x1: Any, x2: Any, bias: Any, **attrs: Any) -> Any:
     y = _added_relu(xp, x1, x2, bias, **attrs)
     is_kept = ~(y <= y.dtype.type(0))  # NaN is
-    words = is_kept.reshape(*y.shape[:-1], -1, 32).astype(np.uint32)
-    return y, (words << xp.arange(32, dtype=np.uint32)).sum(axis=-1, dtype=np.uint32)
+    eights = is_kept.reshape(*y.shape[:-1], -1, 8).astype(np.uint8)
+    return y, (eights << xp.arange(8, dtype=np.uint8)).sum(axis=-1, dtype=np.uint8)
 
 
 def _added_gelu(xp: Any, x1: Any, x2: Any, bias: Any, **attrs: Any) -> Any:
@@ -277,8 +277,8 @@ def _added_gelu_keeping(xp: Any, x1: Any, x2: Any, bias: Any, **attrs: Any) -> A
 
 def _times_relu_slope(xp: Any, g: Any, w: Any, bits: Any, *, sums: bool, **attrs: Any) -> Any:
     y = matmul.reference(xp, g, w, **attrs)
-    words = xp.expand_dims(bits, -1) >> xp.arange(32, dtype=np.uint32)
-    y = xp.where((words & np.uint32(1)).reshape(y.shape) != 0, y, y.dtype.type(0))
+    eights = xp.expand_dims(bits, -1) >> xp.arange(8, dtype=np.uint8)
+    y = xp.where((eights & np.uint8(1)).reshape(y.shape) != 0, y, y.dtype.type(0))
     return (y, _column_sums(y)) if sums else y
 
 
