@@ -2,16 +2,18 @@
 
 Everything is measured in one run on the same GPU, with CUDA events: an element-wise chain, softmax
 and layer norm over 1 GB, Adam on 1 GB of parameters, matrix products of 8192, attention over 2048
-places, and what the host needs to launch an operation, eager and traced.  PyTorch's column is empty
-where it is not there.
+places, convolutions and an LSTM by our kernels and by cuDNN where that is there, and what the host
+needs to launch an operation, eager and traced.  PyTorch's column is empty where it is not there.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import os
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from measure import save
@@ -39,7 +41,8 @@ def main() -> int:
         return 2
     with device:
         rows = memory_rows(device, options.elements) + product_rows(device)
-        rows += attention_rows(device) + host_rows(device)
+        rows += attention_rows(device) + convolution_rows(device) + lstm_rows(device)
+        rows += host_rows(device)
     for row in rows:
         print(line(row), flush=True)
     if options.json:
@@ -205,6 +208,114 @@ def torch_attention(torch: Any, shape: Any, dtype: str) -> dict[str, Callable[[]
         "attention": alone,
         "attention, gradients": lambda: torch.autograd.grad(forward(), inputs, g),
     }
+
+
+def ways() -> list[str]:
+    """How convolutions and recurrent layers can be computed here."""
+    from tensorcore.kernels.cuda import cudnn
+
+    return ["own"] if cudnn.problem() else ["own", "cudnn"]
+
+
+@contextlib.contextmanager
+def computed(way: str, precision: str = "float32") -> Iterator[None]:
+    """Within it TENSORCORE_CONV is `way`."""
+    before = os.environ.get("TENSORCORE_CONV", "auto")
+    os.environ["TENSORCORE_CONV"] = way
+    tc.set_matmul_precision(precision)
+    try:
+        yield
+    finally:
+        os.environ["TENSORCORE_CONV"] = before
+        tc.set_matmul_precision("float32")
+
+
+def convolution_rows(
+    device: Any, batch: int = 64, size: int = 56, channels: int = 128
+) -> list[dict[str, Any]]:
+    """Filters of 3 x 3 over images, and both gradients, in each precision and way."""
+    torch = torch_here()
+    rows = []
+    for name, dtype, precision in (
+        ("float32", "float32", "float32"),
+        ("TF32", "float32", "tf32"),
+        ("bfloat16", "bfloat16", "float32"),
+    ):
+        shapes = (batch, size, size, channels), (3, 3, channels, channels)
+        x, w = (tc.astype(tc.random.normal(shape), dtype) for shape in shapes)
+        runs = {"convolution": our_convolution, "convolution, gradients": our_slopes}
+        theirs = torch_convolution(torch, shapes[0], dtype, precision) if torch else {}
+        for what, run in runs.items():
+            # The gradients' row has the forward run in it: three such sums of products in all.
+            work = 2e-12 * batch * size**2 * 9 * channels**2 * (1 if what == "convolution" else 3)
+            other = torch_seconds(theirs[what]) if theirs else None
+            for way in ways():
+                with computed(way, precision):
+                    ours = seconds(lambda run=run, x=x, w=w: run(x, w), device)
+                row = {"what": f"{what} {name}, {way}", "ms": 1e3 * ours, "tflops": work / ours}
+                rows.append({**row, "torch_ms": None if other is None else 1e3 * other})
+    return rows
+
+
+def our_convolution(x: Any, w: Any) -> Any:
+    """The forward run."""
+    return tc.nn.conv2d(x, w, padding="SAME")
+
+
+def our_slopes(x: Any, w: Any) -> Any:
+    """The forward run and both gradients."""
+    with tc.GradientTape() as tape:
+        tape.watch(x, w)
+        y = our_convolution(x, w)
+    return tape.gradient(y, [x, w], output_gradients=y)
+
+
+def torch_convolution(
+    torch: Any, shape: tuple[int, ...], dtype: str, precision: str
+) -> dict[str, Callable[[], Any]]:
+    """The same in PyTorch, channels last."""
+    batch, height, width, channels = shape
+    torch.backends.cudnn.allow_tf32 = precision == "tf32"
+    last = {"memory_format": torch.channels_last}
+    kind = getattr(torch, dtype)
+    sizes = (batch, channels, height, width), (channels, channels, 3, 3)
+    x, w = (torch.randn(*s, device="cuda", dtype=kind).to(**last).requires_grad_() for s in sizes)
+
+    def forward() -> Any:
+        return torch.nn.functional.conv2d(x, w, padding=1)
+
+    def alone() -> Any:
+        with torch.no_grad():
+            return forward()
+
+    def slopes() -> Any:
+        y = forward()
+        return torch.autograd.grad(y, [x, w], y)
+
+    return {"convolution": alone, "convolution, gradients": slopes}
+
+
+def lstm_rows(
+    device: Any, steps: int = 128, batch: int = 64, units: int = 512
+) -> list[dict[str, Any]]:
+    """A layer of LSTM forward and back, by our kernels and by cuDNN."""
+    rows = []
+    for dtype in ("float32", "bfloat16"):
+        layer = tc.keras.layers.LSTM(units, return_sequences=True, dtype=dtype)
+        x = tc.astype(tc.random.normal((batch, steps, units)), dtype)
+        layer(x)
+
+        def forward_and_back(x: Any, layer: Any = layer) -> Any:
+            with tc.GradientTape() as tape:
+                y = layer(x)
+            return tape.gradient(y, layer.trainable_variables, output_gradients=y)
+
+        for way in ways():
+            with computed(way):
+                traced = tc.function(forward_and_back)
+                ours = seconds(lambda run=traced, x=x: run(x), device)
+            rows.append({"what": f"LSTM, gradients {dtype}, {way}", "ms": 1e3 * ours})
+    return rows
 
 
 def host_rows(device: Any, operations: int = 200) -> list[dict[str, Any]]:

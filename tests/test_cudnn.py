@@ -87,6 +87,13 @@ def plans():
     return {key[1]: plan for key, plan in cudnn_convolution._plans.items()}
 
 
+def cudnn_plans(name):
+    """All plans of an operation, the first one first."""
+    from tensorcore.kernels.cuda import cudnn_convolution
+
+    return [plan for key, plan in cudnn_convolution._plans.items() if key[1] == name]
+
+
 def random_convolution(gpu, rng, shape=(2, 6, 5, 3), filters=(3, 3, 3, 4), dtype=F32):
     x, w = normal(rng, shape, dtype), normal(rng, filters, dtype)
     y, _, _ = convolution_reference(
@@ -108,8 +115,9 @@ def close(found, expected, tolerance=1e-5):
 @pytest.mark.parametrize("case", CONVOLUTIONS)
 def test_values_and_gradients(gpu, rng, dtype, case):
     _check_convolution(gpu, rng, dtype, case)
-    taken = [plan is not None for plan in plans().values()]
-    assert taken == [True, True, True] if case != "empty" else not any(taken)
+    if emulator.is_installed():  # a real library may have no algorithm for a case
+        taken = [plan is not None for plan in plans().values()]
+        assert taken == [True, True, True] if case != "empty" else not any(taken)
 
 
 @on_gpu
@@ -148,14 +156,14 @@ def test_float32_is_float32_unless_tf32_is_allowed(gpu, rng, monkeypatch):
     from tensorcore.kernels.cuda import cudnn
 
     _check_convolution(gpu, rng, F32, "grouped")
-    exact = plans()["conv2d"]
-    assert exact._math == cudnn.CUDNN_FMA_MATH
     monkeypatch.setattr(precision._Chosen, "precision", "tf32")
     if emulator.is_installed():
         with pytest.raises(AssertionError, match="Not equal to tolerance"):
             _check_convolution(gpu, rng, F32, "grouped")  # it is rounded
     _check_convolution(gpu, rng, F32, "grouped", scale=400)
-    assert plans()["conv2d"] is not exact
+    if emulator.is_installed():
+        math = [plan._math for plan in cudnn_plans("conv2d")]
+        assert math == [cudnn.CUDNN_FMA_MATH, cudnn.CUDNN_DEFAULT_MATH]
 
 
 @on_gpu
@@ -408,7 +416,9 @@ def test_constants_and_signatures_are_those_of_the_headers(gpu):
     for module in modules():
         constants |= {name: v for name, v in vars(module).items() if name.startswith("CUDNN_")}
     assert constants == HEADERS["constants"]
-    for name, types in modules()[0].SIGNATURES.items():
+    from tensorcore.kernels.cuda.cudnn_functions import SIGNATURES
+
+    for name, types in SIGNATURES.items():
         assert types == [KINDS[kind] for kind in HEADERS["functions"][name].split()], name
 
 

@@ -26,6 +26,7 @@ def test_every_row_can_be_measured(device, gpu_kernels):
     rows = gpu_kernels.memory_rows(device, 4096)
     rows += gpu_kernels.product_rows(device, 32)
     rows += gpu_kernels.attention_rows(device, 17, 1)
+    rows += gpu_kernels.convolution_rows(device, 1, 5, 3) + gpu_kernels.lstm_rows(device, 3, 2, 2)
     rows += gpu_kernels.host_rows(device, 3)
     names = [row["what"] for row in rows]
     assert names[:5] == ["copy", "element-wise chain", "softmax", "layer norm", "Adam"]

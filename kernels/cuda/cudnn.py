@@ -19,6 +19,7 @@ from typing import Any
 
 import cupy
 from cupy.cuda.device import get_device_id
+from tensorcore.kernels.cuda.cudnn_functions import SIGNATURES
 from tensorcore.kernels.cuda.ways import chosen_way
 from tensorcore.kernels.precision import matmul_precision
 
@@ -46,46 +47,6 @@ ALIGNMENT = 16  # bytes, of what kernels for tensor cores read and write
 _OLDEST = 8000
 _VERSION_8 = "libcudnn.so.8"
 _NOT_SUPPORTED_BY_8 = 9  # CUDNN_STATUS_NOT_SUPPORTED before version 9
-
-_pointer = ctypes.c_void_p
-_int = ctypes.c_int
-_size = ctypes.c_size_t
-_long = ctypes.c_ulonglong
-_DESCRIPTORS = ("Tensor", "Filter", "Convolution", "Dropout", "RNN", "RNNData")
-_OF_ALGORITHMS = [_pointer] * 5 + [_int, _pointer, _pointer]
-_OF_WORKSPACE = [_pointer] * 5 + [_int, _pointer]
-_OF_CONVOLUTION = [_pointer] * 7 + [_int, _pointer, _size] + [_pointer] * 3
-_OF_SPACES = [_size, _pointer] * 3
-SIGNATURES: dict[str, list[Any]] = {
-    "cudnnCreate": [_pointer],
-    "cudnnSetStream": [_pointer, _pointer],
-    **{f"cudnnCreate{name}Descriptor": [_pointer] for name in _DESCRIPTORS},
-    **{f"cudnnDestroy{name}Descriptor": [_pointer] for name in _DESCRIPTORS},
-    "cudnnSetTensorNdDescriptor": [_pointer, _int, _int, _pointer, _pointer],
-    "cudnnSetFilterNdDescriptor": [_pointer, _int, _int, _int, _pointer],
-    "cudnnSetConvolutionNdDescriptor": [_pointer, _int, *[_pointer] * 3, _int, _int],
-    "cudnnSetConvolutionGroupCount": [_pointer, _int],
-    "cudnnSetConvolutionMathType": [_pointer, _int],
-    "cudnnGetConvolutionNdForwardOutputDim": [*[_pointer] * 3, _int, _pointer],
-    "cudnnGetConvolutionForwardAlgorithm_v7": _OF_ALGORITHMS,
-    "cudnnGetConvolutionBackwardDataAlgorithm_v7": _OF_ALGORITHMS,
-    "cudnnGetConvolutionBackwardFilterAlgorithm_v7": _OF_ALGORITHMS,
-    "cudnnGetConvolutionForwardWorkspaceSize": _OF_WORKSPACE,
-    "cudnnGetConvolutionBackwardDataWorkspaceSize": _OF_WORKSPACE,
-    "cudnnGetConvolutionBackwardFilterWorkspaceSize": _OF_WORKSPACE,
-    "cudnnConvolutionForward": _OF_CONVOLUTION,
-    "cudnnConvolutionBackwardData": _OF_CONVOLUTION,
-    "cudnnConvolutionBackwardFilter": _OF_CONVOLUTION,
-    "cudnnSetDropoutDescriptor": [_pointer, _pointer, ctypes.c_float, _pointer, _size, _long],
-    "cudnnSetRNNDescriptor_v8": [_pointer, *[_int] * 12, _pointer, _int],
-    "cudnnSetRNNDataDescriptor": [_pointer, *[_int] * 5, _pointer, _pointer],
-    "cudnnGetRNNTempSpaceSizes": [_pointer, _pointer, _int, *[_pointer] * 3],
-    "cudnnGetRNNWeightSpaceSize": [_pointer] * 3,
-    "cudnnGetRNNWeightParams": [_pointer, _pointer, _int, _size, _pointer, _int, *[_pointer] * 4],
-    "cudnnRNNForward": [_pointer, _pointer, _int, *[_pointer] * 11, *_OF_SPACES],
-    "cudnnRNNBackwardData_v8": [*[_pointer] * 16, *_OF_SPACES],
-    "cudnnRNNBackwardWeights_v8": [_pointer, _pointer, _int, *[_pointer] * 7, *_OF_SPACES],
-}
 
 # A handle has one stream at a time, so that it is set and used by one thread at a time.
 _lock = threading.RLock()
@@ -150,8 +111,8 @@ def opened(file: str) -> Any:
         function = getattr(library, name)
         function.argtypes = arguments
         function.restype = ctypes.c_int
-    library.cudnnGetVersion.restype = _size
-    library.cudnnGetErrorString.argtypes = [_int]
+    library.cudnnGetVersion.restype = ctypes.c_size_t
+    library.cudnnGetErrorString.argtypes = [ctypes.c_int]
     library.cudnnGetErrorString.restype = ctypes.c_char_p
     return library
 
@@ -203,7 +164,7 @@ def _explanation(status: int) -> str:
     words = f"{library.cudnnGetErrorString(status).decode()} ({status})"
     if hasattr(library, "cudnnGetLastErrorString"):  # since version 9
         text = ctypes.create_string_buffer(512)
-        library.cudnnGetLastErrorString(text, _size(len(text)))
+        library.cudnnGetLastErrorString(text, ctypes.c_size_t(len(text)))
         last = text.value.decode(errors="replace").strip()
         words += f": {last}" if last else ""
     return words
