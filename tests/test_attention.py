@@ -103,8 +103,7 @@ def flash(device, monkeypatch):
     if device.kind == "gpu":
         from tensorcore.kernels.cuda import attention
 
-        for name in ("_by_products", "_gradient_by_products"):
-            monkeypatch.setattr(attention, name, None)
+        monkeypatch.setattr(attention, "attention_pairs", None)
 
 
 @pytest.mark.parametrize("is_causal", [False, True])

@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from tensorcore.kernels.attention_pairs import Pairs, compute_dtype
 from tensorcore.kernels.cpu.intrinsics import select
 from tensorcore.kernels.cpu.jit import inline, kernel
 from tensorcore.kernels.cpu.piece import Piece
@@ -77,7 +78,23 @@ def _padded(count, itemsize):
     return (count + lanes - 1) // lanes * lanes
 
 
-# Masks --------------------------------------------------------------------------------------------
+# Scores -------------------------------------------------------------------------------------------
+
+
+@inline
+def _scores(
+    rows_k, turned, width, count, first, k, n, features, mask, place, strides, is_causal, scores
+):  # fmt: skip
+    """Of the keys k to k + n, a row each, for `count` queries from `first` on side by side.
+
+    The mask is at `place` for the first query and key of all.
+    """
+    multiply(
+        rows_k, k * features, features, 1, turned, 0, width, scores, 0, width, n, width, features
+    )  # fmt: skip
+    if mask.size or (is_causal and k + n > first + 1):
+        place += first * strides[2] + k * strides[3]
+        _mask(scores, width, count, first, n, k, mask, place, strides[2], strides[3], is_causal)
 
 
 @inline
@@ -178,16 +195,10 @@ def _attention(start, stop, query, key, value, mask, strides, sizes, scale, is_c
         last = min(keys, first + count) if is_causal else keys
         for k in range(0, last, KEYS):
             n = min(KEYS, last - k)
-            multiply(
-                rows_k, k * features, features, 1, turned, 0, width, scores, 0, width, n, width,
-                features,
+            _scores(
+                rows_k, turned, width, count, first, k, n, features, mask,
+                b * strides[0] + h * strides[1], strides, is_causal, scores,
             )  # fmt: skip
-            if mask.size or (is_causal and k + n > first + 1):
-                place = b * strides[0] + h * strides[1] + first * strides[2] + k * strides[3]
-                _mask(
-                    scores, width, count, first, n, k, mask, place, strides[2], strides[3],
-                    is_causal,
-                )  # fmt: skip
             _exponentials(scores, n, width, largest, total, factor)
             if k > 0:
                 _scale_rows(result, count, value_features, factor)
@@ -216,6 +227,35 @@ def _slopes(weights, slopes, keys, width, logs, delta):
         slope = slopes[j * width : (j + 1) * width]
         for r in range(np.uintp(width)):
             slope[r] = row[r] * (slope[r] - delta[r])
+
+
+@inline
+def _row_numbers(all_logs, all_delta, row, heads, count, width, logs, delta):
+    """L and D of the queries from `row` on; columns that fill up a vector get no weight."""
+    logs[:width] = np.inf
+    delta[:width] = 0
+    for r in range(count):
+        logs[r] = all_logs[row + r * heads]
+        delta[r] = all_delta[row + r * heads]
+
+
+@inline
+def _add_products(
+    weights, slopes, width, count, rows_q, rows_g, rows_k, k, n, features, value_features,
+    to_q, to_k, to_v,
+):  # fmt: skip
+    """What a block of pairs adds to the gradients of its queries, keys and values."""
+    at_k, at_v = k * features, k * value_features
+    add_product(
+        weights, 0, width, 1, rows_g, 0, value_features, to_v, at_v, value_features, n,
+        value_features, count,
+    )  # fmt: skip
+    add_product(
+        slopes, 0, width, 1, rows_q, 0, features, to_k, at_k, features, n, features, count
+    )  # fmt: skip
+    add_product(
+        slopes, 0, 1, width, rows_k, at_k, features, to_q, 0, features, count, features, n
+    )  # fmt: skip
 
 
 @kernel
@@ -273,41 +313,21 @@ def _attention_gradient(
                 _gather(query, at_q, by_q, count, features, factor, rows_q)
                 _turn(g, at_g, by_g, count, width, value_features, one, turned_g)
                 _gather(g, at_g, by_g, count, value_features, one, rows_g)
-                logs[:width] = np.inf  # of the columns that fill up a vector: no weight
-                delta[:width] = 0
-                for r in range(count):
-                    logs[r] = all_logs[row + r * heads]
-                    delta[r] = all_delta[row + r * heads]
+                _row_numbers(all_logs, all_delta, row, heads, count, width, logs, delta)
                 for k in range(part, last, KEYS):
                     n = min(KEYS, last - k)
-                    from_k, from_v = k * features, k * value_features
-                    multiply(
-                        rows_k, from_k, features, 1, turned_q, 0, width, weights, 0, width, n,
-                        width, features,
+                    _scores(
+                        rows_k, turned_q, width, count, first, k, n, features, mask,
+                        b * strides[0] + h * strides[1], strides, is_causal, weights,
                     )  # fmt: skip
-                    if mask.size or (is_causal and k + n > first + 1):
-                        place = b * strides[0] + h * strides[1] + first * strides[2]
-                        place += k * strides[3]
-                        _mask(
-                            weights, width, count, first, n, k, mask, place, strides[2],
-                            strides[3], is_causal,
-                        )  # fmt: skip
                     multiply(
-                        rows_v, from_v, value_features, 1, turned_g, 0, width, slopes, 0, width, n,
-                        width, value_features,
+                        rows_v, k * value_features, value_features, 1, turned_g, 0, width, slopes,
+                        0, width, n, width, value_features,
                     )  # fmt: skip
                     _slopes(weights, slopes, n, width, logs, delta)
-                    add_product(
-                        weights, 0, width, 1, rows_g, 0, value_features, to_v, from_v,
-                        value_features, n, value_features, count,
-                    )  # fmt: skip
-                    add_product(
-                        slopes, 0, width, 1, rows_q, 0, features, to_k, from_k, features, n,
-                        features, count,
-                    )  # fmt: skip
-                    add_product(
-                        slopes, 0, 1, width, rows_k, from_k, features, to_q, 0, features, count,
-                        features, n,
+                    _add_products(
+                        weights, slopes, width, count, rows_q, rows_g, rows_k, k, n, features,
+                        value_features, to_q, to_k, to_v,
                     )  # fmt: skip
                 _scatter(to_q, count, features, dq, at_q, by_q)
         _scatter(to_k, keys, features, dk, at_k, by_k)
@@ -318,17 +338,22 @@ def _attention_gradient(
 
 
 def attention(
-    query: Any, key: Any, value: Any, *, scale: float, is_causal: bool, out: Any = None
+    query: Any,
+    key: Any,
+    value: Any,
+    mask: Any = None,
+    *,
+    scale: float,
+    is_causal: bool,
+    out: Any = None,
 ) -> Any:
     """The means of values, and the logarithms of the sums of exponentials."""
-    return _forward(query, key, value, None, scale, is_causal, out)
-
-
-def masked_attention(
-    query: Any, key: Any, value: Any, mask: Any, *, scale: float, is_causal: bool, out: Any = None
-) -> Any:
-    """The same with a mask of booleans, or of floats that are added to the scores."""
-    return _forward(query, key, value, mask, scale, is_causal, out)
+    dtype = compute_dtype(query)
+    shapes = (*query.shape[:3], value.shape[3]), query.shape[:3]
+    results = _results(out, shapes, dtype)
+    if results[0].size or results[1].size:
+        _forward_piece(query, key, value, Pairs(mask, scale, is_causal), results)()
+    return _delivered(results, out, (query.dtype, dtype))
 
 
 def attention_gradient(
@@ -336,157 +361,84 @@ def attention_gradient(
     query: Any,
     key: Any,
     value: Any,
-    logs: Any,
-    delta: Any,
-    *,
+    *rest: Any,
     scale: float,
     is_causal: bool,
     out: Any = None,
 ) -> Any:
-    """The gradients for query, key and value."""
-    return _backward(g, query, key, value, None, logs, delta, scale, is_causal, out)
+    """The gradients for query, key and value; `rest`: the mask if there is one, L, and D."""
+    *mask, logs, delta = rest
+    pairs = Pairs(*mask or (None,), scale, is_causal)
+    results = _results(out, (query.shape, key.shape, value.shape), compute_dtype(query))
+    if not key.size:
+        results[0].fill(0)
+    elif results[0].size or results[2].size:
+        _backward_piece(g, query, key, value, pairs, logs, delta, results)()
+    return _delivered(results, out, (query.dtype,) * 3)
 
 
-def masked_attention_gradient(
-    g: Any,
-    query: Any,
-    key: Any,
-    value: Any,
-    mask: Any,
-    logs: Any,
-    delta: Any,
-    *,
-    scale: float,
-    is_causal: bool,
-    out: Any = None,
-) -> Any:
-    """The same with a mask."""
-    return _backward(g, query, key, value, mask, logs, delta, scale, is_causal, out)
-
-
-def _forward(
-    query: Any, key: Any, value: Any, mask: Any, scale: float, is_causal: bool, out: Any
-) -> Any:
-    dtype = _compute(query)
-    shapes = (*query.shape[:3], value.shape[3]), query.shape[:3]
-    results = _results(out, shapes, dtype)
-    if results[0].size or results[1].size:
-        _forward_piece(query, key, value, mask, scale, is_causal, results)()
-    return _delivered(results, out, (query.dtype, dtype))
-
-
-def _forward_piece(
-    query: Any, key: Any, value: Any, mask: Any, scale: float, is_causal: bool, results: Any
-) -> Piece:
+def _forward_piece(query: Any, key: Any, value: Any, pairs: Pairs, results: Any) -> Piece:
     dtype = results[0].dtype
     batch, queries, heads, _ = query.shape
     given = [_flat(x, dtype) for x in (query, key, value)]
     steps = batch * heads * -(-queries // QUERIES)
     cost = 2 * min(queries, QUERIES) * key.shape[1] * (query.shape[3] + value.shape[3])
-    args = (*given, *_described(mask, query, key, value, dtype), np.float64(scale), int(is_causal))
-    flat = (result.reshape(-1) for result in results)
-    return Piece(_attention, steps, max(1, OPERATIONS_A_THREAD // max(cost, 1)), (*args, *flat))
-
-
-def _backward(
-    g: Any,
-    query: Any,
-    key: Any,
-    value: Any,
-    mask: Any,
-    logs: Any,
-    delta: Any,
-    scale: float,
-    is_causal: bool,
-    out: Any,
-) -> Any:
-    dtype = _compute(query)
-    results = _results(out, (query.shape, key.shape, value.shape), dtype)
-    if not key.size:
-        results[0].fill(0)
-    elif results[0].size or results[2].size:
-        arrays = (g, query, key, value, mask, logs, delta)
-        _backward_piece(*arrays, scale, is_causal, results)()
-    return _delivered(results, out, (query.dtype,) * 3)
+    args = (*given, *_described(query, key, value, pairs, dtype))
+    return _piece(_attention, steps, cost, args, results)
 
 
 def _backward_piece(
-    g: Any,
-    query: Any,
-    key: Any,
-    value: Any,
-    mask: Any,
-    logs: Any,
-    delta: Any,
-    scale: float,
-    is_causal: bool,
-    results: Any,
+    g: Any, query: Any, key: Any, value: Any, pairs: Pairs, logs: Any, delta: Any, results: Any
 ) -> Piece:
     dtype = results[0].dtype
     given = [_flat(x, dtype) for x in (g, query, key, value)]
+    mask, *described = _described(query, key, value, pairs, dtype)
     rows = [_flat(x, dtype) for x in (logs, delta)]
-    mask, strides, sizes = _described(mask, query, key, value, dtype)
-    args = (*given, mask, *rows, strides, sizes, np.float64(scale), int(is_causal))
     steps = key.shape[0] * key.shape[2]
     cost = 4 * query.size // max(steps, 1) * key.shape[1]
+    return _piece(_attention_gradient, steps, cost, (*given, mask, *rows, *described), results)
+
+
+def _piece(loop: Any, steps: int, cost: int, args: Any, results: Any) -> Piece:
+    """A piece whose steps have `cost` operations each."""
     grain = max(1, OPERATIONS_A_THREAD // max(cost, 1))
-    flat = (result.reshape(-1) for result in results)
-    return Piece(_attention_gradient, steps, grain, (*args, *flat))
+    return Piece(loop, steps, grain, (*args, *(result.reshape(-1) for result in results)))
 
 
-def _attention_work(
-    query: Any, key: Any, value: Any, *, scale: float, is_causal: bool, out: Any
-) -> list[Piece]:
-    return [_forward_piece(query, key, value, None, scale, is_causal, out)]
+def _attention_work(query: Any, key: Any, value: Any, *, out: Any, **attrs: Any) -> list[Piece]:
+    return [_forward_piece(query, key, value, Pairs(None, **attrs), out)]
 
 
 def _gradient_work(
-    g: Any,
-    query: Any,
-    key: Any,
-    value: Any,
-    logs: Any,
-    delta: Any,
-    *,
-    scale: float,
-    is_causal: bool,
-    out: Any,
+    g: Any, query: Any, key: Any, value: Any, logs: Any, delta: Any, *, out: Any, **attrs: Any
 ) -> list[Piece]:
-    arrays = (g, query, key, value, None, logs, delta)
-    return [_backward_piece(*arrays, scale, is_causal, out)]
+    return [_backward_piece(g, query, key, value, Pairs(None, **attrs), logs, delta, out)]
 
 
 # For arrays that stay where they are.  A mask may have to be converted first, each time.
 WORK = {"attention": _attention_work, "attention_gradient": _gradient_work}
 
 
-def _compute(x: Any) -> np.dtype:
-    return np.dtype(np.float64 if x.dtype == np.float64 else np.float32)
-
-
 def _flat(x: Any, dtype: np.dtype) -> np.ndarray:
     return np.ascontiguousarray(x, dtype).reshape(-1)
 
 
-def _described(mask: Any, query: Any, key: Any, value: Any, dtype: np.dtype) -> tuple[Any, ...]:
-    """The mask's elements, the steps between them along its four dimensions, and all sizes."""
-    sizes = (
-        query.shape[1],
-        key.shape[1],
-        query.shape[2],
-        query.shape[2] // key.shape[2],
-        query.shape[3],
-        value.shape[3],
-    )
+def _described(query: Any, key: Any, value: Any, pairs: Pairs, dtype: np.dtype) -> tuple[Any, ...]:
+    """The mask's elements, the steps between them along its dimensions, all sizes, attributes."""
+    mask, scale, is_causal = pairs
+    strides = [0] * 4
     if mask is None:
-        return np.empty(0, dtype), np.zeros(4, np.int64), np.array(sizes, np.int64)
-    if mask.dtype == np.bool_:
-        mask = np.where(mask, dtype.type(0), dtype.type(-np.inf))
+        mask = np.empty(0, dtype)
     else:
+        if mask.dtype == np.bool_:
+            mask = np.where(mask, dtype.type(0), dtype.type(-np.inf))
         mask = np.ascontiguousarray(mask, dtype)
-    steps = (step // mask.itemsize for step in mask.strides)
-    strides = [0 if n == 1 else step for n, step in zip(mask.shape, steps, strict=True)]
-    return mask.reshape(-1), np.array(strides, np.int64), np.array(sizes, np.int64)
+        steps = (step // mask.itemsize for step in mask.strides)
+        strides = [0 if n == 1 else step for n, step in zip(mask.shape, steps, strict=True)]
+    heads = (query.shape[2], query.shape[2] // key.shape[2])
+    sizes = (query.shape[1], key.shape[1], *heads, query.shape[3], value.shape[3])
+    arrays = (mask.reshape(-1), np.array(strides, np.int64), np.array(sizes, np.int64))
+    return (*arrays, np.float64(scale), int(is_causal))
 
 
 def _results(out: Any, shapes: Any, dtype: np.dtype) -> list[np.ndarray]:

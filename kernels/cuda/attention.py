@@ -10,6 +10,8 @@ from typing import Any
 
 import cupy
 import numpy as np
+from tensorcore.kernels import attention_pairs
+from tensorcore.kernels.attention_pairs import Pairs
 from tensorcore.kernels.cuda import blas
 from tensorcore.kernels.cuda.arrays import deliver, dense, result_for
 from tensorcore.kernels.cuda.modules import Text
@@ -35,17 +37,26 @@ _SIZES = np.dtype(
 
 
 def attention(
-    query: Any, key: Any, value: Any, *, scale: float, is_causal: bool, out: Any = None
+    query: Any,
+    key: Any,
+    value: Any,
+    mask: Any = None,
+    *,
+    scale: float,
+    is_causal: bool,
+    out: Any = None,
 ) -> Any:
     """The means of values, and the logarithms of the sums of exponentials."""
-    return _forward(query, key, value, None, scale, is_causal, out)
-
-
-def masked_attention(
-    query: Any, key: Any, value: Any, mask: Any, *, scale: float, is_causal: bool, out: Any = None
-) -> Any:
-    """The same with a mask of booleans, or of floats that are added to the scores."""
-    return _forward(query, key, value, mask, scale, is_causal, out)
+    pairs = Pairs(mask, scale, is_causal)
+    text = _text_for(query, key, value)
+    if text is None:
+        found = attention_pairs.forward(cupy, blas.matmul, query, key, value, pairs)
+        return _delivered(found, out)
+    arrays, (masks, sizes) = _described(query, key, value, pairs)
+    shapes = (*query.shape[:3], value.shape[3]), query.shape[:3]
+    results = _results(out, shapes, (query.dtype, np.float32), (*arrays, *masks))
+    _launch(text, "attention", query, *arrays, *masks, *results, sizes)
+    return _delivered(results, out)
 
 
 def attention_gradient(
@@ -53,35 +64,25 @@ def attention_gradient(
     query: Any,
     key: Any,
     value: Any,
-    logs: Any,
-    delta: Any,
-    *,
+    *rest: Any,
     scale: float,
     is_causal: bool,
     out: Any = None,
 ) -> Any:
-    """The gradients for query, key and value."""
-    return _backward(g, query, key, value, None, logs, delta, scale, is_causal, out)
-
-
-def masked_attention_gradient(
-    g: Any,
-    query: Any,
-    key: Any,
-    value: Any,
-    mask: Any,
-    logs: Any,
-    delta: Any,
-    *,
-    scale: float,
-    is_causal: bool,
-    out: Any = None,
-) -> Any:
-    """The same with a mask."""
-    return _backward(g, query, key, value, mask, logs, delta, scale, is_causal, out)
-
-
-# Without a matrix of pairs ------------------------------------------------------------------------
+    """The gradients for query, key and value; `rest`: the mask if there is one, L, and D."""
+    *mask, logs, delta = rest
+    pairs = Pairs(*mask or (None,), scale, is_causal)
+    text = _text_for(query, key, value)
+    if text is None:
+        arrays = (g, query, key, value, pairs, logs, delta)
+        return _delivered(attention_pairs.gradient(cupy, blas.matmul, *arrays), out)
+    arrays, (masks, sizes) = _described(query, key, value, pairs)
+    rows = (dense(x.astype(np.float32, copy=False)) for x in (logs, delta))
+    given = (dense(g), *arrays, *masks, *rows)
+    dq, dk, dv = _results(out, (query.shape, key.shape, value.shape), (query.dtype,) * 3, given)
+    _launch(text, "attention_query_gradient", query, *given, dq, sizes)
+    _launch(text, "attention_key_gradient", key, *given, dk, dv, sizes)
+    return _delivered((dq, dk, dv), out)
 
 
 def _text_for(query: Any, key: Any, value: Any) -> Text | None:
@@ -98,54 +99,11 @@ def _text_for(query: Any, key: Any, value: Any) -> Text | None:
     return _texts[next(size for size in _texts if features <= size)]
 
 
-def _forward(
-    query: Any, key: Any, value: Any, mask: Any, scale: float, is_causal: bool, out: Any
-) -> Any:
-    text = _text_for(query, key, value)
-    if text is None:
-        return _delivered(_by_products(query, key, value, mask, scale, is_causal), out)
-    query, key, value = map(dense, (query, key, value))
-    masks, sizes = _described(query, key, value, mask, scale, is_causal)
-    given = (query, key, value, *masks)
-    shapes = (*query.shape[:3], value.shape[3]), query.shape[:3]
-    y, logs = _results(out, shapes, (query.dtype, np.float32), given)
-    threads, rows = _block(query, text)
-    grid = (-(-query.shape[1] // rows), query.shape[2], query.shape[0])
-    kernel = text.kernel("attention", query.dtype.name)
-    kernel(grid, (threads, 1, 1), *given, y, logs, sizes)
-    return _delivered((y, logs), out)
-
-
-def _backward(
-    g: Any,
-    query: Any,
-    key: Any,
-    value: Any,
-    mask: Any,
-    logs: Any,
-    delta: Any,
-    scale: float,
-    is_causal: bool,
-    out: Any,
-) -> Any:
-    text = _text_for(query, key, value)
-    if text is None:
-        found = _gradient_by_products(g, query, key, value, mask, logs, delta, scale, is_causal)
-        return _delivered(found, out)
-    g, query, key, value = map(dense, (g, query, key, value))
-    logs, delta = (dense(x.astype(np.float32, copy=False)) for x in (logs, delta))
-    masks, sizes = _described(query, key, value, mask, scale, is_causal)
-    given = (g, query, key, value, *masks, logs, delta)
-    shapes = query.shape, key.shape, value.shape
-    dq, dk, dv = _results(out, shapes, (query.dtype,) * 3, given)
-    threads, rows = _block(query, text)
-    grid = (-(-query.shape[1] // rows), query.shape[2], query.shape[0])
-    kernel = text.kernel("attention_query_gradient", query.dtype.name)
-    kernel(grid, (threads, 1, 1), *given, dq, sizes)
-    grid = (-(-key.shape[1] // rows), key.shape[2], key.shape[0])
-    kernel = text.kernel("attention_key_gradient", query.dtype.name)
-    kernel(grid, (threads, 1, 1), *given, dk, dv, sizes)
-    return _delivered((dq, dk, dv), out)
+def _launch(text: Text, name: str, rows: Any, *args: Any) -> None:
+    """Launch a kernel whose blocks share out `rows` (batch, length, heads, features)."""
+    threads, count = _block(rows, text)
+    grid = (-(-rows.shape[1] // count), rows.shape[2], rows.shape[0])
+    text.kernel(name, rows.dtype.name)(grid, (threads, 1, 1), *args)
 
 
 def _block(query: Any, text: Text) -> tuple[int, int]:
@@ -154,36 +112,23 @@ def _block(query: Any, text: Text) -> tuple[int, int]:
     return 32 * warps, 16 * warps
 
 
-def _described(
-    query: Any, key: Any, value: Any, mask: Any, scale: float, is_causal: bool
-) -> tuple[tuple[Any, Any], Any]:
-    """The mask as booleans or as floats to be added, and the struct of sizes."""
+def _described(query: Any, key: Any, value: Any, pairs: Pairs) -> tuple[Any, Any]:
+    """Contiguous arrays; the mask as booleans or as floats to be added, and the struct of sizes."""
     allowed = added = None
     steps = (0, 0, 0, 0)
-    if mask is not None:
-        if mask.dtype == np.bool_:
-            mask = allowed = dense(mask)
+    if pairs.mask is not None:
+        if pairs.mask.dtype == np.bool_:
+            mask = allowed = dense(pairs.mask)
         else:
-            mask = added = dense(mask.astype(np.float32, copy=False))
+            mask = added = dense(pairs.mask.astype(np.float32, copy=False))
         steps = tuple(
             0 if n == 1 else step // mask.itemsize
             for n, step in zip(mask.shape, mask.strides, strict=True)
         )
-    sizes = np.array(
-        (
-            steps,
-            query.shape[1],
-            key.shape[1],
-            query.shape[2],
-            key.shape[2],
-            query.shape[3],
-            value.shape[3],
-            scale,
-            is_causal,
-        ),
-        _SIZES,
-    )
-    return (allowed, added), sizes[()]
+    lengths = (query.shape[1], key.shape[1], query.shape[2], key.shape[2])
+    features = (query.shape[3], value.shape[3])
+    sizes = np.array((steps, *lengths, *features, pairs.scale, pairs.is_causal), _SIZES)
+    return tuple(map(dense, (query, key, value))), ((allowed, added), sizes[()])
 
 
 def _results(out: Any, shapes: Any, dtypes: Any, given: Any) -> list[Any]:
@@ -199,83 +144,3 @@ def _delivered(results: Any, out: Any) -> Any:
     if out is None:
         return tuple(results)
     return tuple(deliver(y, target) for y, target in zip(results, out, strict=True))
-
-
-# By products of matrices --------------------------------------------------------------------------
-
-
-def _turned(x: Any, heads: int, dtype: Any) -> Any:
-    """(batch, length, heads, features) -> (batch, heads, heads for each, length, features)"""
-    x = x.astype(dtype, copy=False)
-    parts = x.reshape(*x.shape[:2], heads, x.shape[2] // heads, x.shape[3])
-    return parts.transpose(0, 2, 3, 1, 4)
-
-
-def _back(x: Any, like: Any) -> Any:
-    """The heads at their place again."""
-    return x.transpose(0, 3, 1, 2, 4).reshape(like.shape[:3] + x.shape[-1:]).astype(like.dtype)
-
-
-def _scores(query: Any, key: Any, mask: Any, scale: float, is_causal: bool) -> Any:
-    """(batch, key heads, heads for each, queries, keys), minus infinity where a pair is not."""
-    scores = blas.matmul(query, key, transpose_b=True) * query.dtype.type(scale)
-    if mask is not None:
-        batch, heads, group, queries, keys = scores.shape
-        mask = cupy.broadcast_to(mask, (batch, heads * group, queries, keys)).reshape(scores.shape)
-        if mask.dtype == np.bool_:
-            scores = cupy.where(mask, scores, scores.dtype.type(-np.inf))
-        else:
-            scores = scores + mask.astype(scores.dtype, copy=False)
-    if is_causal:
-        queries, keys = (cupy.arange(n) for n in scores.shape[-2:])
-        scores = cupy.where(queries[:, None] >= keys, scores, scores.dtype.type(-np.inf))
-    return scores
-
-
-def _compute(x: Any) -> Any:
-    return np.float64 if x.dtype == np.float64 else np.float32
-
-
-def _by_products(
-    query: Any, key: Any, value: Any, mask: Any, scale: float, is_causal: bool
-) -> tuple[Any, Any]:
-    dtype, heads = _compute(query), key.shape[2]
-    rows = query.shape[:3]
-    if not key.shape[1] or not query.size:
-        return cupy.zeros((*rows, value.shape[3]), query.dtype), cupy.zeros(rows, dtype)
-    k, v = (_turned(x, heads, dtype) for x in (key, value))
-    scores = _scores(_turned(query, heads, dtype), k, mask, scale, is_causal)
-    largest = scores.max(axis=-1, keepdims=True)
-    largest = cupy.where(largest == -np.inf, largest.dtype.type(0), largest)
-    weights = cupy.exp(scores - largest)
-    total = weights.sum(axis=-1, keepdims=True)
-    total = cupy.where(total == 0, total.dtype.type(1), total)
-    y = _back(blas.matmul(weights / total, v), query)
-    logs = (largest + cupy.log(total))[..., 0]
-    return y, cupy.ascontiguousarray(logs.transpose(0, 3, 1, 2)).reshape(rows)
-
-
-def _gradient_by_products(
-    g: Any,
-    query: Any,
-    key: Any,
-    value: Any,
-    mask: Any,
-    logs: Any,
-    delta: Any,
-    scale: float,
-    is_causal: bool,
-) -> tuple[Any, Any, Any]:
-    dtype, heads = _compute(query), key.shape[2]
-    if 0 in (*query.shape, *key.shape, *value.shape):
-        return tuple(cupy.zeros(x.shape, query.dtype) for x in (query, key, value))
-    arrays = (_turned(x, heads, dtype) for x in (g, query, key, value))
-    arriving, q, k, v = arrays
-    logs, delta = (_turned(x[..., None], heads, dtype) for x in (logs, delta))
-    weights = cupy.exp(_scores(q, k, mask, scale, is_causal) - logs)
-    inner = blas.matmul(arriving, v, transpose_b=True) - delta
-    slopes = weights * inner * dtype(scale)
-    of_query = _back(blas.matmul(slopes, k), query)
-    of_key = blas.matmul(slopes, q, transpose_a=True).sum(axis=2, keepdims=True)
-    of_value = blas.matmul(weights, arriving, transpose_a=True).sum(axis=2, keepdims=True)
-    return of_query, _back(of_key, key), _back(of_value, value)

@@ -14,6 +14,7 @@ Source: Vaswani et al., 2017; Dao, 2023 (FlashAttention-2), for the gradient and
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -22,210 +23,41 @@ import numpy as np
 
 from tensorcore import dtypes
 from tensorcore.errors import ArgumentTypeError, DTypeError, ShapeError
-from tensorcore.ops.arithmetic import add, multiply, negative, subtract
+from tensorcore.kernels import attention_pairs
+from tensorcore.kernels.attention_pairs import Pairs, product_of
+from tensorcore.ops.arithmetic import multiply, subtract
+from tensorcore.ops.attention_derivatives import (
+    Parts,
+    score_gradients,
+    second_derivatives,
+    weights_shape,
+)
 from tensorcore.ops.composing import composed
-from tensorcore.ops.creation import arange
-from tensorcore.ops.exponential import exp
-from tensorcore.ops.linear import einsum
-from tensorcore.ops.logical import greater_equal, where
 from tensorcore.ops.record import Spec, check_inexact, op
 from tensorcore.ops.reductions import sum as total
-from tensorcore.ops.shaping import broadcast_to, expand_dims, permute_dims, reshape
+from tensorcore.ops.shaping import reshape
 from tensorcore.ops.transfer import astype
 from tensorcore.tensor import as_tensor
-
-# In the equations: b batch, q queries, s keys, k heads of the keys, g heads of the queries for each
-# of them, d features.
-
 
 # The reference ------------------------------------------------------------------------------------
 
 
-def _split_heads(x: Any, heads: int) -> Any:
-    """(batch, queries, all heads, features) -> (batch, queries, heads, heads for each, features)"""
-    return x.reshape(*x.shape[:2], heads, x.shape[2] // heads, x.shape[3])
-
-
-def _scores(xp: Any, query: Any, key: Any, mask: Any, scale: float, is_causal: bool) -> Any:
-    """S (b, k, g, q, s), minus infinity where a query may not see a key."""
-    scores = xp.einsum("bqkgd,bskd->bkgqs", _split_heads(query, key.shape[2]), key) * scale
-    if mask is not None:
-        mask = xp.broadcast_to(mask, _weights_shape(query, key)).reshape(scores.shape)
-        added = mask.dtype != np.bool_
-        scores = scores + mask if added else xp.where(mask, scores, -np.inf)
-    if is_causal:
-        seen = xp.arange(query.shape[1])[:, None] >= xp.arange(key.shape[1])
-        scores = xp.where(seen, scores, -np.inf)
-    return scores
-
-
-def _widened(xp: Any, *arrays: Any) -> Any:
-    """In the dtype in which sums are taken; masks of booleans as they are."""
-    wide = dtypes.accumulator(arrays[0].dtype)
-    return (x if x.dtype == np.bool_ else x.astype(wide, copy=False) for x in arrays)
-
-
 def _reference(
-    xp: Any, query: Any, key: Any, value: Any, mask: Any, scale: float, is_causal: bool
+    xp: Any, query: Any, key: Any, value: Any, mask: Any = None, *, scale: float, is_causal: bool
 ) -> Any:
-    dtype = query.dtype
-    query, key, value = _widened(xp, query, key, value)
-    scores = _scores(xp, query, key, mask, scale, is_causal)
-    largest = xp.max(scores, axis=-1, keepdims=True) if key.shape[1] else scores.sum(-1)[..., None]
-    largest = xp.where(largest == -np.inf, xp.zeros_like(largest), largest)
-    weights = xp.exp(scores - largest)
-    sums = xp.sum(weights, axis=-1, keepdims=True)
-    sums = xp.where(sums == 0, xp.ones_like(sums), sums)  # nothing is seen: y and L are 0
-    y = xp.einsum("bkgqs,bskd->bqkgd", weights / sums, value)
-    logs = (largest + xp.log(sums))[..., 0]
-    rows = query.shape[:3]
-    y = y.reshape(*rows, value.shape[3]).astype(dtype)
-    return y, xp.moveaxis(logs, 3, 1).reshape(rows)
+    pairs = Pairs(mask, scale, is_causal)
+    return attention_pairs.forward(xp, product_of(xp), query, key, value, pairs)
 
 
 def _gradient_reference(
-    xp: Any,
-    g: Any,
-    query: Any,
-    key: Any,
-    value: Any,
-    mask: Any,
-    logs: Any,
-    delta: Any,
-    scale: float,
-    is_causal: bool,
+    xp: Any, g: Any, query: Any, key: Any, value: Any, *rest: Any, scale: float, is_causal: bool
 ) -> Any:
-    dtype, shapes = query.dtype, (query.shape, key.shape, value.shape)
-    g, query, key, value, logs, delta = _widened(xp, g, query, key, value, logs, delta)
-    heads = key.shape[2]
-    scores = _scores(xp, query, key, mask, scale, is_causal)
-
-    def for_rows(x: Any) -> Any:  # (b, q, heads) -> (b, k, g, q, 1)
-        return xp.moveaxis(_split_heads(x[..., None], heads), 1, 3)
-
-    weights = xp.exp(scores - for_rows(logs))
-    g, query = _split_heads(g, heads), _split_heads(query, heads)
-    of_scores = weights * (xp.einsum("bqkgd,bskd->bkgqs", g, value) - for_rows(delta))
-    found = (
-        xp.einsum("bkgqs,bskd->bqkgd", of_scores, key) * scale,
-        xp.einsum("bkgqs,bqkgd->bskd", of_scores, query) * scale,
-        xp.einsum("bkgqs,bqkgd->bskd", weights, g),
-    )
-    return tuple(x.reshape(s).astype(dtype) for x, s in zip(found, shapes, strict=True))
+    *mask, logs, delta = rest
+    pairs = Pairs(*mask or (None,), scale, is_causal)
+    return attention_pairs.gradient(xp, product_of(xp), g, query, key, value, pairs, logs, delta)
 
 
-# The same in operations, for derivatives of the gradient ------------------------------------------
-
-
-class _Parts:
-    """The weights and what they are made of, as tensors that are computed from the inputs."""
-
-    def __init__(
-        self, query: Any, key: Any, value: Any, mask: Any, logs: Any, scale: float, is_causal: bool
-    ) -> None:
-        wide = dtypes.accumulator(query.dtype)
-        self.heads = key.shape[2]
-        self.scale = scale
-        self.query = self.split(astype(query, wide))
-        self.key, self.value = astype(key, wide), astype(value, wide)
-        self.shape = _weights_shape(query, key)
-        weights = exp(subtract(self.scores(mask, is_causal), self.for_rows(astype(logs, wide))))
-        self.weights = weights
-
-    def split(self, x: Any) -> Any:
-        """The heads that share a key's head, apart."""
-        return reshape(x, (*x.shape[:2], self.heads, x.shape[2] // self.heads, x.shape[3]))
-
-    def for_rows(self, x: Any) -> Any:
-        """(b, q, heads) -> (b, k, g, q, 1), one number for each row of the weights."""
-        return permute_dims(self.split(expand_dims(x, -1)), (0, 2, 3, 1, 4))
-
-    def from_rows(self, x: Any) -> Any:
-        """Sums over the rows of the weights, (b, q, heads)."""
-        x = permute_dims(total(x, axis=-1), (0, 3, 1, 2))
-        return reshape(x, (*x.shape[:2], x.shape[2] * x.shape[3]))
-
-    def joined(self, x: Any) -> Any:
-        """All heads of the queries side by side again."""
-        return reshape(x, (*x.shape[:2], x.shape[2] * x.shape[3], x.shape[4]))
-
-    def scores(self, mask: Any, is_causal: bool) -> Any:
-        scores = multiply(self.pairs(self.query, self.key), self.scale)
-        if mask is not None:
-            mask = reshape(broadcast_to(mask, self.shape), scores.shape)
-            added = mask.dtype != np.bool_
-            scores = add(scores, mask) if added else where(mask, scores, -np.inf)
-        if is_causal:
-            queries, keys = (arange(n, device=scores.device) for n in self.shape[2:])
-            seen = greater_equal(expand_dims(queries, 1), keys)
-            scores = where(seen, scores, -np.inf)
-        return scores
-
-    def pairs(self, x: Any, y: Any) -> Any:
-        """x y^T, a number for each pair of query and key."""
-        return einsum("bqkgd,bskd->bkgqs", x, y)
-
-    def to_queries(self, weights: Any, x: Any) -> Any:
-        return self.joined(einsum("bkgqs,bskd->bqkgd", weights, x))
-
-    def to_keys(self, weights: Any, x: Any) -> Any:
-        return einsum("bkgqs,bqkgd->bskd", weights, x)
-
-
-def _mask_gradient(
-    g: Any,
-    query: Any,
-    key: Any,
-    value: Any,
-    mask: Any,
-    y: Any,
-    scale: float,
-    is_causal: bool,
-) -> Any:
-    """dS, the gradient for a mask that is added; it is summed over what the mask was repeated."""
-    parts = _Parts(query, key, value, mask, y[1], scale, is_causal)
-    arriving = parts.split(astype(g[0], parts.key.dtype))
-    inner = subtract(parts.pairs(arriving, parts.value), parts.for_rows(_delta(g, y)))
-    return reshape(multiply(parts.weights, inner), parts.shape)
-
-
-def _second(
-    g: Any,
-    in_g: Any,
-    query: Any,
-    key: Any,
-    value: Any,
-    mask: Any,
-    logs: Any,
-    delta: Any,
-    scale: float,
-    is_causal: bool,
-) -> dict[str, Any]:
-    """The gradients of sum(g * attention_gradient(...)) for its inputs, by their names."""
-    parts = _Parts(query, key, value, mask, logs, scale, is_causal)
-    wide = parts.key.dtype
-    of_query, of_key, of_value = (astype(x, wide) for x in g)
-    of_query, in_g = parts.split(of_query), parts.split(astype(in_g, wide))
-    inner = subtract(parts.pairs(in_g, parts.value), parts.for_rows(astype(delta, wide)))
-    slopes = multiply(multiply(parts.weights, inner), scale)
-    of_slopes = multiply(
-        add(parts.pairs(of_query, parts.key), parts.pairs(parts.query, of_key)), scale
-    )
-    of_weights = add(multiply(of_slopes, inner), parts.pairs(in_g, of_value))
-    of_inner = multiply(of_slopes, parts.weights)
-    of_scores = multiply(of_weights, parts.weights)
-    scaled = multiply(of_scores, scale)
-    return {
-        "in_g": add(
-            parts.to_queries(of_inner, parts.value), parts.to_queries(parts.weights, of_value)
-        ),
-        "query": add(parts.to_queries(scaled, parts.key), parts.to_queries(slopes, of_key)),
-        "key": add(parts.to_keys(scaled, parts.query), parts.to_keys(slopes, of_query)),
-        "value": parts.to_keys(of_inner, in_g),
-        "mask": reshape(of_scores, parts.shape),
-        "logs": negative(parts.from_rows(of_scores)),
-        "delta": negative(parts.from_rows(of_inner)),
-    }
+_FACTORS = ("query", "key", "value")
 
 
 # Gradient rules -----------------------------------------------------------------------------------
@@ -243,54 +75,50 @@ def _delta(g: Any, y: Any) -> Any:
     return subtract(total(products, axis=-1), of_logs)
 
 
-def _plain_gradient(name: str) -> Callable[..., Any]:
-    def rule(g, query, key, value, y, scale, is_causal, shared):  # type: ignore[no-untyped-def]
+def _rules(name: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """The rules for query, key or value, without and with a mask."""
+
+    def masked(g, query, key, value, mask, y, scale, is_causal, shared):  # type: ignore[no-untyped-def]
         if not shared:
-            found = attention_gradient(
-                g[0], query, key, value, y[1], _delta(g, y), scale=scale, is_causal=is_causal
-            )
-            shared.update(zip(("query", "key", "value"), found, strict=True))
+            record = attention_gradient if mask is None else masked_attention_gradient
+            masks = () if mask is None else (mask,)
+            arrays = (g[0], query, key, value, *masks, y[1], _delta(g, y))
+            found = record(*arrays, scale=scale, is_causal=is_causal)
+            shared.update(zip(_FACTORS, found, strict=True))
         return shared[name]
 
-    return rule
+    def plain(g, query, key, value, y, scale, is_causal, shared):  # type: ignore[no-untyped-def]
+        return masked(g, query, key, value, None, y, scale, is_causal, shared)
+
+    return plain, masked
 
 
-def _masked_gradient(name: str) -> Callable[..., Any]:
-    def rule(g, query, key, value, mask, y, scale, is_causal, shared):  # type: ignore[no-untyped-def]
+def _mask_rule(g, query, key, value, mask, y, scale, is_causal):  # type: ignore[no-untyped-def]
+    """dS for a mask that is added; it is summed over what the mask was repeated."""
+    parts = Parts(query, key, value, mask, y[1], scale, is_causal)
+    return score_gradients(g[0], parts, _delta(g, y))
+
+
+def _second_rules(name: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """The rules for an input of the gradient, without and with a mask."""
+
+    def masked(g, in_g, query, key, value, mask, logs, delta, scale, is_causal, shared):  # type: ignore[no-untyped-def]
         if not shared:
-            found = masked_attention_gradient(
-                g[0], query, key, value, mask, y[1], _delta(g, y), scale=scale, is_causal=is_causal
-            )
-            shared.update(zip(("query", "key", "value"), found, strict=True))
+            parts = Parts(query, key, value, mask, logs, scale, is_causal)
+            shared.update(second_derivatives(g, in_g, parts, delta))
         return shared[name]
 
-    return rule
+    def plain(g, in_g, query, key, value, logs, delta, scale, is_causal, shared):  # type: ignore[no-untyped-def]
+        return masked(g, in_g, query, key, value, None, logs, delta, scale, is_causal, shared)
+
+    return plain, masked
 
 
-def _plain_second(name: str) -> Callable[..., Any]:
-    def rule(g, in_g, query, key, value, logs, delta, scale, is_causal, shared):  # type: ignore[no-untyped-def]
-        if not shared:
-            shared.update(_second(g, in_g, query, key, value, None, logs, delta, scale, is_causal))
-        return shared[name]
-
-    return rule
-
-
-def _masked_second(name: str) -> Callable[..., Any]:
-    def rule(g, in_g, query, key, value, mask, logs, delta, scale, is_causal, shared):  # type: ignore[no-untyped-def]
-        if not shared:
-            shared.update(_second(g, in_g, query, key, value, mask, logs, delta, scale, is_causal))
-        return shared[name]
-
-    return rule
+_RULES = {name: _rules(name) for name in _FACTORS}
+_SECOND_RULES = {name: _second_rules(name) for name in ("in_g", *_FACTORS, "mask", "logs", "delta")}
 
 
 # Checks and samples -------------------------------------------------------------------------------
-
-
-def _weights_shape(query: Any, key: Any) -> tuple[Any, ...]:
-    """(batch, heads, queries, keys)"""
-    return query.shape[0], query.shape[2], query.shape[1], key.shape[1]
 
 
 def _differ(a: Any, b: Any) -> bool:
@@ -331,7 +159,7 @@ def _check(query: Any, key: Any, value: Any, scale: Any, is_causal: Any, mask: A
             f"{name}: mask must be of bool (True: takes part) or of floats (added to the scores), "
             f"received {mask.dtype.name}"
         )
-    wanted = _weights_shape(query, key)
+    wanted = weights_shape(query, key)
     fits = len(mask.shape) == 4 and not any(
         n != 1 and _differ(n, m) for n, m in zip(mask.shape, wanted, strict=True)
     )
@@ -382,18 +210,10 @@ def _samples(rng: np.random.Generator, *, masked: bool = False) -> list[Any]:
 def _gradient_samples(rng: np.random.Generator, *, masked: bool = False) -> list[Any]:
     cases = []
     for arrays, attrs in _samples(rng, masked=masked):
-        y, logs = _reference(np, *(arrays if masked else (*arrays, None)), **attrs)
+        y, logs = _reference(np, *arrays, **attrs)
         g = rng.normal(size=y.shape)
         cases.append(((g, *arrays, logs, rng.normal(size=logs.shape)), attrs))
     return cases
-
-
-def _masked_samples(rng: np.random.Generator) -> list[Any]:
-    return _samples(rng, masked=True)
-
-
-def _masked_gradient_samples(rng: np.random.Generator) -> list[Any]:
-    return _gradient_samples(rng, masked=True)
 
 
 # Records ------------------------------------------------------------------------------------------
@@ -408,12 +228,10 @@ def _specs(query: Any, value: Any) -> tuple[Spec, Spec]:
 
 
 @op(
-    reference=lambda xp, query, key, value, scale, is_causal: _reference(
-        xp, query, key, value, None, scale, is_causal
-    ),
-    gradient=tuple(map(_plain_gradient, ("query", "key", "value"))),
+    reference=_reference,
+    gradient=tuple(plain for plain, _ in _RULES.values()),
     samples=_samples,
-    promote=("query", "key", "value"),
+    promote=_FACTORS,
 )
 def attention(query, key, value, /, *, scale, is_causal):
     """scaled_dot_product_attention without a mask, and for each query the logarithm L of its sum.
@@ -427,9 +245,9 @@ def attention(query, key, value, /, *, scale, is_causal):
 
 @op(
     reference=_reference,
-    gradient=(*map(_masked_gradient, ("query", "key", "value")), _mask_gradient),
-    samples=_masked_samples,
-    promote=("query", "key", "value"),
+    gradient=(*(masked for _, masked in _RULES.values()), _mask_rule),
+    samples=functools.partial(_samples, masked=True),
+    promote=_FACTORS,
 )
 def masked_attention(query, key, value, mask, /, *, scale, is_causal):
     """`attention` with a mask of four dimensions."""
@@ -438,12 +256,10 @@ def masked_attention(query, key, value, mask, /, *, scale, is_causal):
 
 
 @op(
-    reference=lambda xp, g, query, key, value, logs, delta, scale, is_causal: _gradient_reference(
-        xp, g, query, key, value, None, logs, delta, scale, is_causal
-    ),
-    gradient=tuple(map(_plain_second, ("in_g", "query", "key", "value", "logs", "delta"))),
+    reference=_gradient_reference,
+    gradient=tuple(plain for name, (plain, _) in _SECOND_RULES.items() if name != "mask"),
     samples=_gradient_samples,
-    promote=("in_g", "query", "key", "value"),
+    promote=("in_g", *_FACTORS),
 )
 def attention_gradient(in_g, query, key, value, logs, delta, /, *, scale, is_causal):
     """The gradients of attention for query, key and value.
@@ -460,9 +276,9 @@ def attention_gradient(in_g, query, key, value, logs, delta, /, *, scale, is_cau
 
 @op(
     reference=_gradient_reference,
-    gradient=tuple(map(_masked_second, ("in_g", "query", "key", "value", "mask", "logs", "delta"))),
-    samples=_masked_gradient_samples,
-    promote=("in_g", "query", "key", "value"),
+    gradient=tuple(masked for _, masked in _SECOND_RULES.values()),
+    samples=functools.partial(_gradient_samples, masked=True),
+    promote=("in_g", *_FACTORS),
 )
 def masked_attention_gradient(in_g, query, key, value, mask, logs, delta, /, *, scale, is_causal):
     """The gradients of masked_attention for query, key and value: see attention_gradient."""
