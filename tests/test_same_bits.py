@@ -50,6 +50,12 @@ def test_small_products_are_numpys(size, dtype):
         assert_same(lambda x, y, f=flags: tc.matmul(x, y, transpose_a=f[0], transpose_b=f[1]), a, b)
 
 
+def test_products_of_long_blocks_are_left_to_blas_where_a_comes_transposed():
+    sizes = (1024, 2048, 1024)
+    assert product_ways.is_own(*sizes) == product_ways.IS_X86
+    assert not product_ways.is_own(*sizes, transpose_a=True)
+
+
 def test_without_blas_numpy_keeps_small_products(monkeypatch):
     monkeypatch.setattr(small_products, "_function", lambda name: None)
     small_products._is_numpys.cache_clear()
@@ -61,7 +67,16 @@ def test_without_blas_numpy_keeps_small_products(monkeypatch):
     np.testing.assert_array_equal(traced, eager)
 
 
-OWN = [(32, 784, 128), (60, 300, 70), (1, 784, 128), (500, 40, 33), (9, 3000, 17)]
+OWN = [
+    (32, 784, 128),
+    (60, 300, 70),
+    (1, 784, 128),
+    (500, 40, 33),
+    (9, 3000, 17),
+    (150, 701, 700),  # from here on large enough for blocks
+    (601, 300, 555),
+    *([(603, 600, 201)] if product_ways.IS_X86 else []),
+]
 
 
 @pytest.mark.parametrize("size", OWN, ids=str)

@@ -17,7 +17,7 @@ from tensorcore.kernels.attention_pairs import Pairs, compute_dtype
 from tensorcore.kernels.cpu.intrinsics import select
 from tensorcore.kernels.cpu.jit import inline, kernel
 from tensorcore.kernels.cpu.piece import Piece
-from tensorcore.kernels.cpu.register_products import add_product, multiply, turn
+from tensorcore.kernels.cpu.register_products import add_product, multiply, turn_block
 from tensorcore.kernels.cpu.rows import exp_of_negative, log
 from tensorcore.kernels.cpu.vectors import VECTOR_BYTES
 
@@ -33,17 +33,8 @@ OPERATIONS_A_THREAD = 1 << 18  # what is worth giving to a thread that waits for
 @inline
 def _turn(x, start, step, count, width, depth, factor, result):
     """result[d, r] = factor x[r, d], and 0 from r = count to the width."""
-    lanes = VECTOR_BYTES // x.itemsize
-    rows, whole = count // lanes * lanes, depth // lanes * lanes
-    for r in range(0, rows, lanes):
-        for d in range(0, whole, lanes):
-            turn(x, start + r * step + d, step, result, d * width + r, width, False, result)
-        for d in range(whole, depth):
-            for i in range(r, r + lanes):
-                result[d * width + i] = x[start + i * step + d]
+    turn_block(x, start, step, count, depth, result, width)
     for d in range(depth):
-        for r in range(rows, count):
-            result[d * width + r] = x[start + r * step + d]
         for r in range(count, width):
             result[d * width + r] = 0
     if factor != 1:

@@ -118,7 +118,7 @@ def _matmul(x1: Any, x2: Any, *, transpose_a: bool, transpose_b: bool, out: Any)
     if not products.fits(x1, x2, out):
         return None
     sizes = (*out.shape, x1.shape[0 if transpose_a else 1])
-    if product_ways.is_own(*sizes):
+    if product_ways.is_own(*sizes, transpose_a):
         return products.product(x1, x2, out, *flags)
     return small_products.product(x1, x2, out, *flags) if product_ways.is_small(*sizes) else None
 

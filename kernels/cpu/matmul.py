@@ -20,7 +20,8 @@ def matmul(
     if x1.ndim == x2.ndim == 2:
         depth, rows = x1.shape if transpose_a else x1.shape[::-1]
         columns = x2.shape[0 if transpose_b else 1]
-        if product_ways.is_own(rows, columns, depth) and not tiers.approximates():
+        is_own = product_ways.is_own(rows, columns, depth, transpose_a)
+        if is_own and not tiers.approximates():
             result = _own(x1, x2, transpose_a, transpose_b, out)
             if result is not None:
                 return result

@@ -15,6 +15,7 @@ sleep until the next list is run.
 from __future__ import annotations
 
 import functools
+import math
 import os
 import threading
 from collections.abc import Callable, Sequence
@@ -421,7 +422,7 @@ def _is_compiled(function: Any, arguments: tuple[Any, ...]) -> bool:
 
 def _chunk(piece: Piece) -> int:
     """Steps that are claimed at once: a share that leaves something to divide at the end."""
-    return max(piece.grain, -(-piece.count // (8 * threads.usable())))
+    return max(math.ceil(piece.grain), -(-piece.count // (8 * threads.usable())))
 
 
 class Run:

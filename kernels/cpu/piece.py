@@ -26,7 +26,8 @@ class Piece:
     Args:
         loop: a compiled function.
         count: steps of the loop; threads may share them.
-        grain: steps that are worth giving to a thread that waits for work: some 10 us.
+        grain: steps that are worth giving to a thread that waits for work: some 10 us; a fraction
+            where a step takes longer.
         args: contiguous arrays, whole numbers, and `Number`s.
 
     Attributes:
@@ -36,7 +37,7 @@ class Piece:
     __slots__ = ("args", "count", "grain", "loop", "packed", "_numbers", "_values")
 
     def __init__(
-        self, loop: Callable[..., None], count: int, grain: int, args: Sequence[Any]
+        self, loop: Callable[..., None], count: int, grain: float, args: Sequence[Any]
     ) -> None:
         self.loop = loop
         self.count = count
@@ -50,10 +51,11 @@ class Piece:
         values = self._values
         for position, array in self._numbers:
             values[position] = array[0]
-        if self.count < 2 * POOL * self.grain:
+        least = max(1, int(POOL * self.grain))
+        if self.count < 2 * least:
             self.loop(0, self.count, *values)
         else:
-            split(self.loop, self.count, POOL * self.grain, *values)
+            split(self.loop, self.count, least, *values)
 
 
 class Check(Piece):

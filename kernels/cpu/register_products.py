@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
+from tensorcore.kernels.cpu.jit import inline
 from tensorcore.kernels.cpu.vectors import VECTOR_BYTES, VECTORS, _Block
 
 WORD = ir.IntType(64)
@@ -259,6 +261,32 @@ class _Turning(_Block):
             is_none = builder.fcmp_ordered("<=", y, self._zero())  # NaN passes the gradient
             builder.store(builder.select(is_none, self._zero(), line), result)
         return builder.load(result)
+
+
+@inline
+def turn_block(x, start, step, rows, depth, result, width):
+    """result[d, r] = x[r, d], of a flat array, in rows of this width."""
+    lanes = VECTOR_BYTES // x.itemsize
+    whole_rows, whole_depth = rows // lanes * lanes, depth // lanes * lanes
+    for r in range(0, whole_rows, lanes):
+        for d in range(0, whole_depth, lanes):
+            turn(x, start + r * step + d, step, result, d * width + r, width, False, result)
+        for d in range(whole_depth, depth):
+            for i in range(r, r + lanes):
+                result[d * width + i] = x[start + i * step + d]
+    for d in range(depth):
+        for r in range(whole_rows, rows):
+            result[d * width + r] = x[start + r * step + d]
+
+
+@inline
+def lay_rows(x, start, step, rows, width, result):
+    """result[r, j] = x[r, j], with the rows side by side."""
+    for r in range(rows):
+        line = x[start + r * step : start + r * step + width]
+        row = result[r * width : (r + 1) * width]
+        for j in range(np.uintp(width)):
+            row[j] = line[j]
 
 
 @intrinsic

@@ -80,7 +80,7 @@ def _is_product(node: Node) -> bool:
     if len(x.shape) != 2 or len(g.shape) != 2 or flags != (True, False):
         return False
     # What BLAS multiplies would have other bits here.
-    is_own = product_ways.is_own(x.shape[1], g.shape[1], g.shape[0])
+    is_own = product_ways.is_own(x.shape[1], g.shape[1], g.shape[0], transpose_a=True)
     return is_own and g.shape[0] <= DEEPEST and g.data.nbytes <= LARGEST_G_BYTES
 
 
