@@ -294,6 +294,42 @@ def test_deterministic_takes_algorithms_without_atomics(gpu, rng):
 
 
 @on_gpu
+@on_emulator
+def test_the_stand_in_refuses_what_the_library_refuses(gpu, rng):
+    from tensorcore.kernels.cuda import convolution, cudnn
+
+    x, w, expected = random_convolution(gpu, rng)
+    convolution.conv2d(x, w, **PLAIN)
+    plan = plans()["conv2d"]
+    y, room = gpu.empty(expected.shape, F32), gpu.empty(2000, gpu.uint8)
+    turned = gpu.ascontiguousarray(w.transpose(3, 0, 1, 2))
+
+    def launch(algorithm, nbytes, x_address, x_described, how=plan._kind):
+        operands = (x_described, x_address, plan._operands[1], turned.data.ptr)
+        end = (plan._zero, plan._operands[2], y.data.ptr)
+        arguments = (plan._one, *operands, how, algorithm, room.data.ptr, nbytes, *end)
+        cudnn.launch("cudnnConvolutionForward", *arguments)
+
+    good = (1, 1000, x.data.ptr, plan._operands[0])
+    launch(*good)
+    close(y, expected)
+    planes_first = cudnn.tensor("float32", (2, 3, 6, 5), (90, 30, 5, 1))
+    half = cudnn.images("float16", (2, 6, 5, 3))
+    unpadded = cudnn.convolution("float32", (0, 0), (1, 1), (1, 1), 1, 0)
+    for status, wrong in {
+        3000: (9, *good[1:]),
+        2006: (1, 999, *good[2:]),
+        2003: (*good[:2], x.data.ptr + 4, good[3]),
+        3004: (*good[:3], planes_first),
+        2000: (*good[:3], half),
+        2008: (*good, unpadded),
+    }.items():
+        with pytest.raises(cudnn.CudnnError) as refused:
+            launch(*wrong)
+        assert refused.value.status == status
+
+
+@on_gpu
 def test_plans_do_not_pile_up(gpu, rng, monkeypatch):
     from tensorcore.kernels.cuda import convolution, cudnn_convolution
 

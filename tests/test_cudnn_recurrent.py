@@ -191,6 +191,11 @@ def test_auto_takes_wide_layers_of_16_bits(cudnn, monkeypatch):
     assert pays("float32") and pays("float16", 3, 5)
     monkeypatch.setenv("TENSORCORE_CONV", "auto")
     assert pays("bfloat16") and pays("float16")
+    tc.config.deterministic(True)
+    try:
+        assert not pays("float16")
+    finally:
+        tc.config.deterministic(False)
     assert not pays("float32") and not pays("float16", 3) and not pays("float16", 64, 32)
     before = taken(records.lstm_layer)
     keras.layers.LSTM(64, dtype="mixed_float16")(tc.zeros((1, 2, 8)))
@@ -213,6 +218,26 @@ def test_what_the_library_refuses_is_computed_by_the_reference(cudnn, rng, monke
     before = taken(step_records.lstm_sequence)
     keras.layers.LSTM(4, dtype="float64")(x)
     assert taken(step_records.lstm_sequence) == before + 1
+
+
+@on_gpu
+@on_emulator
+def test_the_stand_in_refuses_what_the_library_refuses(cudnn, rng, monkeypatch):
+    from tensorcore.kernels.cuda import cudnn_recurrent
+
+    arrays = [tc.asarray(a) for a in given(rng, "gru", (3, 2, 3, 2), "float32", is_gradient=True)]
+    records.gru_layer_gradient(*arrays)
+    (plan,) = cudnn_recurrent._plans.values()
+    training = cudnn_recurrent.CUDNN_FWD_MODE_TRAINING
+    workspace, reserve = plan._spaces[training]
+    for sizes in ((workspace - 1, reserve), (workspace, reserve - 1)):
+        monkeypatch.setitem(plan._spaces, training, sizes)
+        with pytest.raises(cudnn.CudnnError, match=r"\(2006\)"):
+            plan.gradient(arrays[0].data, None, *[a.data for a in arrays[1:]], None)
+    monkeypatch.setitem(plan._spaces, training, (workspace, reserve))
+    with pytest.raises(cudnn.CudnnError, match=r"\(2007\)|\(2008\)|\(2000\)"):
+        plan._x, plan._y = plan._y, plan._x
+        plan.gradient(arrays[0].data, None, *[a.data for a in arrays[1:]], None)
 
 
 @on_gpu

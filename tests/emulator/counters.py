@@ -12,7 +12,7 @@ class Counters:
 
     launches: int = 0  # of kernels, also those of graphs
     graph_launches: int = 0
-    library_calls: int = 0  # cuBLAS, cuBLASLt
+    library_calls: int = 0  # cuBLAS, cuBLASLt, cuDNN
     syncs: int = 0  # of devices, streams and events
     device_to_host: int = 0  # copies
     host_to_device: int = 0

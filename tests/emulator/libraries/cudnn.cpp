@@ -49,7 +49,12 @@ enum Direction { FORWARD, BACKWARD_DATA, BACKWARD_FILTER };
 
 // In the order of the time they are said to take.
 const std::vector<Algorithm> ALGORITHMS[] = {
-    {{6, true, false, 0}, {7, true, true, 4096}, {2, true, true, ENORMOUS}, {3, true, true, IMPOSSIBLE}, {1, true, true, 1000}, {0, true, true, 0}},
+    {{6, true, false, 0},
+     {7, true, true, 4096},
+     {2, true, true, ENORMOUS},
+     {3, true, true, IMPOSSIBLE},
+     {1, true, true, 1000},
+     {0, true, true, 0}},
     {{4, true, true, 4096}, {0, false, true, 0}, {1, true, true, 512}},
     {{5, true, true, 4096}, {3, false, true, 2048}, {0, false, true, 0}, {1, true, true, 768}},
 };
@@ -157,7 +162,8 @@ int run(const void* job) {
             case BACKWARD_FILTER: sums[at_w] += a[at_x] * b[at_y]; break;
         }
     });
-    std::vector<double> before(x.beta ? read(x.out, x.type, counts[2]) : std::vector<double>(counts[2]));
+    std::vector<double> before(counts[2]);
+    if (x.beta) before = read(x.out, x.type, counts[2]);
     for (size_t i = 0; i < sums.size(); i++) sums[i] = x.alpha * sums[i] + x.beta * before[i];
     write(x.out, x.type, sums);
     return SUCCESS;
@@ -185,7 +191,12 @@ int choose(Direction direction, Handle* handle, const Tensor* x, const Filter* w
         if (*count == wanted) break;
         bool is_possible = one.is_possible && x->type != DOUBLE;  // as if there were none for it
         Performance& p = results[(*count)++];
-        p = {one.number, is_possible ? SUCCESS : NOT_SUPPORTED, float(*count), one.memory, one.is_deterministic, how->math};
+        p.algorithm = one.number;
+        p.status = is_possible ? SUCCESS : NOT_SUPPORTED;
+        p.time = float(*count);
+        p.memory = one.memory;
+        p.determinism = one.is_deterministic;
+        p.math = how->math;
     }
     return SUCCESS;
 }
@@ -288,7 +299,8 @@ int cudnnDestroyTensorDescriptor(Tensor* t) { return destroy(t); }
 int cudnnDestroyFilterDescriptor(Filter* f) { return destroy(f); }
 int cudnnDestroyConvolutionDescriptor(Convolution* c) { return destroy(c); }
 
-int cudnnSetTensorNdDescriptor(Tensor* t, int type, int count, const int* sizes, const int* strides) {
+int cudnnSetTensorNdDescriptor(Tensor* t, int type, int count, const int* sizes,
+                               const int* strides) {
     if (!t || !sizes || !strides) return NULL_POINTER;
     if (data_type(type) < 0 || count < 3 || count > 8) return BAD_PARAM;
     for (int i = 0; i < count; i++) {
@@ -349,7 +361,8 @@ int cudnnGetConvolutionNdForwardOutputDim(const Convolution* how, const Tensor* 
 }
 
 int cudnnGetConvolutionForwardAlgorithm_v7(Handle* handle, Tensor* x, Filter* w, Convolution* how,
-                                           Tensor* y, int wanted, int* count, Performance* results) {
+                                           Tensor* y, int wanted, int* count,
+                                           Performance* results) {
     return choose(FORWARD, handle, x, w, how, y, wanted, count, results);
 }
 

@@ -1,4 +1,4 @@
-// What the parts of the stand-in for cuDNN share.  Numbers are those of cudnn_graph.h and cudnn_ops.h, 9.
+// What the parts of the stand-in for cuDNN share.  Numbers are those of cudnn_graph.h, version 9.
 #pragma once
 #include <cstdint>
 #include <cstring>

@@ -87,7 +87,8 @@ struct Run {
         : job(j), layer(j.layer), steps(j.steps), batch(j.batch), units(layer.units),
           features(layer.features), gates(layer.gates()) {
         auto get = [&](const void* data, size_t count) {
-            std::vector<double> values = data ? read(data, layer.type, count) : std::vector<double>(count);
+            std::vector<double> values(count);
+            if (data) values = read(data, layer.type, count);
             if (layer.type == FLOAT && layer.math != FMA_MATH) {  // TF32
                 for (double& value : values) value = round_mantissa(float(value), 10);
             }
@@ -135,7 +136,9 @@ int forward(const void* data) {
             rec[g] = r.bias(1, g, u);
             const double* x = &r.x[(t * r.batch + b) * r.features];
             for (long k = 0; k < r.features; k++) in[g] += r.input_weight(g, u, k) * x[k];
-            for (long k = 0; k < r.units; k++) rec[g] += r.recurrent_weight(g, u, k) * r.before(t, b, k);
+            for (long k = 0; k < r.units; k++) {
+                rec[g] += r.recurrent_weight(g, u, k) * r.before(t, b, k);
+            }
         }
         Kept found = {};
         double& cell = c[b * r.units + u];
@@ -165,7 +168,8 @@ int forward(const void* data) {
 
 // The gradients for the arguments of the gates of one unit; returns what goes on to the state (GRU)
 // or to the cell (LSTM) before.
-double through_step(const Run& r, Kept& k, double dh, double dc, double before, double cell_before) {
+double through_step(const Run& r, Kept& k, double dh, double dc, double before,
+                    double cell_before) {
     double* in = k.of_input;
     double* rec = k.of_recurrent;
     if (r.layer.mode == LSTM) {
@@ -214,7 +218,9 @@ int backward_data(const void* data) {
                     next[b * r.units + i] += k.of_recurrent[g] * r.recurrent_weight(g, u, i);
                 }
                 double* row = &dx[(t * r.batch + b) * r.features];
-                for (long i = 0; i < r.features; i++) row[i] += k.of_input[g] * r.input_weight(g, u, i);
+                for (long i = 0; i < r.features; i++) {
+                    row[i] += k.of_input[g] * r.input_weight(g, u, i);
+                }
             }
         }
         dh = next;
@@ -404,7 +410,8 @@ int cudnnRNNForward(Handle* handle, Layer* layer, int mode, const int* lengths, 
     size_t steps = x_is ? x_is->steps : 0;
     std::vector<Given> arrays = {{x, steps * (x_is ? x_is->batch * x_is->size : 0), false},
                                  {y, steps * rows, false},
-                                 {hx, rows, true}, {hy, rows, true}, {cx, rows, true}, {cy, rows, true}};
+                                 {hx, rows, true}, {hy, rows, true},
+                                 {cx, rows, true}, {cy, rows, true}};
     int status = check(handle, layer, x_is, y_is, h_is, lengths, arrays);
     if (!status) {
         status = check_spaces(*layer, *x_is, weight_nbytes, weights, workspace_nbytes, workspace,
