@@ -12,11 +12,10 @@ from typing import Any
 import cupy
 import numpy as np
 from cupy.cuda.device import get_device_id
-from tensorcore.kernels.cuda.cublaslt import library, workspace_of
-from tensorcore.kernels.cuda.product_plans import Ending, NoAlgorithmError
-from tensorcore.kernels.cuda.product_recipes import recipe_for
+from tensorcore.kernels.cuda.cublaslt import NoAlgorithmError, library, workspace_of
+from tensorcore.kernels.cuda.product_plans import Ending
+from tensorcore.kernels.cuda.product_recipes import MOST_ALIGNMENT, recipe_for
 
-_MOST_ALIGNMENT = 256  # what the heuristics assume when nothing is said
 _AUX_ALIGNMENT = 16
 _PLAIN = Ending.NOTHING
 
@@ -64,7 +63,9 @@ def multiplied(
     recipe = recipe_for(device, x1, x2, transpose_a, transpose_b, ending)
     if recipe is NotImplemented:
         return NotImplemented
-    if ending is not _PLAIN and (library() is None or not _has_room(recipe, ending, aux)):
+    if ending is not _PLAIN and (library() is None or not recipe.has_room(ending)):
+        return NotImplemented
+    if aux is not None and aux.data.ptr % _AUX_ALIGNMENT:
         return NotImplemented
     # A result that is not laid out row by row is computed apart and copied.
     direct = out is not None and out.flags.c_contiguous and not _shares_memory(out, x1, x2)
@@ -113,22 +114,6 @@ def _start(recipe: Any, plans: Any, places: tuple[int, ...]) -> None:
         plan.multiply(a + to_a, b + to_b, y + to_y, vector, aux, workspace, stream)
 
 
-def _has_room(recipe: Any, ending: Ending, aux: Any) -> bool:
-    """Whether shapes and pointers are such as the ending asks for (cublasLt.h: the leading
-    dimension of aux is a multiple of 8 elements, or of 128 bits for relu's mask)."""
-    if not recipe.products:
-        return False
-    if ending in (Ending.ADD, Ending.ADD_RELU, Ending.ADD_GELU):
-        return True
-    product = recipe.products[0]
-    if len(recipe.products) > 1 or product.count > 1:
-        return False
-    if not ending.has_aux:
-        return True
-    unit = 128 if ending.reads_bits else 8
-    return product.n % unit == 0 and aux.data.ptr % _AUX_ALIGNMENT == 0
-
-
 def _keeps_nan(recipe: Any, plans: Any, places: tuple[int, ...], y: Any) -> bool:
     """Whether relu at the end of these plans keeps NaN, as relu does everywhere else here.
 
@@ -141,8 +126,8 @@ def _keeps_nan(recipe: Any, plans: Any, places: tuple[int, ...], y: Any) -> bool
         if cupy.cuda.get_current_stream().is_capturing():
             return False
         columns = y.shape[-1]
-        nan = cupy.full(columns + _MOST_ALIGNMENT // y.itemsize, float("nan"), y.dtype)
-        aligned = -(-nan.data.ptr // _MOST_ALIGNMENT) * _MOST_ALIGNMENT
+        nan = cupy.full(columns + MOST_ALIGNMENT // y.itemsize, float("nan"), y.dtype)
+        aligned = -(-nan.data.ptr // MOST_ALIGNMENT) * MOST_ALIGNMENT
         _start(recipe, plans, (*places[:3], aligned, 0))
         rows = y.reshape(-1, columns)
         kept = all(np.isnan(rows[row].get().astype(np.float32)).all() for row in (0, -1))
@@ -154,7 +139,7 @@ def _keeps_nan(recipe: Any, plans: Any, places: tuple[int, ...], y: Any) -> bool
 def _alignment(addresses: int) -> int:
     if not addresses:
         return 0
-    lowest_bits = addresses | _MOST_ALIGNMENT
+    lowest_bits = addresses | MOST_ALIGNMENT
     return lowest_bits & -lowest_bits
 
 

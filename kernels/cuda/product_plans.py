@@ -38,6 +38,11 @@ class Ending(IntEnum):
     LEFT_FACTOR_SUMS = 512  # of x1 (m, k) over k: one element for each row of ours
 
     @property
+    def has_vector(self) -> bool:
+        """Whether there is a vector: a bias that is read, or sums that are written."""
+        return bool(self & (4 | 16 | 256 | 512))
+
+    @property
     def has_aux(self) -> bool:
         """Whether there is a second matrix, of the result's shape."""
         return bool(self & 128)

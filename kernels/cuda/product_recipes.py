@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from tensorcore.kernels.cuda.cublaslt import DATA_TYPES
+from cupy.cuda.device import get_device_id
+from tensorcore.kernels.cuda.cublaslt import DATA_TYPES, library
 from tensorcore.kernels.cuda.product_plans import (
     Alignments,
     Ending,
@@ -21,6 +22,7 @@ from tensorcore.kernels.cuda.product_plans import (
 )
 from tensorcore.kernels.precision import matmul_precision
 
+MOST_ALIGNMENT = 256  # in bytes, what the heuristics assume when nothing is said
 _MOST_RECIPES = 4096
 
 _recipes: dict[tuple[Any, ...], Any] = {}
@@ -38,6 +40,30 @@ def recipe_for(
             _recipes.clear()  # shapes that never come back must not pile up
         recipe = _recipes[key] = _make_recipe(*key)
     return recipe
+
+
+def has_ending(
+    ending: str, x1: Any, x2: Any, *, transpose_a: bool = False, transpose_b: bool = False
+) -> bool:
+    """Whether the library computes a product with an ending, a name of `Ending`, on the current
+    device, for dense arrays with the shapes and the dtype of x1 and x2.
+    """
+    if library() is None:
+        return False
+    wanted = Ending[ending]
+    key: list[Any] = [get_device_id()]
+    for x in (x1, x2):
+        strides = tuple(step * x.dtype.itemsize for step in _row_major(x.shape))
+        key += [x.dtype, tuple(x.shape), strides]
+    recipe = _make_recipe(*key, transpose_a, transpose_b, matmul_precision(), wanted)
+    if recipe is NotImplemented or not recipe.has_room(wanted):
+        return False
+    alignments = (
+        MOST_ALIGNMENT,
+        wanted.has_vector * MOST_ALIGNMENT,
+        wanted.has_aux * MOST_ALIGNMENT,
+    )
+    return recipe.prepare(alignments) is not None
 
 
 class Recipe:
@@ -61,6 +87,19 @@ class Recipe:
         self.offset_bits = functools.reduce(operator.or_, itertools.chain(*offsets), 0)
         self.device = device
         self.plans: dict[tuple[int, int, int], list[Plan] | None] = {}
+
+    def has_room(self, ending: Ending) -> bool:
+        """Whether the shapes are such as an ending asks for (cublasLt.h: the leading dimension of
+        the second matrix is a multiple of 8 elements, or of 128 bits for relu's mask).
+        """
+        if not self.products:
+            return False
+        if ending in (Ending.ADD, Ending.ADD_RELU, Ending.ADD_GELU):
+            return True
+        product = self.products[0]
+        if len(self.products) > 1 or product.count > 1:
+            return False
+        return not ending.has_aux or product.n % (128 if ending.reads_bits else 8) == 0
 
     def prepare(self, alignments: tuple[int, int, int]) -> list[Plan] | None:
         """The plans for pointers that are so aligned (see `Alignments`); None where the library has

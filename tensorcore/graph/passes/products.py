@@ -15,6 +15,7 @@ import numpy as np
 from tensorcore import dtypes
 from tensorcore.graph.graph import Node
 from tensorcore.graph.made import Made
+from tensorcore.graph.passes.fuse import kind_of
 from tensorcore.graph.passes.relations import Units, producers, use_counts
 from tensorcore.graph.passes.rewriting import (
     Change,
@@ -33,9 +34,6 @@ from tensorcore.ops.shaping import reshape, sum_to
 
 FLOATS = (dtypes.float32, dtypes.float16, dtypes.bfloat16)
 GELU_SLOPE = "gelu_tanh_vjp_x"  # the operation that is derived from gelu_tanh
-# What the columns have to be a multiple of: cuBLASLt reads relu's mask in lines of 128 bits, and
-# what goes into GELU in lines of 8 elements.
-BITS_UNIT, GELU_UNIT = 128, 8
 
 Nodes = Sequence[Node]
 Outputs = Sequence[Symbol]
@@ -54,6 +52,15 @@ def join_product_gradients(nodes: Nodes, outputs: Outputs) -> tuple[list[Node], 
     nodes = _with_slopes(nodes, outputs)
     nodes = _with_sums_of_results(nodes)
     return _with_sums_of_factors(nodes), list(outputs)
+
+
+def _has_ending(product: Node, ending: str) -> bool:
+    """Whether the library computes a product with an ending; see `product_plans.Ending`."""
+    from tensorcore.kernels.cuda.product_recipes import has_ending
+
+    x1, x2 = product.inputs[:2]
+    flags = {name: product.attrs[name] for name in ("transpose_a", "transpose_b")}
+    return product.outputs[0].device.run(has_ending, ending, x1, x2, **flags)
 
 
 # Forwards -----------------------------------------------------------------------------------------
@@ -84,10 +91,11 @@ def _with_gelu(nodes: Nodes, outputs: Outputs) -> list[Node]:
         if product is None or product.op is not PRODUCT_ADD or not _has_gelu(value):
             continue
         if counts[id(value)] == 1:
-            op, results = PRODUCT_ADD_GELU, node.outputs
-        elif value.shape[-1] % GELU_UNIT == 0:
-            op, results = PRODUCT_ADD_GELU_KEEPING, (*node.outputs, value)
+            op, ending, results = PRODUCT_ADD_GELU, "ADD_GELU", node.outputs
         else:
+            results = (*node.outputs, value)
+            op, ending = PRODUCT_ADD_GELU_KEEPING, "ADD_GELU_KEEPING"
+        if not _has_ending(product, ending):
             continue
         made = joined(op, product, product.inputs, node)
         made.outputs = results
@@ -120,12 +128,13 @@ def _with_slopes(nodes: Nodes, outputs: Outputs) -> list[Node]:
         if product is None:
             continue
         at = node.inputs[1]
+        activation = "RELU" if node.op is relu_slope() else "GELU"
+        if not _has_ending(product, f"TIMES_{activation}_SLOPE"):
+            continue
         if node.op is relu_slope():
             layer = computed_by.get(id(at))
             layer = replaced.get(id(layer), layer)
             if layer is None or layer.op not in (PRODUCT_ADD_RELU, PRODUCT_ADD_RELU_BITS):
-                continue
-            if at.shape[-1] % BITS_UNIT:
                 continue
             if layer.op is PRODUCT_ADD_RELU:
                 shape = (*at.shape[:-1], at.shape[-1] // 8)
@@ -158,9 +167,7 @@ def _product_before_slope(
         return None
     if (at.shape, at.dtype) != (value.shape, value.dtype):
         return None
-    if is_gelu and (not _has_gelu(value) or at.shape[-1] % GELU_UNIT):
-        return None
-    return product
+    return None if is_gelu and not _has_gelu(value) else product
 
 
 def _with_sums_of_results(nodes: Nodes) -> list[Node]:
@@ -176,7 +183,8 @@ def _with_sums_of_results(nodes: Nodes) -> list[Node]:
     for node in nodes:
         value = _summed(node, computed_by)
         slope = slopes.pop(id(value), None)
-        if slope is None:
+        activation = "GELU" if slope is not None and slope.op is PRODUCT_GELU_SLOPE else "RELU"
+        if slope is None or not _has_ending(slope, f"TIMES_{activation}_SLOPE_SUMS"):
             continue
         made = joined(slope.op, slope, slope.inputs, slope)
         made.attrs = {**slope.attrs, "sums": True}
@@ -190,6 +198,8 @@ def _with_sums_of_factors(nodes: Nodes) -> list[Node]:
     """A bias's gradient beside that of the weights: x^T g and the sum of g's rows.
 
     The library sums a factor as it reads it, if it lies in memory with the summed axis outermost.
+    Where an element-wise loop computes g, that loop can sum as well (pass "sums"), and leaves the
+    library the choice among all its algorithms.
     """
     computed_by = producers(nodes)
     products = _products_of(nodes, computed_by)
@@ -197,7 +207,10 @@ def _with_sums_of_factors(nodes: Nodes) -> list[Node]:
     pairs: dict[int, tuple[Node, bool]] = {}  # id of a product -> the sums, whether of its left
     for position, node in enumerate(nodes):
         for at, of_left in products.get(id(_summed(node, computed_by)), ()):
-            if id(nodes[at]) in pairs or not units.merge(units.unit(at), units.unit(position)):
+            ending = "LEFT_FACTOR_SUMS" if of_left else "RIGHT_FACTOR_SUMS"
+            if id(nodes[at]) in pairs or not _has_ending(nodes[at], ending):
+                continue
+            if not units.merge(units.unit(at), units.unit(position)):
                 continue
             pairs[id(nodes[at])] = (node, of_left)
             break
@@ -230,10 +243,13 @@ def _products_of(nodes: Nodes, computed_by: dict[int, Node]) -> dict[int, list[t
 
 
 def _summed(node: Node, computed_by: dict[int, Node]) -> Any:
-    """What is summed over all dimensions but the last."""
+    """What is summed over all dimensions but the last, and not by the loop that computes it."""
     if node.op is not sum_to or node.outputs[0].dtype not in FLOATS:
         return None
     value = node.inputs[0]
+    terms = computed_by.get(id(value))
+    if terms is not None and kind_of(terms) is not None:
+        return None
     if len(value.shape) < 2 or node.outputs[0].shape != value.shape[-1:]:
         return None
     return _unshaped(value, computed_by)
