@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+import types
 
 import numpy as np
 import pytest
@@ -256,18 +257,36 @@ def training(waiting, monkeypatch):
 
 
 def test_from_the_first_tape_on_only_references_of_the_same_bits_stand_in(training, monkeypatch):
-    runs = {name: tc.ops.OPS[name].runs for name in ("softmax", "sigmoid", "square", "matmul")}
-    for name in ("softmax", "matmul"):
-        monkeypatch.setattr(kernel := KERNELS[name], "_left", kernel._most)
+    runs = {name: tc.ops.OPS[name].runs for name in ("softmax", "sigmoid", "relu6")}
+    monkeypatch.setattr(KERNELS["softmax"], "_left", KERNELS["softmax"]._most)
     x = tc.asarray(np.random.default_rng(0).normal(size=(4, 5)).astype(np.float32), device="cpu")
     for name, way in (("softmax", "kernel"), ("sigmoid", "generated")):
         before = runs[name]["cpu", way]
         getattr(tc.nn, name)(x)
         assert runs[name]["cpu", way] == before + 1
-    relu = tc.ops.OPS["relu6"]
-    before = relu.runs["cpu", "reference"]
+    before = runs["relu6"]["cpu", "reference"]
     tc.nn.relu6(x)
-    assert relu.runs["cpu", "reference"] == before + 1
+    assert runs["relu6"]["cpu", "reference"] == before + 1
+
+
+def test_several_short_compilations_are_told_of_once(monkeypatch, capfd):
+    from tensorcore.kernels.cpu import jit
+
+    monkeypatch.setattr(jit, "NOTICE_AFTER_S", 0.05)
+    watch = jit._Watch()
+    told = "compiling kernels for this CPU, such as"
+
+    def compiled():
+        function = types.SimpleNamespace(__module__="tensorcore.kernels.cpu.some", __name__="some")
+        data = {"dispatcher": types.SimpleNamespace(py_func=function), "args": ()}
+        watch.on_start(types.SimpleNamespace(data=data))
+        time.sleep(0.02)
+        watch.on_end(types.SimpleNamespace(data=data))
+
+    monkeypatch.setattr(jit, "compilations", jit.compilations)
+    for _ in range(8):
+        compiled()
+    assert capfd.readouterr().err.count(told) == 1
 
 
 def test_a_tape_begins_a_training():

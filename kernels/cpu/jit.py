@@ -12,6 +12,7 @@ import hashlib
 import pathlib
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -190,10 +191,12 @@ def only_what_is_ready() -> Iterator[set[Missing]]:
 
 
 class _Watch(event.Listener):
-    """Counts compilations of this package's functions, and tells the user why a call takes long."""
+    """Counts compilations of this package's functions, and tells the user why calls take long."""
 
     def __init__(self) -> None:
         self.depth = 0
+        self.spent_s = 0.0  # on what was compiled before
+        self.start = 0.0
         self.timer: threading.Timer | None = None
         self.told = False
 
@@ -207,7 +210,9 @@ class _Watch(event.Listener):
             _note(function, tuple(event.data["args"]))
         compilations += 1
         if self.depth == 1 and not self.told:
-            self.timer = threading.Timer(NOTICE_AFTER_S, self._tell, [function.__name__])
+            self.start = time.perf_counter()
+            left_s = max(0.0, NOTICE_AFTER_S - self.spent_s)
+            self.timer = threading.Timer(left_s, self._tell, [function.__name__])
             self.timer.daemon = True
             self.timer.start()
 
@@ -218,6 +223,7 @@ class _Watch(event.Listener):
         if self.depth == 0 and self.timer is not None:
             self.timer.cancel()
             self.timer = None
+            self.spent_s += time.perf_counter() - self.start
 
     def _tell(self, name: str) -> None:
         self.told = True
