@@ -314,6 +314,26 @@ print(tiers.is_training(), tiers.bits_count(), tiers.waits(), tiers.approximates
     assert said.stdout.split() == ["True", "True", "True", "False"]
 
 
+def test_normal_weights_are_the_same_before_and_after_a_training(waiting, monkeypatch):
+    from tensorcore import keras
+
+    drawing = KERNELS["random_normal"]
+    monkeypatch.setattr(drawing, "_left", drawing._most)
+    keras.utils.set_random_seed(1)
+    other = tc.random.normal((50,), device="cpu").numpy()  # no weights: the reference draws
+    assert drawing._left < drawing._most
+    drawn = []
+    for training in (False, True):
+        monkeypatch.setattr(tiers._Chosen, "training", training)
+        monkeypatch.setattr(drawing, "_left", drawing._most)
+        keras.utils.set_random_seed(1)
+        for draw in ("RandomNormal", "HeNormal", "Orthogonal", "TruncatedNormal"):
+            drawn.append(getattr(keras.initializers, draw)()((30, 20)).numpy())
+    for before, after in zip(drawn[:4], drawn[4:], strict=True):
+        np.testing.assert_array_equal(before, after)
+    np.testing.assert_allclose(drawn[0].ravel()[:50], 0.05 * other, rtol=1e-5, atol=1e-7)
+
+
 TRAINING = """
 import numpy as np
 import tensorcore as tc

@@ -76,8 +76,12 @@ def matmul(x1: Any, x2: Any, out: Any = None) -> Any:
     start = time.perf_counter()
     several = 1 if threads.deterministic() else min(threads.usable(), library.num_threads)
     calls: list[Any] = []
-    if several > 1 and operations > ALONE_TO and start > _Machine.busy_until:
+    if several > 1 and operations > ALONE_TO:
+        # On a busy machine, too: each piece adds up in an order of its own, and what comes out must
+        # not depend on what else runs.
         out, calls = _pieces(x1, x2, out, 2 * several)
+    if start <= _Machine.busy_until:
+        several = 1
     before = library.num_threads
     library.set_num_threads(1)
     try:
@@ -87,7 +91,7 @@ def matmul(x1: Any, x2: Any, out: Any = None) -> Any:
             out = np.matmul(x1, x2, out=out)
     finally:
         library.set_num_threads(before)
-    _Machine.note(operations, start, bool(calls))
+    _Machine.note(operations, start, was_shared=bool(calls) and several > 1)
     return out
 
 

@@ -11,7 +11,8 @@ thousand runs of the NumPy reference on small arrays, and 0.3 s to be loaded.  S
 A reference that rounds as the kernel does can stand in for it: nobody sees when the kernel comes.
 One that does not would let a training depend on time, since training makes much of the last digits
 of its first steps.  So from the first gradient tape on such a kernel is compiled where it is first
-met, and waited for, once on a machine; then losses are those of the eager run, bit by bit.
+met, and waited for, once on a machine; then losses are those of the eager run, bit by bit.  Normal
+numbers for weights, which are drawn before, come from the kernel as well.
 
 With TENSORCORE_COMPILE=foreground, and with `tc.config.deterministic`, all kernels are compiled
 where they are first met; with TENSORCORE_COMPILE=background none is waited for.
@@ -31,6 +32,7 @@ from tensorcore.kernels.program import NotReady
 
 class _Chosen:
     at_once = 0  # how many contexts ask for it
+    exactly = 0  # likewise
     training = False
 
 
@@ -46,8 +48,8 @@ def is_training() -> bool:
 
 def bits_count() -> bool:
     """Whether results must not depend on whether a kernel or the reference computes them."""
-    is_wanted = _Chosen.training and _of_environment() != "background"
-    return is_wanted or threads.deterministic()
+    is_wanted = _Chosen.training or _Chosen.exactly
+    return bool(is_wanted and _of_environment() != "background") or threads.deterministic()
 
 
 def waits() -> bool:
@@ -69,6 +71,16 @@ def at_once() -> Iterator[None]:
         yield
     finally:
         _Chosen.at_once -= 1
+
+
+@contextlib.contextmanager
+def exactly() -> Iterator[None]:
+    """A context in which last digits count as they do in a training: for its first weights."""
+    _Chosen.exactly += 1
+    try:
+        yield
+    finally:
+        _Chosen.exactly -= 1
 
 
 @functools.cache

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from tensorcore.kernels.cpu import tiers
 from tensorcore.random import Generator, default_generator
 from tensorcore.saving.registry import Configurable
 
@@ -39,6 +40,15 @@ class RandomInitializer(Initializer):
     def generator(self) -> Generator:
         """The stream to draw from: that of the seed from its start, else the global one."""
         return default_generator() if self.seed is None else Generator(self.seed)
+
+    def normal(
+        self, shape: Any, mean: float, stddev: float, dtype: Any, truncated: bool = False
+    ) -> Any:
+        """Normal numbers, with the same last digits before and after a first training."""
+        stream = self.generator()
+        draw = stream.truncated_normal if truncated else stream.normal
+        with tiers.exactly():
+            return draw(shape, mean, stddev, dtype=dtype, device="cpu")
 
     def get_config(self) -> dict[str, Any]:
         return {"seed": self.seed}

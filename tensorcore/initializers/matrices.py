@@ -38,7 +38,7 @@ class Orthogonal(RandomInitializer):
             )
         rows, columns = math.prod(shape[:-1]), shape[-1]
         size = (max(rows, columns), min(rows, columns))
-        drawn = self.generator().normal(size, dtype="float64", device="cpu").numpy()
+        drawn = self.normal(size, 0.0, 1.0, "float64").numpy()
         q, r = np.linalg.qr(drawn)
         # The signs of r's diagonal make the distribution uniform.
         q = q * np.sign(np.diag(r))

@@ -16,9 +16,7 @@ class RandomNormal(RandomInitializer):
         self.stddev = stddev
 
     def __call__(self, shape: Any, dtype: Any = None, **ignored: Any) -> Any:
-        return self.generator().normal(
-            shape, self.mean, self.stddev, dtype="float32" if dtype is None else dtype, device="cpu"
-        )
+        return self.normal(shape, self.mean, self.stddev, "float32" if dtype is None else dtype)
 
     def get_config(self) -> dict[str, Any]:
         return {"mean": self.mean, "stddev": self.stddev, "seed": self.seed}
@@ -28,9 +26,8 @@ class TruncatedNormal(RandomNormal):
     """Normal numbers; those farther than two standard deviations from the mean are drawn anew."""
 
     def __call__(self, shape: Any, dtype: Any = None, **ignored: Any) -> Any:
-        return self.generator().truncated_normal(
-            shape, self.mean, self.stddev, dtype="float32" if dtype is None else dtype, device="cpu"
-        )
+        dtype = "float32" if dtype is None else dtype
+        return self.normal(shape, self.mean, self.stddev, dtype, truncated=True)
 
 
 class RandomUniform(RandomInitializer):

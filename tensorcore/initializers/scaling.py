@@ -52,14 +52,14 @@ class VarianceScaling(RandomInitializer):
         fan_in, fan_out = fans(tuple(shape))
         count = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[self.mode]
         variance = self.scale / max(1.0, count)
-        place = {"dtype": "float32" if dtype is None else dtype, "device": "cpu"}
-        draw = self.generator()
+        dtype = "float32" if dtype is None else dtype
         if self.distribution == "uniform":
             limit = math.sqrt(3 * variance)
-            return draw.uniform(shape, -limit, limit, **place)
+            return self.generator().uniform(shape, -limit, limit, dtype=dtype, device="cpu")
         if self.distribution == "untruncated_normal":
-            return draw.normal(shape, 0.0, math.sqrt(variance), **place)
-        return draw.truncated_normal(shape, 0.0, math.sqrt(variance) / TRUNCATED_STDDEV, **place)
+            return self.normal(shape, 0.0, math.sqrt(variance), dtype)
+        stddev = math.sqrt(variance) / TRUNCATED_STDDEV
+        return self.normal(shape, 0.0, stddev, dtype, truncated=True)
 
     def get_config(self) -> dict[str, Any]:
         return {
