@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import threading
 
 import numpy as np
 import pytest
@@ -195,6 +196,30 @@ def test_arrays_that_a_generator_writes_to_again(device):
 
     with device:
         assert history(reusing) == history(lambda: batches(*samples()))
+
+
+def test_prefetch_makes_batches_while_a_step_runs(device):
+    """The first step waits for the third batch to be made."""
+    is_ahead = threading.Event()
+    found = []
+
+    def generator():
+        for number, batch in enumerate(batches(*samples())):
+            if number == 2:
+                is_ahead.set()
+            yield batch
+
+    def wait(batch, logs):
+        if batch == 0:
+            found.append(is_ahead.wait(60))
+
+    spec = tc.data.TensorSpec
+    signature = (spec((None, 3), "float32"), spec((None,), "int64"))
+    source = Dataset.from_generator(generator, output_signature=signature).prefetch(2)
+    with device:
+        callback = keras.callbacks.LambdaCallback(on_train_batch_begin=wait)
+        compiled(plain).fit(source, callbacks=[callback], verbose=0)
+    assert found == [True]
 
 
 def test_texts_in_arrays(device):

@@ -115,6 +115,40 @@ def test_a_model_survives_running_out_of_memory_at_any_allocation(device, run_ea
     assert failures > 0
 
 
+@on_gpu
+def test_models_that_are_dropped_leave_no_memory_behind(device, rng):
+    """Neither graphs, nor workspaces of libraries, nor the blocks that batches came through."""
+    x, y = rng.normal(size=(12, 3)).astype("float32"), rng.integers(0, 2, 12)
+
+    def used():
+        model = small_model(run_eagerly=False)
+        model.fit(x, y, batch_size=4, epochs=2, verbose=0)
+        model.predict(x, batch_size=4, verbose=0)
+        assert any(plan.run_steps.is_captured for plan in model.step("train_step").plans)
+        del model
+        gc.collect()
+        tc.empty_cache(device)
+        return tc.memory_summary(device).used
+
+    used()
+    assert used() <= used()
+
+
+@on_gpu
+def test_graphs_may_be_launched_in_several_streams(device, rng):
+    @tc.function
+    def product(x, y):
+        return tc.cumulative_sum(x @ y, axis=0)
+
+    x = tc.asarray(rng.normal(size=(5, 5)).astype("float32"))
+    expected = [product(x, x).numpy() for _ in range(3)]
+    assert product.traces[0].plan.run_steps.is_captured
+    streams = [device.xp.cuda.Stream(non_blocking=True) for _ in range(2)]
+    for stream in (*streams, *streams):
+        with stream:
+            np.testing.assert_allclose(product(x, x).numpy(), expected[0], rtol=1e-6)
+
+
 def convolution_model():
     layers = keras.layers
     return [
@@ -229,7 +263,8 @@ def test_traced_functions_are_named_and_give_their_memory_back(device):
     assert tc.memory_summary(device).used - before < 1 << 19
 
 
-def test_running_out_of_memory_names_a_batch_size_that_fits(device, rng):
+@pytest.mark.parametrize("run_eagerly", [True, False])
+def test_running_out_of_memory_names_a_batch_size_that_fits(device, rng, run_eagerly):
     """What a batch takes is counted; the batch that is named then does fit."""
     if device.kind == "cpu":
         return
@@ -239,8 +274,9 @@ def test_running_out_of_memory_names_a_batch_size_that_fits(device, rng):
 
     def fit(batch_size):
         model = keras.Sequential(stack)
-        model.compile("adam", "mse", run_eagerly=True)
-        model.fit(x[:batch_size], y[:batch_size], batch_size=batch_size, verbose=0)
+        model.compile("adam", "mse", run_eagerly=run_eagerly)
+        options = {"batch_size": batch_size, "epochs": 1 if run_eagerly else 4, "verbose": 0}
+        model.fit(x[:batch_size], y[:batch_size], **options)
 
     fit(64)  # makes what every step needs
     tc.empty_cache(device)

@@ -131,6 +131,67 @@ def test_an_overflow_changes_nothing_but_the_scale(device, traced):
     assert float(optimizer.dynamic_scale) == 8.0  # doubled after two good steps
 
 
+# name -> (layer, input, what 16 bits all the way through would miss)
+ISLANDS = {
+    "softmax": (lambda: keras.layers.Softmax(), np.zeros((2, 4096)), 1 / 4096),
+    "average": (
+        lambda: keras.layers.GlobalAveragePooling1D(),
+        np.full((1, 70_000, 1), 2.0),  # their sum is more than float16 has
+        2.0,
+    ),
+    "product": (
+        lambda: keras.layers.Dense(1, use_bias=False, kernel_initializer="ones"),
+        np.ones((2, 1024)),  # bfloat16 ends at 256 when ones are added
+        1024.0,
+    ),
+    "layer norm": (
+        lambda: keras.layers.LayerNormalization(epsilon=1e-6),
+        np.tile([1000.0, 1016.0], (2, 64)),  # whose squares are more than float16 has
+        np.tile([-1.0, 1.0], (2, 64)),
+    ),
+    "batch norm": (
+        lambda: keras.layers.BatchNormalization(epsilon=1e-6),
+        np.tile([[1000.0], [1016.0]], (32, 3)),
+        np.tile([[-1.0], [1.0]], (32, 3)),
+    ),
+}
+
+
+@every_policy
+@pytest.mark.parametrize("name", ISLANDS)
+def test_sums_inside_layers_are_float32(device, policy, name):
+    make, x, expected = ISLANDS[name]
+    y = make()(tc.asarray(x.astype("float32")), training=True)
+    assert y.dtype.name == policy.removeprefix("mixed_")
+    np.testing.assert_allclose(y.numpy().astype("float64"), expected + np.zeros(y.shape), rtol=4e-3)
+
+
+@every_policy
+@pytest.mark.parametrize("name", ["CategoricalCrossentropy", "MeanSquaredError", "Huber"])
+def test_losses_of_16_bits_are_float32(device, policy, name, rng):
+    dtype = policy.removeprefix("mixed_")
+    labels = tc.asarray(np.eye(3, dtype="float32")[rng.integers(0, 3, 600)])
+    outputs = tc.nn.softmax(tc.astype(tc.asarray(rng.normal(size=(600, 3))), dtype))
+    loss = getattr(keras.losses, name)()
+    found, expected = loss(labels, outputs), loss(labels, tc.astype(outputs, "float32"))
+    assert found.dtype == tc.float32
+    np.testing.assert_allclose(found.numpy(), expected.numpy(), rtol=1e-6)
+
+
+@every_policy
+@pytest.mark.parametrize("name", ["categorical_crossentropy", "mse"])
+def test_a_model_of_16_bits_has_a_float32_loss(device, policy, name, rng):
+    """Its last layer computes in 16 bits; the loss is that of these numbers, summed exactly."""
+    model = keras.Sequential([keras.layers.Dense(3, activation="softmax", input_shape=(4,))])
+    model.compile("sgd", name)
+    x = rng.normal(size=(600, 4)).astype("float32")
+    y = np.eye(3, dtype="float32")[rng.integers(0, 3, 600)]
+    found = model.evaluate(x, y, batch_size=600, verbose=0)
+    outputs = tc.astype(tc.asarray(model.predict(x, verbose=0)), "float32")
+    expected = tc.mean(keras.losses.get(name)(tc.asarray(y), outputs))
+    np.testing.assert_allclose(found, float(expected), rtol=1e-5)
+
+
 def test_policies_are_told_from_names():
     policy = keras.mixed_precision.Policy("mixed_float16")
     assert (policy.compute_dtype, policy.variable_dtype) == ("float16", "float32")

@@ -7,12 +7,15 @@ must be the same at every run, and what changes from step to step must stand in 
 
 from __future__ import annotations
 
+import functools
 import os
+import threading
 import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import cupy
+from cupy.cuda.device import get_device_id
 
 RUNS_BEFORE = 1  # plain runs: they compile what is compiled late, and make handles and workspaces
 
@@ -20,6 +23,31 @@ RUNS_BEFORE = 1  # plain runs: they compile what is compiled late, and make hand
 def are_wanted() -> bool:
     """Whether steps are captured; TENSORCORE_CUDA_GRAPHS=0 turns that off."""
     return os.environ.get("TENSORCORE_CUDA_GRAPHS", "1") != "0"
+
+
+class _Lane:
+    """What the graphs of a GPU have in common: they are captured on one stream, whose workspaces
+    (of cuBLASLt, 32 MiB) are in all of them, so that no two may run at the same time.
+    """
+
+    def __init__(self) -> None:
+        self.stream = cupy.cuda.Stream(non_blocking=True)
+        self.lock = threading.Lock()  # of capturing
+        self._last: Any = None
+
+    def enter(self, stream: Any) -> None:
+        """Let what is launched in `stream` from now on wait for graphs that run in another one."""
+        last = self._last
+        if last is not None and last.ptr == stream.ptr:
+            return
+        if last is not None:
+            stream.wait_event(last.record())
+        self._last = stream
+
+
+@functools.cache
+def _lane_of(device: int) -> _Lane:
+    return _Lane()
 
 
 class Replay:
@@ -43,7 +71,7 @@ class Replay:
         self._run = run
         self._runs = 0
         self._graph: Any = None
-        self._stream: Any = None
+        self._lane: Any = None
         self._pool: Any = None
         self.problem: str | None = None if are_wanted() else "TENSORCORE_CUDA_GRAPHS=0"
 
@@ -57,7 +85,9 @@ class Replay:
             self._capture()
         if self._graph is not None:
             # In the stream of the caller, so that it stays in order with what is around it.
-            self._graph.launch(cupy.cuda.get_current_stream())
+            stream = cupy.cuda.get_current_stream()
+            self._lane.enter(stream)
+            self._graph.launch(stream)
             return
         self._runs += 1
         for step in self._steps:
@@ -65,23 +95,23 @@ class Replay:
 
     def _capture(self) -> None:
         """Record what the steps launch; nothing is computed meanwhile."""
-        self._stream = cupy.cuda.Stream(non_blocking=True)
+        lane = self._lane = _lane_of(get_device_id())
         # Memory that a step takes for itself is written to by every replay, so nobody else may get
         # it: it comes from a pool that lives as long as the graph, and has its blocks from the pool
         # of all, so that they are counted and limited with the others.
         self._pool = cupy.cuda.MemoryPool(cupy.get_default_memory_pool().malloc)
         try:
-            with self._stream, cupy.cuda.using_allocator(self._pool.malloc):
-                self._stream.begin_capture()
+            with lane.lock, lane.stream, cupy.cuda.using_allocator(self._pool.malloc):
+                lane.stream.begin_capture()
                 try:
                     for step in self._steps:
                         step()
                 finally:
-                    graph = self._stream.end_capture()
+                    graph = lane.stream.end_capture()
         except Exception as error:  # CUDA, CuPy and libraries refuse in classes of their own
             self.problem = f"{type(error).__name__}: {error}".partition("\n")[0]
             self._pool.free_all_blocks()
-            self._stream = self._pool = None
+            self._pool = None
             return
         self._graph = graph
         # CuPy forgets the blocks of a pool that is dropped, rather than to give them back.
