@@ -32,7 +32,7 @@ _ENOUGH_BLOCKS = 1024  # a long sum is split until there are about as many
 _SHORTEST_SUM = 256  # pixels in one part of a split sum
 _LARGEST = 2**31 - 1
 _MOST_GRID_Z = 65535
-_CUDNN_FROM_CHANNELS = 16  # of a group, on both sides
+_CUDNN_FROM_CHANNELS = 16  # on both sides
 _CUDNN_FROM_PRODUCTS = 2**26
 
 _NAMES = ["conv2d", "conv2d_input_gradient", "conv2d_filter_gradient"]
@@ -243,15 +243,24 @@ def _is_done_by_cudnn(
 
 
 def _pays_by_cudnn(s: _Sizes, dtype: Any) -> bool:
-    """Whether cuDNN is expected to be faster.
+    """Whether cuDNN is expected to be faster; `benchmarks/gpu_kernels.py` measures both.
 
-    Its kernels are about twice as fast as ours where there are enough channels for their tiles. But
-    it wants filters turned, so that a small convolution takes more launches than time. Products are
-    cuBLASLt's, and few channels a group are our direct kernels'.
+    It is where tensor cores may be used and the channels fill their tiles.  It gets its filters
+    turned, so that a small convolution takes more launches than time, and turns the images of
+    several groups itself.  For exact float32 it has its good kernels for planes of channels, and
+    images lie pixel by pixel here.  Products are cuBLASLt's.
     """
-    if s.is_product or min(s.cg, s.og) < _CUDNN_FROM_CHANNELS or dtype.itemsize == 8:
+    on_tensor_cores = dtype.itemsize == 2 or (dtype.name == "float32" and _is_rounded())
+    if not on_tensor_cores or s.groups > 1 or s.is_product:
         return False
-    return s.n * s.oh * s.ow * s.o * s.kh * s.kw * s.cg >= _CUDNN_FROM_PRODUCTS
+    if min(s.c, s.o) < _CUDNN_FROM_CHANNELS or s.c % 8 or s.o % 8:
+        return False
+    return s.n * s.oh * s.ow * s.o * s.kh * s.kw * s.c >= _CUDNN_FROM_PRODUCTS
+
+
+def _is_rounded() -> bool:
+    """Whether `set_matmul_precision` allows that float32 is rounded for tensor cores."""
+    return matmul_precision() != "float32"
 
 
 def _way(s: _Sizes, y: Any) -> str:
@@ -288,7 +297,7 @@ def _product_kernel(name: str, dtype: Any) -> Any:
     """The kernel of an implicit product: on tensor cores for numbers of 16 bits, and for float32
     where `set_matmul_precision` allows that it is rounded.
     """
-    if dtype.itemsize == 2 or (dtype.itemsize == 4 and matmul_precision() != "float32"):
+    if dtype.itemsize == 2 or (dtype.itemsize == 4 and _is_rounded()):
         return _tensor.kernel(f"tensor_{name}", dtype.name)
     return _tiled.kernel(name, dtype.name)
 
