@@ -900,6 +900,32 @@ def test_float32_functions_over_the_whole_range(name):
     assert error.max() < 2.5
 
 
+def test_float32_powers(rng):
+    special = [0.0, 1, 2, 0.5, 3, np.inf, np.nan, 1e-45, 1e38, 2.5, 1e10, 16777217, 16777215]
+    special = np.array([sign * value for value in special for sign in (1, -1)], F32)
+    count = 50_000
+    pairs = [
+        np.meshgrid(special, special),
+        (rng.uniform(0, 4, count), rng.uniform(-60, 60, count)),
+        (np.exp(rng.uniform(-100, 88, count)), rng.uniform(-2, 2, count)),
+        (-rng.uniform(0, 4, count), rng.integers(-60, 60, count)),
+        (rng.uniform(0.99, 1.01, count), rng.uniform(-8000, 8000, count)),
+    ]
+    x, y = (np.concatenate([pair[i].ravel() for pair in pairs]).astype(F32) for i in (0, 1))
+    compiled = generated.compile(
+        program("only_power", [("x", F32), ("y", F32)], [("power(x, y)", False)], F32)
+    )
+    with np.errstate(all="ignore"):
+        actual = compiled(x, y)
+        expected = np.power(x.astype(F64), y.astype(F64))
+        rounded = expected.astype(F32)
+    finite = np.isfinite(rounded)
+    np.testing.assert_array_equal(actual[~finite], rounded[~finite])
+    np.testing.assert_array_equal(np.signbit(actual[finite]), np.signbit(rounded[finite]))
+    unit = np.spacing(np.maximum(np.abs(rounded[finite]), F32.type(1e-45))).astype(F64)
+    assert (np.abs(actual[finite].astype(F64) - expected[finite]) / unit).max() < 0.51
+
+
 @pytest.mark.parametrize(("dtype", "limit"), [(F32, -86), (F64, -700)])
 def test_exp_of_what_is_not_above_zero(dtype, limit):
     from tensorcore.kernels.cpu.jit import kernel

@@ -30,7 +30,7 @@ def operations(plan):
 
 
 NAMES = (
-    *("share", "prune", "lookups", "endings", "products", "product_gradients"),
+    *("algebra", "share", "prune", "lookups", "endings", "products", "product_gradients"),
     *("fuse", "sums", "updates", "native"),
 )
 
@@ -43,7 +43,7 @@ def test_names_of_passes():
     assert tc.config.passes == ("prune",)
     tc.config.passes = "none"
     assert tc.config.passes == ()
-    with pytest.raises(InvalidArgumentError, match="there is no pass 'melt'; there are share"):
+    with pytest.raises(InvalidArgumentError, match="there is no pass 'melt'; there are algebra"):
         tc.config.passes = "melt"
 
 
@@ -83,6 +83,33 @@ def test_a_fused_loop_has_several_results(device):
         np.testing.assert_allclose(value.numpy(), expected.numpy(), rtol=1e-6)
     # The sum lies between the first two and the third, which cannot join them.
     assert operations(plan) == ["fused_exp_multiply_sum", "multiply"]
+
+
+ALGEBRA = [
+    (lambda x: x**2, ["multiply"]),
+    (lambda x: tc.exp(x) ** 1, ["exp"]),
+    (lambda x: tc.exp(x * 1) / 1 - 0, ["exp"]),
+    (lambda x: tc.negative(tc.negative(tc.exp(x))), ["exp"]),
+    (lambda x: tc.matrix_transpose(tc.matrix_transpose(tc.exp(x))), ["exp"]),
+    (lambda x: tc.reshape(tc.reshape(tc.exp(x), (-1,)), (6, 6)), ["exp"]),
+    (lambda x: tc.matrix_transpose(x) @ x, ["matmul"]),
+    (lambda x: x @ tc.matrix_transpose(x[:5]), ["getitem", "matmul"]),
+    (lambda x: tc.exp(x) + 0, ["fused_exp_add"]),
+    (lambda x: x[0] @ tc.matrix_transpose(x), ["getitem", "matmul"]),
+]
+
+
+@pytest.mark.parametrize("number", range(len(ALGEBRA)))
+def test_what_is_equal_is_not_computed(device, number):
+    function, names = ALGEBRA[number]
+    x = tc.asarray(np.random.default_rng(0).normal(size=(6, 6)), dtype="float32", device=device)
+    value, plan = traced(function, x)
+    assert operations(plan) == names
+    apart, _ = traced(function, x, passes="-algebra,-share,-prune")
+    for other in (apart, function(x)):
+        np.testing.assert_allclose(value.numpy(), other.numpy(), rtol=1e-6)
+    negative, _ = traced(lambda x: (x - 0, x * 1), tc.asarray([-0.0], device=device))
+    assert all(np.signbit(part.numpy()).all() for part in negative)
 
 
 def squares(x, y):
@@ -244,7 +271,7 @@ def test_explain_shows_graphs_plan_and_sources(device):
     text = f.explain()
     assert "== graph as traced ==" in text
     assert "%1: float32[2] = multiply(argument0, 2.0)" in text.replace("np.float32(2.0)", "2.0")
-    assert "== graph after share, prune" in text
+    assert "== graph after algebra, share, prune" in text
     assert f"== plan on {device}: 1 calls" in text
     assert "== source of fused_multiply_tanh_add ==" in text
     assert "tanh(" in text.split("== source of")[1]

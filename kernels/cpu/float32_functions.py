@@ -14,6 +14,7 @@ from tensorcore.kernels.cpu.intrinsics import (
     bits,
     copy_sign,
     float_abs,
+    float_floor,
     float_of_bits,
     select,
 )
@@ -294,3 +295,66 @@ def cos_sin_of_turns(u):
     x = select(I(I(quarter + I(1)) & I(2)) != I(0), -x, x)
     y = select(I(quarter & I(2)) != I(0), -y, y)
     return x, y
+
+
+# Powers -------------------------------------------------------------------------------------------
+
+# log2((1 + s) / (1 - s)) = 2 / log(2) (s + s^3 / 3 + s^5 / 5 + ...)
+TWO_BY_LN2 = 2.8853900817779268
+LN2 = 0.6931471805599453
+DOUBLE_ROUNDER = 6755399441055744.0  # 1.5 * 2^52
+DOUBLE_ROUNDER_BITS = 0x4338000000000000
+
+
+@inline
+def log2_in_double(x):
+    """log2(x) for x >= 0 with some 38 bits, as float64; NaN for NaN."""
+    scaled, shift = normalized(x)
+    e, f = exponent_and_fraction(scaled)
+    f = np.float64(f)
+    s = f / (f + 2.0)
+    z = s * s
+    p = 1.0 / 13.0
+    p = p * z + 1.0 / 11.0
+    p = p * z + 1.0 / 9.0
+    p = p * z + 1.0 / 7.0
+    p = p * z + 1.0 / 5.0
+    p = p * z + 1.0 / 3.0
+    y = (p * z * s + s) * TWO_BY_LN2 + np.float64(e + shift)
+    y = select(x == INFINITY, np.inf, y)
+    y = select(x == F(0.0), -np.inf, y)
+    return select(x >= F(0.0), y, np.nan)
+
+
+@inline
+def exp2_of_double(t):
+    """2^t of a float64 as float32, rounded once."""
+    t = select(t > 130.0, 130.0, t)
+    t = select(t < -160.0, -160.0, t)
+    shifted = t + DOUBLE_ROUNDER
+    r = (t - (shifted - DOUBLE_ROUNDER)) * LN2
+    p = 1.0 / 40320.0
+    p = p * r + 1.0 / 5040.0
+    p = p * r + 1.0 / 720.0
+    p = p * r + 1.0 / 120.0
+    p = p * r + 1.0 / 24.0
+    p = p * r + 1.0 / 6.0
+    p = p * r + 0.5
+    p = p * (r * r) + r + 1.0
+    n = bits(shifted) - DOUBLE_ROUNDER_BITS
+    return F(p * float_of_bits((n + 1023) << 52))
+
+
+@inline
+def power(x, y):
+    """x^y = 2^(y log2|x|), negative where x is and y is odd; computed in float64."""
+    size = float_abs(x)
+    result = exp2_of_double(np.float64(y) * log2_in_double(size))
+    half = y * F(0.5)
+    is_whole = float_floor(y) == y
+    is_odd = is_whole & (float_floor(half) != half)
+    result = select(is_odd, copy_sign(result, x), result)
+    is_defined = (x >= F(0.0)) | is_whole | (size == INFINITY) | (x != x)
+    result = select(is_defined, result, NAN)
+    is_one = (y == F(0.0)) | (x == F(1.0)) | ((size == F(1.0)) & (float_abs(y) == INFINITY))
+    return select(is_one, F(1.0), result)

@@ -46,6 +46,8 @@ _NO_GRADIENT = {
 
 
 def _power(x1: Any, x2: Any) -> Any:
+    if np.ndim(x2) == 0 and x2 == 2 and np.result_type(x1, x2) == x1.dtype:
+        return np.multiply(x1, x1)  # several times faster than a power
     # NumPy takes the square root for one exponent 0.5, which is NaN for -inf and -0.0 for -0.0.
     if np.ndim(x2) == 0 and x2 == 0.5 and np.result_type(x1, x2).kind == "f":
         root = np.sqrt(x1 + x1.dtype.type(0))

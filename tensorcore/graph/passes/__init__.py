@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from tensorcore.device import Device
 from tensorcore.errors import InvalidArgumentError
 from tensorcore.graph.graph import Node
+from tensorcore.graph.passes.algebra import simplify
 from tensorcore.graph.passes.endings import join_endings
 from tensorcore.graph.passes.fuse import fuse
 from tensorcore.graph.passes.lookups import pool_lookups
@@ -38,6 +39,7 @@ class Pass(NamedTuple):
 
 
 PASSES = (
+    Pass("algebra", simplify),
     Pass("share", share),
     Pass("prune", prune),
     Pass("lookups", pool_lookups, devices=("cpu",), compiles=("cpu",)),
