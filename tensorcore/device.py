@@ -372,7 +372,7 @@ def to_numpy(array: Any) -> Any:
     """`array` as NumPy array (a copy for arrays of a GPU, after which errors found there are
     raised).
     """
-    if type(array).__module__.partition(".")[0] != "cupy":
+    if type(array) is np.ndarray or type(array).__module__.partition(".")[0] != "cupy":
         return array
     gpu = _gpu(array.device.id)
     host = gpu.run(array.get)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -556,20 +558,40 @@ def test_products_in_registers(dtype, size):
         np.testing.assert_allclose(out, expected, rtol=1e-4, atol=1e-5 * k**0.5)
 
 
-def test_how_products_are_divided_changes_no_bit(monkeypatch):
+@pytest.mark.parametrize("transpose_a", [False, True])
+def test_how_products_are_divided_changes_no_bit(transpose_a):
     from tensorcore.kernels.cpu import products
 
     rng = np.random.default_rng(0)
     a, b = (rng.normal(size=shape).astype(np.float32) for shape in ((110, 50), (50, 300)))
-    found = []
-    for limit in (0, 1 << 22):  # of a matrix that lies in near memory
-        monkeypatch.setattr(products, "FAR_BYTES", limit)
-        out = np.full((110, 300), np.nan, np.float32)
-        piece = products.product(a, b, out, False, False)
-        piece()
-        found.append((piece.args[-1], out))
-    assert [by_rows for by_rows, _ in found] == [0, 1]
-    np.testing.assert_array_equal(found[0][1], found[1][1])
+    a = np.ascontiguousarray(a.T) if transpose_a else a
+    whole, divided = (np.full((110, 300), np.nan, np.float32) for _ in range(2))
+    piece = products.product(a, b, whole, transpose_a, False)
+    piece()
+    piece = products.product(a, b, divided, transpose_a, False)
+    assert piece.count == 5 * 10  # panels of columns, in each of them dozens of rows
+    bounds = [0, 1, 9, 10, 13, 38, 50]  # also across the borders of panels
+    for start, stop in reversed(list(itertools.pairwise(bounds))):
+        piece.loop(start, stop, *piece.args)
+    np.testing.assert_array_equal(divided, whole)
+
+
+def test_short_pieces_are_shared_by_those_who_look_for_work(monkeypatch):
+    from tensorcore.kernels.cpu import native
+    from tensorcore.kernels.cpu.bound import bound
+
+    monkeypatch.setattr(tc.config, "threads", 2)
+    rng = np.random.default_rng(0)
+    h, g = rng.normal(size=(512, 128)), rng.normal(size=(512, 10))
+    flags = {"transpose_a": False, "transpose_b": False}
+    made = [
+        *bound("matmul", [h, rng.normal(size=(128, 10))], flags, np.empty((512, 10))),
+        *bound("softmax", [g], {"axis": -1}, np.empty((512, 10))),
+    ]
+    assert all(native._chunk(piece) <= piece.count // 2 for piece in made)
+    (few,) = bound("softmax", [g[:32]], {"axis": -1}, np.empty((32, 10)))
+    assert native._chunk(few) == 32  # over before anybody could help
+    tc.config.threads = None
 
 
 def test_products_that_are_left_to_blas():

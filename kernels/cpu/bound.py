@@ -182,7 +182,8 @@ def _argmax(x: Any, *, axis: Any, keepdims: bool, out: Any) -> Piece | None:
         return None
     length = x.shape[-1]
     args = (x.reshape(-1, length), out.reshape(-1))
-    return Piece(_places_of_largest, out.size, max(1, ELEMENTS_A_THREAD // length), args)
+    grain = max(1, ELEMENTS_A_THREAD // (length + softmax.ELEMENTS_OF_A_ROW))
+    return Piece(_places_of_largest, out.size, grain, args)
 
 
 # The others ---------------------------------------------------------------------------------------
@@ -195,7 +196,7 @@ def _of_rows(loop: Any) -> Callable[..., Piece | None]:
         if axis not in (-1, out.ndim - 1) or out.dtype.char not in "fd" or not _are_flat(*arrays):
             return None
         length = out.shape[-1]
-        grain = max(1, softmax.ELEMENTS_A_THREAD // 8 // length)
+        grain = max(1, softmax.ELEMENTS_A_THREAD // 8 // (length + softmax.ELEMENTS_OF_A_ROW))
         rows = [array.reshape(-1, length) for array in (*arrays, out)]
         return Piece(loop, out.size // length, grain, rows)
 
@@ -220,7 +221,8 @@ def _cross_entropy(loop: Any) -> Callable[..., Piece | None]:
             array.reshape(count, classes) if array.ndim == logits.ndim else array.reshape(-1)
             for array in (*arrays, out)
         ]
-        grain = max(1, cross_entropy.ELEMENTS_A_THREAD // 8 // classes)
+        cost = classes + softmax.ELEMENTS_OF_A_ROW
+        grain = max(1, cross_entropy.ELEMENTS_A_THREAD // 8 // cost)
         return [*first, Piece(loop, count, grain, flat)]
 
     return bind

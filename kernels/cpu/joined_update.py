@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from tensorcore.kernels.cpu import generated
 from tensorcore.kernels.cpu.piece import POOL, Number, Piece
-from tensorcore.kernels.cpu.products import FEW_ROWS
 from tensorcore.kernels.cpu.row_lists import RowLists
 from tensorcore.kernels.program import Program
 
@@ -100,7 +99,7 @@ class JoinedUpdate:
         width = g.shape[1]
         columns = width
         # The thread that multiplied by a panel of columns (see `products`) has it at hand, too.
-        if depth <= FEW_ROWS and sum(part.nbytes for part in parts) <= CACHE_BYTES:
+        if sum(part.nbytes for part in parts) <= CACHE_BYTES:
             columns = min(width, PANEL)
         block = max(6, BLOCK_BYTES // (columns * g.itemsize) // 6 * 6)
         blocks = -(-rows // block)

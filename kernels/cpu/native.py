@@ -45,6 +45,7 @@ LOOKS = 20_000  # of a helper without work before it sleeps: some 0.5 ms
 LOOK_S = 25e-9
 TOO_LONG = 60_000  # looks of the caller at a helper that does not finish, 1.5 ms: it lost its CPU
 TOO_MANY = 400_000  # looks lost like that, after which no more are risked in one call
+FINE = 4  # a helper that looks for work already is worth a part of a piece's grain
 JOB_WORDS = 4  # of a row of the table: entry, words, steps, steps that are claimed at once
 FOUND = 4  # the column after them: where a check says what it found, 0 for what is no check
 
@@ -362,9 +363,8 @@ def sequence(pieces: Sequence[Piece]) -> Callable[[], None]:
     for piece in pieces:
         entry, words, constants = _packed(piece)  # type: ignore[misc]
         kept += [words, *constants]
-        chunk = piece.count if piece.count < 2 * piece.grain else _chunk(piece)
         found = piece.found.ctypes.data if isinstance(piece, Check) else 0
-        rows.append((entry, words.ctypes.data, piece.count, chunk, found))
+        rows.append((entry, words.ctypes.data, piece.count, _chunk(piece), found))
     return Run(np.array(rows, np.int64), kept, list(pieces))
 
 
@@ -421,8 +421,11 @@ def _is_compiled(function: Any, arguments: tuple[Any, ...]) -> bool:
 
 
 def _chunk(piece: Piece) -> int:
-    """Steps that are claimed at once: a share that leaves something to divide at the end."""
-    return max(math.ceil(piece.grain), -(-piece.count // (8 * threads.usable())))
+    """Steps that are claimed at once: a part that leaves something to divide at the end, or all."""
+    grain = piece.grain / FINE
+    if isinstance(piece, Check) or piece.count < 2 * grain:  # a check says one thing about all
+        return piece.count
+    return max(math.ceil(grain), -(-piece.count // (8 * threads.usable())))
 
 
 class Run:

@@ -28,10 +28,9 @@ from tensorcore.kernels.cpu.register_products import (
 )
 from tensorcore.kernels.cpu.vectors import ADD, ADD_RELU, NOTHING, VECTOR_BYTES
 
-ROWS = 12  # of a piece of work
+ROWS = 12  # of a block
 OPERATIONS_A_THREAD = 1 << 20
 PANEL = 64  # columns of C that one piece of work computes, or rows of C^T
-FAR_BYTES = 1 << 22
 HEIGHT = 96  # rows of a block of a large product
 TALL = 192  # the same where A comes transposed
 GROUP = 256  # columns of such a block, where lines of A are laid side by side
@@ -39,19 +38,19 @@ FAR = 512  # longer lines are
 
 
 @kernel
-def _by_parts(start, stop, a, a_row, a_step, b, c, rows, columns, depth, by_rows):
-    """Dozens of rows of C from start to stop, or panels of its columns."""
-    if by_rows:
-        first = start * ROWS
-        count = min(stop * ROWS, rows) - first
+def _by_blocks(start, stop, a, a_row, a_step, b, c, rows, columns, depth):
+    """Blocks of C from start to stop: a dozen rows of a panel of columns, panel after panel."""
+    blocks = -(-rows // ROWS)
+    while start < stop:
+        panel, block = divmod(start, blocks)
+        first, left = block * ROWS, panel * PANEL
+        count = min(blocks - block, stop - start)  # neighbours are one product
+        height, width = min(count * ROWS, rows - first), min(PANEL, columns - left)
         multiply(
-            a, first * a_row, a_row, a_step, b, 0, columns, c, first * columns, columns, count,
-            columns, depth,
+            a, first * a_row, a_row, a_step, b, left, columns, c, first * columns + left, columns,
+            height, width, depth,
         )  # fmt: skip
-    else:
-        first = start * PANEL
-        count = min(stop * PANEL, columns) - first
-        multiply(a, 0, a_row, a_step, b, first, columns, c, first, columns, rows, count, depth)
+        start += count
 
 
 @kernel
@@ -217,14 +216,11 @@ def product(
     if bias is not None:
         return None
     a_row, a_step = (1, rows) if transpose_a else (depth, 1)
-    args = (a, a_row, a_step, b, c, rows, columns, depth)
-    # So that no part of B is read by two threads; many rows do that where B is in far memory.
-    is_far = x2.nbytes > FAR_BYTES and rows < columns
-    panels = -(-columns // PANEL)
-    if panels > 1 and (rows <= FEW_ROWS or is_far):
-        return Piece(_by_parts, panels, max(1, int(grain)), (*args, 0))
-    grain = max(1, OPERATIONS_A_THREAD // (2 * ROWS * depth * columns))
-    return Piece(_by_parts, -(-rows // ROWS), grain, (*args, 1))
+    # Panel after panel, so that a thread reads the same part of B, which is a weight mostly, in
+    # each step of training, and writes to it when it is updated (`joined_update.py`).
+    steps = -(-columns // PANEL) * -(-rows // ROWS)
+    grain = OPERATIONS_A_THREAD / (2 * ROWS * depth * min(PANEL, columns))
+    return Piece(_by_blocks, steps, grain, (a, a_row, a_step, b, c, rows, columns, depth))
 
 
 def _in_panels(a: Any, b: Any, is_turned: bool, c: Any, sizes: Any, ending: Any) -> Piece:

@@ -14,6 +14,7 @@ from tensorcore.kernels.cpu.jit import REORDER, inline, kernel, split
 from tensorcore.kernels.cpu.rows import exp, log, row_max, row_sum_of_exp
 
 ELEMENTS_A_THREAD = 1 << 17
+ELEMENTS_OF_A_ROW = 40  # that take as long as what is done once for each row
 
 
 @kernel

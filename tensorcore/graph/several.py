@@ -16,7 +16,7 @@ from tensorcore.device import CPU
 from tensorcore.mode import listeners
 from tensorcore.tensor import Tensor
 
-WHILE_S = 0.01  # how long a call should take: Ctrl-C and progress bars wait for its end
+WHILE_S = 0.03  # how long a call should take: Ctrl-C and progress bars wait for its end
 MOST = 256  # batches of a call
 SLOW_S = 0.1  # a batch, from which none waits for another
 
@@ -104,12 +104,14 @@ class Several:
         done = 0
         taken: list[tuple[Any, int]] = []  # random streams that were moved on, by so much a batch
         try:
-            hosts = [[next(left) for _ in symbols] for _, symbols in actions]
-            for batch in range(count):
-                for (function, _), places in zip(actions, hosts, strict=True):
-                    for place, number in zip(places, function(), strict=True):
-                        place[batch] = number
+            numbers: list[list[Any]] = [[] for _ in actions]
+            for _ in range(count):
+                for (function, _), found in zip(actions, numbers):
+                    found.append(function())
                     asked += 1
+            for (_, symbols), found in zip(actions, numbers, strict=True):
+                for _, of_batches in zip(symbols, zip(*found, strict=True), strict=True):
+                    next(left)[:] = of_batches
             for generator, blocks, places in plan.streams:
                 key, counter = generator.take_blocks(blocks * count)
                 taken.append((generator, blocks))

@@ -455,13 +455,14 @@ class Optimizer(Configurable, keras_module="keras.optimizers"):
         decay, whether a step is taken, how much of running means is kept, whether these go into
         the variables.
         """
-        batches, done = int(self.iterations), int(self._steps_done())
+        every = self.gradient_accumulation_steps or 1
+        batches = int(self.iterations)
+        done = batches // every
         learning_rate = float(self.learning_rate)
         numbers = self.scalars(learning_rate, done + 1)
         if not self._does_more:
             self.iterations.write(_count_one)
             return numbers
-        every = self.gradient_accumulation_steps or 1
         ready = float((batches + 1) % every == 0)
         rate = (self.weight_decay or 0.0) * learning_rate * ready
         keep = self.ema_momentum if done else 0.0
@@ -544,8 +545,8 @@ def _arguments(cls: type) -> set[str]:
 
 
 def _count_one(storage: Any) -> None:
-    storage += 1
+    storage[...] = storage[()] + 1  # of NumPy a scalar, which is counted on in a tenth of the time
 
 
 def _uncount_one(storage: Any) -> None:
-    storage -= 1
+    storage[...] = storage[()] - 1
