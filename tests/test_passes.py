@@ -158,6 +158,25 @@ def _tuple(values):
     return values if isinstance(values, tuple) else (values,)
 
 
+@pytest.mark.parametrize("columns", [1, 3])
+def test_terms_of_many_lines_are_stored_and_summed(device, columns):
+    """Sums of chunks of lines are added up; the terms come before them among the results."""
+
+    def f(x):
+        y = x * x
+        return y, tc.mean(y, axis=0), tc.sum(y, axis=0)
+
+    values = np.random.default_rng(0).normal(size=(10000, columns)).astype(np.float32)
+    x = tc.asarray(values, device=device)
+    found, plan = traced(f, x)
+    assert operations(plan) == ["fused_multiply_mean_sum"]
+    for value, expected in zip(found, f(x), strict=True):
+        if device.kind == "cpu":
+            np.testing.assert_array_equal(value.numpy(), expected.numpy())
+        else:
+            np.testing.assert_allclose(value.numpy(), expected.numpy(), rtol=1e-5)
+
+
 def test_sums_over_axes_in_the_middle_stay_apart(device):
     x = tc.asarray(np.arange(24.0).reshape(2, 3, 4), device=device)
     value, plan = traced(lambda x: tc.sum(x * x + 1, axis=1), x)

@@ -100,11 +100,10 @@ class JoinedSums:
         chunks = -(-lines // chunk)
         targets, joining = list(outs), []
         if chunks > 1:
-            for place, kind in enumerate(self.sums.kinds):
-                if kind:
-                    sums = np.empty((chunks, width), outs[place].dtype)
-                    targets[place] = sums.reshape(-1)
-                    joining.append(reductions.sum_of_lines(sums, outs[place], divisors[place]))
+            for place, divisor in zip(_summed(self.sums), divisors, strict=True):
+                sums = np.empty((chunks, width), outs[place].dtype)
+                targets[place] = sums.reshape(-1)
+                joining.append(reductions.sum_of_lines(sums, outs[place], divisor))
             divisors = self._divisors(1)
         text = lines_text(self.program, self.sums, letters)
         args = [width, lines, chunk, block, columns, *divisors, *inputs, *targets]
