@@ -11,7 +11,7 @@ import pytest
 
 import tensorcore as tc
 from tensorcore import keras
-from tensorcore.graph.passes import products
+from tensorcore.graph.passes import product_nodes
 from tests.tolerances import TOLERANCE, assert_close
 
 BF16 = np.dtype(ml_dtypes.bfloat16)
@@ -190,7 +190,7 @@ def test_layers_with_transposed_weights(device):
     given = arrays(device, BF16, (3, 4, 6), (5, 6), (5,))
     values, plan = traced(step, *given)
     check(values, step(*given), BF16, "float32", scale=2)
-    joined = [node for node in plan.nodes if node.op is products.PRODUCT_AND_SUMS]
+    joined = [node for node in plan.nodes if node.op is product_nodes.PRODUCT_AND_SUMS]
     assert [node.attrs["of_left"] for node in joined] == [True] * (device.kind == "gpu")
 
 
@@ -290,7 +290,7 @@ EXAMPLES = {
 @pytest.mark.parametrize("dtype", [F32, BF16], ids=["float32", "bfloat16"])
 def test_references_compute_what_the_kernels_do(device, dtype, name):
     """The plain form of each joined operation, on NumPy, against the kernel where there is one."""
-    op = getattr(products, name)
+    op = getattr(product_nodes, name)
     rng = np.random.default_rng(0)
     given = [
         rng.integers(0, 256, size=(6, 16), dtype=np.uint8)

@@ -63,9 +63,7 @@ def multiplied(
     recipe = recipe_for(device, x1, x2, transpose_a, transpose_b, ending)
     if recipe is NotImplemented:
         return NotImplemented
-    if ending is not _PLAIN and (library() is None or not recipe.has_room(ending)):
-        return NotImplemented
-    if aux is not None and aux.data.ptr % _AUX_ALIGNMENT:
+    if ending is not _PLAIN and not _is_possible(recipe, ending, aux):
         return NotImplemented
     # A result that is not laid out row by row is computed apart and copied.
     direct = out is not None and out.flags.c_contiguous and not _shares_memory(out, x1, x2)
@@ -81,17 +79,8 @@ def multiplied(
             x1 = cupy.ascontiguousarray(_transposed(x1, transpose_a))
         if recipe.copies_b:
             x2 = cupy.ascontiguousarray(_transposed(x2, transpose_b))
-        # Plain numbers and tuples: this is what a small product costs the host.
-        a, b, c = x1.data.ptr, x2.data.ptr, y.data.ptr
-        places = (a, b, c, _address(vector), _address(aux))
-        alignments = (
-            _alignment(a | b | c | recipe.offset_bits),
-            _alignment(places[3]),
-            _alignment(places[4]),
-        )
-        plans = recipe.plans.get(alignments, False)
-        if plans is False:
-            plans = recipe.prepare(alignments)
+        places = (x1.data.ptr, x2.data.ptr, y.data.ptr, _address(vector), _address(aux))
+        plans = _plans_for(recipe, *places)
         if plans is None and ending is not _PLAIN:
             return NotImplemented
         if plans is None:
@@ -103,6 +92,24 @@ def multiplied(
         return y
     out[...] = y
     return out
+
+
+def _is_possible(recipe: Any, ending: Ending, aux: Any) -> bool:
+    """Whether there is a library, and the arrays are such as the ending asks for."""
+    if library() is None or (aux is not None and aux.data.ptr % _AUX_ALIGNMENT):
+        return False
+    return recipe.has_room(ending)
+
+
+def _plans_for(recipe: Any, a: int, b: int, y: int, vector: int, aux: int) -> Any:
+    """The plans for arrays at these addresses; None where the library has none."""
+    # Plain tuples and few calls: this is a part of what a small product costs the host.
+    bits = a | b | y | recipe.offset_bits | MOST_ALIGNMENT
+    alignments = (bits & -bits, 0, 0)
+    if vector or aux:
+        alignments = (bits & -bits, _alignment(vector), _alignment(aux))
+    plans = recipe.plans.get(alignments, False)
+    return recipe.prepare(alignments) if plans is False else plans
 
 
 def _start(recipe: Any, plans: Any, places: tuple[int, ...]) -> None:
