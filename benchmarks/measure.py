@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -26,11 +27,16 @@ def time_us(
     }
 
 
-def machine() -> dict[str, Any]:
-    """Versions, processor, threads, load and date, and the commit."""
+def machine(device: str = "cpu") -> dict[str, Any]:
+    """Versions, processor, threads, load and date, a GPU and its software, and the commit.
+
+    Where the files come without their history, TENSORCORE_COMMIT names the commit.
+    """
+    import tensorcore as tc
     from tensorcore.benchmark.machine import describe
 
-    return {**describe([]), "commit": _git("rev-parse", "--short", "HEAD")}
+    commit = os.environ.get("TENSORCORE_COMMIT") or _git("rev-parse", "--short", "HEAD")
+    return {**describe([tc.device("gpu")] if device == "gpu" else []), "commit": commit}
 
 
 def _git(*arguments: str) -> str:
@@ -39,9 +45,10 @@ def _git(*arguments: str) -> str:
     return result.stdout.strip() or "unknown"
 
 
-def save(name: str, rows: Any, **more: Any) -> Path:
+def save(name: str, rows: Any, folder: Path = RESULTS, described: Any = None, **more: Any) -> Path:
     """Write a result with all that is needed to read it later."""
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{name}.json"
-    path.write_text(json.dumps({"machine": machine(), **more, "rows": rows}, indent=1) + "\n")
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.json"
+    content = {"machine": described or machine(), **more, "rows": rows}
+    path.write_text(json.dumps(content, indent=1) + "\n")
     return path

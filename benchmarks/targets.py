@@ -10,8 +10,9 @@ MIB = 2**20
 class Target(NamedTuple):
     """A row of the table.
 
-    `kind` says what is compared with `must` and `aim`: the "ratio" to the best peer, or the figure
-    itself in its unit ("us", "s", "bytes").
+    `kind` says what is compared with `must` and `aim`: the "ratio" to the best peer, the "percent"
+    that the best peer's time is of ours (more is better), or the figure itself in its unit ("us",
+    "s", "bytes").
     """
 
     workload: str
@@ -70,9 +71,40 @@ TARGETS = (
 )
 
 
-def table(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """A line for each target that was measured."""
+EAGER = ("torch eager",)
+STEPS_OF_SMALL_MODELS = ("W1 b32", "W1 b128", "W1 b512", "W3")
+STEPS_OF_LARGE_MODELS = ("W2", "W4", "W5", "W8", "W9")
+BOUND_BY_MEMORY = ("element-wise chain, 1 GB", "softmax, 1 GB", "layer norm, 1 GB", "Adam, 1 GB")
+GPU_TARGETS = (
+    *(Target(name, FIT, "ratio", 0.5, 0.5, EAGER) for name in STEPS_OF_SMALL_MODELS),
+    *(Target(name, FIT, "ratio", 1.0, 0.7) for name in STEPS_OF_SMALL_MODELS),
+    *(Target(name, FIT, "ratio", 1.15, 0.95) for name in STEPS_OF_LARGE_MODELS),
+    *(Target(name, "tensorcore", "percent", 85, 92, ("copy",)) for name in BOUND_BY_MEMORY),
+    Target("matmul 8192 bfloat16", "tensorcore", "percent", 97, 100, ("torch",)),
+    Target("matmul 8192 TF32", "tensorcore", "percent", 97, 100, ("torch",)),
+    Target("host time an operation, traced", "tensorcore", "us", 2, 0.5),
+    Target("host time an operation, eager", "tensorcore", "us", 12, 6),
+)
+
+
+def table(rows: list[dict[str, Any]], device: str = "cpu") -> list[dict[str, Any]]:
+    """A line for each target: for those that were measured on the CPU, and for all on a GPU."""
+    if device == "gpu":
+        return [_line(target, rows) or _unmeasured(target) for target in GPU_TARGETS]
     return [line for target in TARGETS if (line := _line(target, rows)) is not None]
+
+
+def rehearsed(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The lines without verdicts: what was measured means nothing."""
+    fixed = {"verdict": "rehearsed", "why": ""}
+    return [line if line["verdict"] == "not measured" else {**line, **fixed} for line in lines]
+
+
+def _unmeasured(target: Target) -> dict[str, Any]:
+    empty = dict.fromkeys(("figure", "best_peer_figure", "reached"))
+    fixed = {name: getattr(target, name) for name in ("workload", "ours", "kind", "must", "aim")}
+    peer = target.peers[0] if target.peers else ""
+    return {**fixed, **empty, "best_peer": peer, "verdict": "not measured", "why": ""}
 
 
 def _line(target: Target, rows: list[dict[str, Any]]) -> dict[str, Any] | None:
@@ -89,11 +121,13 @@ def _line(target: Target, rows: list[dict[str, Any]]) -> dict[str, Any] | None:
         return None
     best = min(theirs, default=(None, ""))
     reached: float | None = mine
-    if target.kind == "ratio":
-        reached = None if best[0] is None else mine / best[0]
+    if target.kind in ("ratio", "percent"):
+        reached = None if best[0] is None else _compared(target.kind, mine, best[0])
     verdict = "not compared"
     if reached is not None:
-        verdict = "aim" if reached <= target.aim else "must" if reached <= target.must else "misses"
+        sign = -1 if target.kind == "percent" else 1
+        limits = (("aim", target.aim), ("must", target.must))
+        verdict = next((v for v, limit in limits if sign * reached <= sign * limit), "misses")
     return {
         "workload": target.workload,
         "ours": target.ours,
@@ -109,6 +143,10 @@ def _line(target: Target, rows: list[dict[str, Any]]) -> dict[str, Any] | None:
     }
 
 
+def _compared(kind: str, mine: float, best: float) -> float:
+    return mine / best if kind == "ratio" else 100 * best / mine
+
+
 def _is_rival(name: str, target: Target) -> bool:
     return name in target.peers if target.peers else not name.startswith("tensorcore")
 
@@ -117,48 +155,40 @@ def _figure(row: dict[str, Any]) -> float | None:
     return next((row[k] for k in ("median_us", "median_s", "median_bytes") if k in row), None)
 
 
+TITLES = ("workload", "ours", "figure", "best peer", "its figure", "reached", "must", "aim", "")
+
+
+def cells(line: dict[str, Any]) -> tuple[str, ...]:
+    """A line as texts, under TITLES."""
+    unit = "us" if line["kind"] in ("ratio", "percent") else str(line["kind"])
+    shown = {"ratio": "{:.2f}".format, "percent": "{:.0f} %".format}.get(line["kind"])
+    reached = "-" if shown is None or line["reached"] is None else shown(line["reached"])
+    say = {"ratio": "{:g}".format, "percent": "{:g} %".format}.get(line["kind"])
+    limits = [say(v) if say else _say(v, unit) for v in (line["must"], line["aim"])]
+    verdict = {"aim": "reached", "must": "must reached"}.get(line["verdict"], line["verdict"])
+    ours = line["ours"].removeprefix("tensorcore ")
+    figures = (line["figure"], line["best_peer_figure"])
+    mine, theirs = ("-" if v is None else _say(v, unit) for v in figures)
+    return (line["workload"], ours, mine, line["best_peer"], theirs, reached, *limits, verdict)
+
+
 def as_text(lines: list[dict[str, Any]]) -> str:
     """The table as text."""
-    titles = ("workload", "ours", "figure", "best peer", "its figure", "ratio", "must", "aim", "")
-    cells = [titles]
-    notes = []
-    for line in lines:
-        unit = _unit(line)
-        is_ratio = line["kind"] == "ratio"
-        ratio = "-" if not is_ratio or line["reached"] is None else f"{line['reached']:.2f}"
-        limits = [f"{v:g}" if is_ratio else _say(v, unit) for v in (line["must"], line["aim"])]
-        cells.append(
-            (
-                line["workload"],
-                line["ours"].removeprefix("tensorcore "),
-                _say(line["figure"], unit),
-                line["best_peer"],
-                _say(line["best_peer_figure"], unit),
-                ratio,
-                *limits,
-                {"aim": "reached", "must": "must reached"}.get(line["verdict"], line["verdict"]),
-            )
-        )
-        if line["why"]:
-            notes.append(f"{line['workload']} ({cells[-1][1]}): {line['why']}")
-    widths = [max(len(row[i]) for row in cells) for i in range(len(titles))]
+    rows = [TITLES, *map(cells, lines)]
+    notes = [f"{row[0]} ({row[1]}): {line['why']}" for line, row in zip(lines, rows[1:])]
+    notes = [note for note, line in zip(notes, lines) if line["why"]]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(TITLES))]
     text = [
-        "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in cells
+        "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows
     ]
     return "\n".join([*text, "", *notes])
 
 
-def _unit(line: dict[str, Any]) -> str:
-    if line["kind"] != "ratio":
-        return str(line["kind"])
-    return "us"
-
-
-def _say(value: float | None, unit: str) -> str:
-    if value is None:
-        return "-"
+def _say(value: float, unit: str) -> str:
     if unit == "bytes":
         return f"{value / MIB:.0f} MiB"
     if unit == "s":
         return f"{value:.2f} s"
-    return f"{value / 1000:.2f} ms" if value >= 1000 else f"{value:.1f} us"
+    if value >= 1000:
+        return f"{value / 1000:.2f} ms"
+    return f"{value:.1f} us" if value >= 0.95 or not value else f"{value:.2g} us"

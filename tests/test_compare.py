@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from pathlib import Path
@@ -22,7 +23,7 @@ def modules(monkeypatch):
     import workloads
 
     yield compare, targets, workloads
-    for name in ("compare", "targets", "workloads", "measure"):
+    for name in ("compare", "targets", "workloads", "workers", "gpu_page", "starts", "measure"):
         sys.modules.pop(name, None)
 
 
@@ -62,7 +63,8 @@ def test_competitors_are_asked_for_rounds_in_turn(modules, tmp_path):
     rivals = [
         rival for rival in compare.competitors(compare.parsed([])) if "model" not in rival.name
     ]
-    rows = list(compare.measured("W1 b32", tmp_path, rivals, 2, "cpu", tmp_path / "log"))
+    with compare.Workers(tmp_path / "log", "cpu") as workers:
+        rows = list(compare.measured("W1 b32", tmp_path, rivals, 2, "cpu", workers))
     assert [row["competitor"] for row in rows] == ["tensorcore fit", "tensorcore tape loop"]
     for found in rows:
         assert len(found["rounds_us"]) == len(found["load"]) == 2
@@ -85,8 +87,10 @@ def test_rounds_are_measured_once_kernels_are_compiled(modules, monkeypatch):
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
 def test_who_is_not_asked_is_stopped(modules, tmp_path):
     compare, _, _ = modules
+    import workers
+
     ours = compare.Competitor("tensorcore fit", sys.executable, "ours", "tensorcore fit")
-    worker = compare.Worker(ours, tmp_path / "log")
+    worker = workers.Worker(ours, tmp_path / "log")
 
     def state():
         return Path(f"/proc/{worker._process.pid}/stat").read_text().rpartition(")")[2].split()[0]
@@ -107,14 +111,16 @@ def test_who_is_not_asked_is_stopped(modules, tmp_path):
 def test_a_competitor_that_cannot_run_is_left_out(modules, tmp_path, capsys):
     compare, _, _ = modules
     absent = compare.Competitor("nobody", sys.executable, "no_such_program", "fit")
-    assert compare.versions([absent], tmp_path / "log") == ([], {})
+    with compare.Workers(tmp_path / "log", "cpu") as workers:
+        assert compare.versions([absent], workers) == ([], {})
     assert "left out: nobody" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--only", "W9"], "unknown workload ['W9']; there are W1, W2"),
+        (["--only", "W0"], "unknown workload ['W0']; there are W1, W2"),
+        (["--only", "kernels"], "kernels are measured on a GPU: --device gpu"),
         (["--jax", "/no/python"], "--jax: there is no /no/python"),
     ],
 )
@@ -130,4 +136,127 @@ def test_wrong_options_are_refused(modules, words, said, capsys):
 def test_an_emulated_device_is_refused(modules, capsys):
     compare, _, _ = modules
     assert compare.main(["--device", "gpu", "--only", "W1"]) == 2
-    assert "timings of an emulated device mean nothing" in capsys.readouterr().err
+    printed = capsys.readouterr()
+    assert "timings of an emulated device mean nothing" in printed.err
+    lines = printed.out.splitlines()[1:]
+    assert lines
+    assert all(line.endswith("not measured") for line in lines if line)
+
+
+# On a GPU ----------------------------------------------------------------------------------------
+
+
+def test_the_table_of_a_gpu_has_every_line(modules):
+    _, targets, _ = modules
+    rows = [
+        row("W1 b32", "tensorcore fit", 60.0),
+        row("W1 b32", "torch eager", 200.0),
+        row("W1 b32", "JAX scan", 50.0),
+        row("softmax, 1 GB", "tensorcore", 600.0),
+        row("softmax, 1 GB", "copy", 540.0),
+        row("softmax, 1 GB", "torch", 1.0),
+        row("Adam, 1 GB", "tensorcore", 600.0),
+        row("Adam, 1 GB", "copy", 480.0),
+        row("host time an operation, traced", "tensorcore", 0.4),
+    ]
+    lines = targets.table(rows, "gpu")
+    assert len(lines) == len(targets.GPU_TARGETS)
+    first, second = (line for line in lines if line["workload"] == "W1 b32")
+    assert (first["reached"], first["best_peer"], first["verdict"]) == (0.3, "torch eager", "aim")
+    assert (second["reached"], second["best_peer"], second["verdict"]) == (
+        1.2,
+        "JAX scan",
+        "misses",
+    )
+    found = {line["workload"]: line for line in lines}
+    assert found["softmax, 1 GB"]["reached"] == pytest.approx(90)
+    verdicts = {name: line["verdict"] for name, line in found.items()}
+    assert verdicts["softmax, 1 GB"] == "must"
+    assert verdicts["Adam, 1 GB"] == "misses"
+    assert verdicts["host time an operation, traced"] == "aim"
+    assert verdicts["W9"] == "not measured"
+    assert "0.4 us" in targets.as_text(lines)
+
+
+def test_the_page_is_that_of_the_result_file(modules):
+    import gpu_page
+
+    compare, targets, _ = modules
+    file = compare.RESULTS / "compare-gpu.json"
+    result = json.loads(file.read_text()) if file.exists() else None
+    page = gpu_page.page(result)
+    assert (compare.RESULTS / "gpu.md").read_text() == page
+    if result is None:
+        assert page.count("not measured |") == len(targets.GPU_TARGETS)
+
+
+def test_who_does_not_answer_in_time_is_ended(modules, tmp_path):
+    compare, _, _ = modules
+    silent = tmp_path / "python"
+    silent.write_text("#!/bin/sh\nexec sleep 60\n")
+    silent.chmod(0o755)
+    rivals = [
+        compare.Competitor("silent", str(silent), "ours", ""),
+        compare.Competitor("tensorcore fit", sys.executable, "ours", "tensorcore fit"),
+    ]
+    with compare.Workers(tmp_path / "log", "gpu") as workers:
+        started = time.monotonic()
+        (answer,) = workers.ask(rivals[:1], lambda _: {"do": "versions"}, 0.1)
+        assert answer == {"error": "no answer within 1 s"}
+        assert time.monotonic() - started < 30
+        workers.leave(rivals[0])
+        asked = {"do": "setup", "competitor": "none", "workload": "W1", "data": "", "device": "cpu"}
+        (answer,) = workers.ask(rivals[1:], lambda _: asked, 60)
+        assert "KeyError" in answer["error"]  # it has failed, and is still there
+        assert "versions" in workers.ask(rivals[1:], lambda _: {"do": "versions"}, 60)[0]
+
+
+def test_models_of_other_sizes_are_not_compared(modules, tmp_path):
+    compare, _, _ = modules
+    rivals = [compare.Competitor(name, "", "", name) for name in ("tensorcore fit", "torch eager")]
+
+    class Workers:
+        def ask(self, asked, request, within_s):
+            if request(asked[0])["do"] == "round":
+                return [{"seconds": 1.0, "steps": 10}]
+            return [{"ready": 1, "seconds": 1.0, "steps": 10, "parameters": n} for n in (7, 8)]
+
+        def leave(self, competitor, has_failed=False):
+            pass
+
+    rows = list(compare.measured("W9", tmp_path, rivals, 1, "gpu", Workers(), 10.0))
+    assert rows[0]["error"] == "trains 8 numbers, and tensorcore fit 7"
+    assert rows[1]["median_us"] == 1e5
+
+
+def test_time_that_a_part_leaves_is_left_to_the_next(modules, monkeypatch):
+    compare, _, _ = modules
+    run = compare.Run(compare.parsed(["--device", "gpu", "--seconds", "440", "--rehearse"]))
+    parts = run._parts()
+    assert parts[0] == "kernels" and "W9" in parts
+    assert sum(compare.SHARES[part] for part in parts) <= 440
+    left = [run._left(part, parts) for part in parts]
+    assert left == sorted(left)
+    assert left[-1] == pytest.approx(440, abs=5)
+
+
+@pytest.mark.parametrize("device", ["gpu"], indirect=True)
+@pytest.mark.parametrize("workload", ["W8", "W9"])
+def test_large_workloads_train(modules, monkeypatch, tmp_path, device, workload):
+    monkeypatch.syspath_prepend(str(BENCHMARKS / "peers"))
+    import keras_models
+
+    from tensorcore import keras
+
+    _, _, workloads = modules
+    folder = workloads.prepare(workload, tmp_path, True, device.kind, tiny=True)
+    data = {path.stem: np.load(path) for path in folder.glob("*.npy")}
+    assert len(data["x"]) == workloads.TINY_STEPS * workloads.TINY_BATCH
+    model = keras_models.build(keras, workload, data["sizes"])
+    losses = [
+        model.fit(data["x"], data["y"], batch_size=int(data["batch"]), verbose=0).history["loss"][0]
+        for _ in range(3)
+    ]
+    assert losses[-1] < losses[0]
+    # As many numbers as PyTorch's and JAX's programs of these sizes train.
+    assert keras_models.trained_numbers(model) == {"W8": 44937, "W9": 2595}[workload]

@@ -1,5 +1,7 @@
 """The GPU benchmarks run; on an emulated device what they print means nothing, and they refuse."""
 
+import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -7,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import tensorcore as tc
+from tests import emulator
 
 BENCHMARKS = Path(__file__).resolve().parent.parent / "benchmarks"
 on_gpu = pytest.mark.parametrize("device", ["gpu"], indirect=True)
@@ -16,22 +19,29 @@ on_gpu = pytest.mark.parametrize("device", ["gpu"], indirect=True)
 def gpu_kernels(monkeypatch):
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     import gpu_kernels
+    import gpu_timing
 
-    monkeypatch.setattr(gpu_kernels, "ROUNDS", 1)
+    monkeypatch.setattr(gpu_timing, "ROUNDS", 1)
     return gpu_kernels
 
 
 @on_gpu
 def test_every_row_can_be_measured(device, gpu_kernels):
-    rows = gpu_kernels.memory_rows(device, 4096)
-    rows += gpu_kernels.product_rows(device, 32)
-    rows += gpu_kernels.attention_rows(device, 17, 1)
-    rows += gpu_kernels.convolution_rows(device, 1, 5, 3) + gpu_kernels.lstm_rows(device, 3, 2, 2)
-    rows += gpu_kernels.host_rows(device, 3)
-    names = [row["what"] for row in rows]
-    assert names[:5] == ["copy", "element-wise chain", "softmax", "layer norm", "Adam"]
-    assert all(gpu_kernels.line(row).startswith(row["what"]) for row in rows)
+    rows = list(gpu_kernels.all_rows(device, 0, tiny=True))
+    ours = [row["workload"] for row in rows if row["competitor"] == "tensorcore"]
+    beside_copies = [row["workload"] for row in rows if row["competitor"] == "copy"]
+    assert beside_copies[0] == "copy, 1 GB"
+    wanted = [t.workload for t in targets().GPU_TARGETS if t.ours == "tensorcore"]
+    assert set(wanted) < set(ours)
+    assert {t.workload for t in targets().GPU_TARGETS if "copy" in t.peers} < set(beside_copies)
+    assert all(gpu_kernels.line(row).startswith(row["workload"]) for row in rows)
     assert tc.matmul_precision() == "float32"
+
+
+def targets():
+    import targets
+
+    return targets
 
 
 def test_without_a_gpu_it_says_so():
@@ -45,3 +55,32 @@ def test_without_a_gpu_it_says_so():
 def test_the_script_changes_no_settings():
     text = (BENCHMARKS / "run_gpu.sh").read_text()
     assert "nvidia-smi" not in text
+    assert "pip install" not in text
+
+
+@pytest.mark.skipif(not emulator.is_installed(), reason="needs the emulator")
+@pytest.mark.skipif(sys.platform != "linux", reason="a script for Linux")
+def test_the_script_can_be_rehearsed(tmp_path):
+    """All but the sizes is as on a real GPU: the file, the page, the table, the exit status."""
+    (tmp_path / "sitecustomize.py").write_text(
+        f"import sys; sys.path.insert(0, {str(BENCHMARKS.parent)!r})\n"
+        "from tests import emulator; emulator.install()\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path), "PYTHON": sys.executable}
+    environment["TENSORCORE_COMMIT"] = "abc1234"
+    command = ["bash", str(BENCHMARKS / "run_gpu.sh"), "--rehearse", "--only", "W1 b32"]
+    ran = subprocess.run(
+        [*command, str(tmp_path / "out")], capture_output=True, text=True, env=environment
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "left out: JAX scan" in ran.stdout or "jax" in sys.modules
+    result = json.loads((tmp_path / "out" / "compare-gpu.json").read_text())
+    assert result["rehearsed"] and result["machine"]["commit"] == "abc1234"
+    assert "emulat" in result["machine"]["devices"]["gpu:0"].lower()
+    assert {"cupy", "cuda_runtime"} <= set(result["machine"])
+    figures = {(row["workload"], row["competitor"]) for row in result["rows"] if "median_us" in row}
+    assert {("W1 b32", "tensorcore fit"), ("W1 b32", "tensorcore tape loop")} <= figures
+    assert {line["verdict"] for line in result["table"]} == {"rehearsed", "not measured"}
+    page = (tmp_path / "out" / "gpu.md").read_text()
+    assert "A rehearsal, whose figures mean nothing" in page
+    assert "done" in ran.stdout and "status 0" in ran.stdout

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+import gc
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import jax_large
 import numpy as np
 from jax import lax
-
-RATE, BETA_1, BETA_2, EPSILON = 1e-3, 0.9, 0.999, 1e-7
 
 
 def versions() -> dict[str, str]:
@@ -144,36 +145,46 @@ def step(kind: str, state: Any, batch: Any) -> Any:
     x, y = batch
     key, mine = jax.random.split(key) if kind == "W1" else (key, None)
     loss, g = jax.value_and_grad(lambda p: loss_of(kind, logits(kind, p, x, mine), y))(p)
-    count = count + 1
-    tree_map = jax.tree_util.tree_map
     if kind == "W5":
-        return (tree_map(lambda p, g: p - 0.01 * g, p, g), m, v, count, key), loss
-    m = tree_map(lambda m, g: m + (1 - BETA_1) * (g - m), m, g)
-    v = tree_map(lambda v, g: v + (1 - BETA_2) * (g * g - v), v, g)
-    rate = RATE * jnp.sqrt(1 - BETA_2**count) / (1 - BETA_1**count)
-    p = tree_map(lambda p, m, v: p - rate * m / (jnp.sqrt(v) + EPSILON), p, m, v)
-    return (p, m, v, count, key), loss
+        descended = jax.tree_util.tree_map(lambda p, g: p - 0.01 * g, p, g)
+        return (descended, m, v, count, key), loss
+    return (*jax_large.adam(p, m, v, count, g), key), loss
 
 
 def _prepared(workload: str, data: Any) -> Any:
+    """The state of a training, the function of a step, the data, and rows of a batch."""
     kind = workload.split()[0]
-    p = parameters(kind)
-    zeros = jax.tree_util.tree_map(jnp.zeros_like, p)
-    state = (p, zeros, zeros, jnp.float32(0), jax.random.PRNGKey(0))
-    state = jax.tree_util.tree_map(jnp.copy, state)  # donated memory may not be there twice
+    # Products of float32 are those of float32 for all peers; W8 and W9 ask for bfloat16.
+    is_large = kind in jax_large.PROGRAMS
+    jax.config.update("jax_default_matmul_precision", None if is_large else "highest")
     x, y = jnp.asarray(data["x"]), jnp.asarray(data["y"])
-    return kind, state, x, y, int(data["batch"])
+    if is_large:
+        state, one = jax_large.PROGRAMS[kind](*map(int, data["sizes"]))
+    else:
+        p = parameters(kind)
+        zeros = jax.tree_util.tree_map(jnp.zeros_like, p)
+        state = (p, zeros, zeros, jnp.float32(0), jax.random.PRNGKey(0))
+        one = functools.partial(step, kind)
+    state = jax.tree_util.tree_map(jnp.copy, state)  # donated memory may not be there twice
+    return state, one, x, y, int(data["batch"])
+
+
+def _counted(round: Any, state: Any) -> Any:
+    """A round that says how many numbers are trained."""
+    count = sum(leaf.size for leaf in jax.tree_util.tree_leaves(state[0]))
+    round.parameters = lambda: count
+    return round
 
 
 def loop(workload: str, data: Any, device: str) -> Any:
     """A jitted step, which gathers its batch, called in a loop."""
     if workload.startswith("W7"):
         return _infer(data)
-    kind, state, x, y, batch = _prepared(workload, data)
+    state, train, x, y, batch = _prepared(workload, data)
     steps = len(x) // batch
 
     def one(state: Any, x: Any, y: Any, rows: Any) -> Any:
-        return step(kind, state, (x[rows], y[rows]))
+        return train(state, (x[rows], y[rows]))
 
     jitted = jax.jit(one, donate_argnums=0)
     held = [state]
@@ -186,18 +197,18 @@ def loop(workload: str, data: Any, device: str) -> Any:
         loss.block_until_ready()
         return steps
 
-    return round
+    return _counted(round, state)
 
 
 def scan(workload: str, data: Any, device: str) -> Any:
     """A whole epoch compiled into one loop."""
-    if workload.startswith("W7"):
-        raise NotImplementedError
-    kind, state, x, y, batch = _prepared(workload, data)
+    if workload.startswith(("W7", "W8", "W9")):
+        raise NotImplementedError("inference, or steps so long that a loop is as good")
+    state, train, x, y, batch = _prepared(workload, data)
     steps = len(x) // batch
 
     def epoch(state: Any, x: Any, y: Any, order: Any) -> Any:
-        return lax.scan(lambda s, rows: step(kind, s, (x[rows], y[rows])), state, order)
+        return lax.scan(lambda s, rows: train(s, (x[rows], y[rows])), state, order)
 
     jitted = jax.jit(epoch, donate_argnums=0)
     held = [state]
@@ -208,7 +219,7 @@ def scan(workload: str, data: Any, device: str) -> Any:
         losses.block_until_ready()
         return steps
 
-    return round
+    return _counted(round, state)
 
 
 def _infer(data: Any) -> Any:
@@ -224,6 +235,12 @@ def _infer(data: Any) -> Any:
         return times
 
     return round
+
+
+def forget() -> None:
+    """Give memory back before the next workload."""
+    jax.clear_caches()
+    gc.collect()
 
 
 COMPETITORS = {"jit loop": loop, "scan": scan}

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gc
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
+import torch_large
 from torch import nn
 from torch.nn import functional as F
 
@@ -38,8 +41,10 @@ class Reviews(nn.Module):
         return self.last(F.relu(self.hidden(self.embedding(x))))[:, 0]
 
 
-def build(kind: str) -> nn.Module:
+def build(kind: str, sizes: Any = ()) -> nn.Module:
     """The model of a workload; its last layer gives logits."""
+    if kind in torch_large.MODELS:
+        return torch_large.MODELS[kind](*map(int, sizes))
     if kind in ("W1", "W7"):
         return nn.Sequential(
             nn.Flatten(), nn.Linear(784, 128), nn.ReLU(), nn.Dropout(0.2), nn.Linear(128, 10)
@@ -90,46 +95,79 @@ def loss_of(kind: str, y_pred: Any, y: Any) -> Any:
     return F.cross_entropy(y_pred, y)
 
 
+class Training:
+    """A model, its data and its optimizer on a device."""
+
+    def __init__(self, workload: str, data: Any, device: str, captured: bool = False) -> None:
+        self.place = torch.device("cuda" if device == "gpu" else "cpu")
+        self.kind = workload.split()[0]
+        # Products of float32 are those of float32 for all peers; W8 and W9 ask for bfloat16.
+        torch.set_float32_matmul_precision("highest")
+        torch.backends.cudnn.allow_tf32 = False
+        torch.backends.cudnn.benchmark = True
+        self.model = build(self.kind, data.get("sizes", ())).to(self.place)
+        if self.kind == "W8":
+            self.model = self.model.to(memory_format=torch.channels_last)
+        self.x = torch.from_numpy(data["x"].copy()).to(self.place)
+        y = torch.from_numpy(data["y"].copy()).to(self.place)
+        self.y = y.float() if self.kind in ("W3", "W5") else y.long()
+        self.batch = int(data["batch"])
+        self.steps = len(self.x) // self.batch
+        self.parameters = sum(p.numel() for p in self.model.parameters())
+        self.optimizer = self._optimizer(captured)
+
+    def _optimizer(self, captured: bool) -> Any:
+        weights = self.model.parameters()
+        if self.kind == "W5":
+            return torch.optim.SGD(weights, lr=0.01)
+        if self.kind == "W8":
+            return torch.optim.SGD(weights, lr=0.01, momentum=0.9, fused=True)
+        return torch.optim.Adam(weights, lr=1e-3, eps=1e-7, fused=True, capturable=captured)
+
+    def precision(self, captured: bool = False) -> AbstractContextManager[Any]:
+        """What the forward run is in; a captured one may not remember its casts."""
+        if self.kind not in torch_large.MODELS:
+            return nullcontext()
+        return torch.autocast(self.place.type, torch.bfloat16, cache_enabled=not captured)
+
+    def loss(self, forward: Any, rows: Any, captured: bool = False) -> Any:
+        """The mean loss of the samples with these numbers."""
+        with self.precision(captured):
+            y_pred = forward(self.x.index_select(0, rows))
+        return loss_of(self.kind, y_pred, self.y.index_select(0, rows))
+
+
 def trained(compiled: bool) -> Any:
     """The competitor that trains, or infers for the workloads W7."""
 
     def make(workload: str, data: Any, device: str) -> Any:
-        place = torch.device("cuda" if device == "gpu" else "cpu")
-        kind = workload.split()[0]
-        model = build(kind).to(place)
-        if kind == "W7":
-            return _infer(model, data, place, compiled)
-        x = torch.from_numpy(data["x"].copy()).to(place)
-        y = torch.from_numpy(data["y"].copy()).to(place)
-        y = y.float() if kind in ("W3", "W5") else y.long()
-        batch = int(data["batch"])
-        optimizer: Any = torch.optim.SGD(model.parameters(), lr=0.01)
-        if kind != "W5":
-            optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
-        forward = torch.compile(model) if compiled else model
-        steps = len(x) // batch
+        if workload.startswith("W7"):
+            return _infer(data, device, compiled)
+        training = Training(workload, data, device)
+        forward = torch.compile(training.model) if compiled else training.model
+        batch, optimizer = training.batch, training.optimizer
 
         def round() -> int:
-            order = torch.randperm(len(x), device=place)
+            order = torch.randperm(len(training.x), device=training.place)
             loss = None
-            for i in range(steps):
-                rows = order[i * batch : (i + 1) * batch]
+            for i in range(training.steps):
                 optimizer.zero_grad(set_to_none=True)
-                loss = loss_of(kind, forward(x.index_select(0, rows)), y.index_select(0, rows))
+                loss = training.loss(forward, order[i * batch : (i + 1) * batch])
                 loss.backward()
                 optimizer.step()
             loss.item()
-            return steps
+            return training.steps
 
+        round.parameters = lambda: training.parameters  # type: ignore[attr-defined]
         return round
 
     return make
 
 
-def _infer(model: nn.Module, data: Any, place: Any, compiled: bool) -> Any:
-    model.eval()
+def _infer(data: Any, device: str, compiled: bool) -> Any:
+    model = build("W7").to("cuda" if device == "gpu" else "cpu").eval()
     model = nn.Sequential(model, nn.Softmax(dim=-1))
-    x = torch.from_numpy(data["x"].copy()).to(place)
+    x = torch.from_numpy(data["x"].copy()).to(next(model.parameters()).device)
     times = int(data["times"])
     forward = torch.compile(model) if compiled else model
 
@@ -145,21 +183,14 @@ def _infer(model: nn.Module, data: Any, place: Any, compiled: bool) -> Any:
 
 def graphed(workload: str, data: Any, device: str) -> Any:
     """The whole step captured once as a CUDA graph, and replayed."""
-    kind = workload.split()[0]
-    if device != "gpu" or kind == "W7":
+    if device != "gpu" or workload.startswith("W7"):
         raise NotImplementedError("CUDA graphs need a GPU and a training step")
-    model = build(kind).cuda()
-    x = torch.from_numpy(data["x"].copy()).cuda()
-    y = torch.from_numpy(data["y"].copy()).cuda()
-    y = y.float() if kind in ("W3", "W5") else y.long()
-    batch = int(data["batch"])
-    optimizer: Any = torch.optim.SGD(model.parameters(), lr=0.01)
-    if kind != "W5":
-        optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True, capturable=True)
+    training = Training(workload, data, device, captured=True)
+    batch, optimizer = training.batch, training.optimizer
     rows = torch.arange(batch, device="cuda")
 
     def step() -> Any:
-        loss = loss_of(kind, model(x.index_select(0, rows)), y.index_select(0, rows))
+        loss = training.loss(training.model, rows, captured=True)
         loss.backward()
         optimizer.step()
         optimizer.zero_grad(set_to_none=False)
@@ -174,17 +205,25 @@ def graphed(workload: str, data: Any, device: str) -> Any:
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):
         loss = step()
-    steps = len(x) // batch
 
     def round() -> int:
-        order = torch.randperm(len(x), device="cuda")
-        for i in range(steps):
+        order = torch.randperm(len(training.x), device="cuda")
+        for i in range(training.steps):
             rows.copy_(order[i * batch : (i + 1) * batch])
             graph.replay()
         loss.item()
-        return steps
+        return training.steps
 
+    round.parameters = lambda: training.parameters  # type: ignore[attr-defined]
     return round
+
+
+def forget() -> None:
+    """Give memory back before the next workload."""
+    torch.compiler.reset()
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 COMPETITORS = {

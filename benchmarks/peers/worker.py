@@ -4,13 +4,15 @@ Each line of the input is one JSON object, and is answered by one:
 
     {"do": "setup", "competitor": name, "workload": name, "data": folder, "device": "cpu" | "gpu"}
                        make it ready and warm; the answer is that of a round
-    {"do": "round"}    one round of the competitor: {"seconds": ..., "steps": ...}
+    {"do": "round", "at_least_s": seconds}
+                       rounds of the competitor for so long, or one: {"seconds": ..., "steps": ...}
     {"do": "drop"}     forget it
     {"do": "versions"}
 
 MODULE is a file beside this one.  Its `COMPETITORS` maps names to functions
 `(workload, data, device) -> round`; a round trains or predicts for some steps, waits until all is
-done, and returns the number of steps.  A workload that a competitor has no program for raises
+done, and returns the number of steps; `round.parameters()` may say how many numbers are trained.
+`forget()` of the module gives memory back.  A workload that a competitor has no program for raises
 `NotImplementedError`.
 """
 
@@ -52,12 +54,16 @@ def answer(module: Any, request: dict[str, Any], state: dict[str, Any]) -> dict[
         make = module.COMPETITORS[request["competitor"]]
         state["round"] = make(request["workload"], data, request["device"])
         warm(state["round"])
-        return {"ready": True, **timed(state["round"])}
+        found = {"ready": True, **timed(state["round"])}
+        if hasattr(state["round"], "parameters"):
+            found["parameters"] = state["round"].parameters()
+        return found
     if request["do"] == "drop":
         state.clear()
         gc.collect()
+        getattr(module, "forget", int)()
         return {"dropped": True}
-    return timed(state["round"])
+    return timed(state["round"], request.get("at_least_s", 0.0))
 
 
 def warm(round: Any) -> None:
@@ -68,10 +74,12 @@ def warm(round: Any) -> None:
         steps += round()
 
 
-def timed(round: Any) -> dict[str, Any]:
-    """Seconds and steps of one round."""
+def timed(round: Any, at_least_s: float = 0.0) -> dict[str, Any]:
+    """Seconds and steps of one round, or of several that take so long together."""
     start = time.perf_counter()
     steps = round()
+    while time.perf_counter() - start < at_least_s:
+        steps += round()
     return {"seconds": time.perf_counter() - start, "steps": steps}
 
 

@@ -6,6 +6,7 @@ import datetime
 import importlib.metadata
 import os
 import platform
+import re
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +39,30 @@ def refuse_emulated(device: Device) -> None:
         raise InvalidArgumentError("timings of an emulated device mean nothing")
 
 
+def software(device: Device) -> dict[str, str]:
+    """Versions of what runs a GPU: CuPy, CUDA's runtime, and the driver with the CUDA it serves."""
+    runtime = device.xp.cuda.runtime
+    found = {
+        "cupy": device.xp.__version__,
+        "cuda_runtime": _cuda_version(runtime.runtimeGetVersion()),
+        "cuda_of_driver": _cuda_version(runtime.driverGetVersion()),
+    }
+    try:
+        text = Path("/proc/driver/nvidia/version").read_text(encoding="utf-8")
+    except OSError:
+        return found
+    match = re.search(r"\b\d+\.\d+(\.\d+)?\b", text)
+    return {**found, "driver": match[0]} if match else found
+
+
+def _cuda_version(number: int) -> str:
+    """13000 -> "13.0"."""
+    return f"{number // 1000}.{number % 1000 // 10}"
+
+
 def describe(devices: list[Device]) -> dict[str, Any]:
     """Versions, processor, devices, threads, load and date."""
+    gpus = [device for device in devices if device.kind == "gpu"]
     return {
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "tensorcore": tc.__version__,
@@ -51,4 +74,5 @@ def describe(devices: list[Device]) -> dict[str, Any]:
         "threads": tc.config.threads,
         "load": round(os.getloadavg()[0], 2),
         "devices": {device.name: product_name(device) for device in devices},
+        **(software(gpus[0]) if gpus else {}),
     }
