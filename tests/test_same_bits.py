@@ -126,6 +126,32 @@ def test_a_product_that_relu_masks_on_the_way_back(size, dtype):
             np.testing.assert_array_equal(found, slope(x).numpy())
 
 
+@pytest.mark.parametrize("heads", [False, True], ids=["columns", "heads"])
+@pytest.mark.parametrize("activation", [tc.nn.relu, None], ids=["relu", "bias"])
+def test_large_products_with_bias_and_relu_are_one(activation, heads):
+    """Blocks get both while they are in a near cache, also where columns are divided into heads."""
+    shape = (16, 40, 2, 320) if heads else (16, 40, 640)
+    assert product_ways.is_blocked(640, 640, 170)
+
+    def layer(x, w, b):
+        y = tc.reshape(tc.matmul(x, w), shape) + tc.reshape(b, (2, 320)) if heads else x @ w + b
+        return y if activation is None else activation(y)
+
+    x, w, b = drawn(16, 40, 170), drawn(170, 640), drawn(640, 1)[:, 0]
+    x[0, 0, 0] = np.nan
+    inputs = [tc.asarray(array, device=CPU) for array in (x, w, b)]
+    traced = tc.function(layer)
+    early = traced(*inputs).numpy()
+    plan = next(iter(traced._traces.values())).plan
+    plan.compile()
+    names = plan.labels
+    assert ("matmul_add_relu" if activation and not heads else "matmul_add") in names
+    assert "add" not in names and "matmul" not in names
+    expected = layer(*inputs).numpy()
+    for found in (early, traced(*inputs).numpy()):
+        np.testing.assert_array_equal(found, expected)
+
+
 SUMS = [
     ((32,), None),
     ((5,), None),
@@ -196,6 +222,21 @@ def test_gradients_of_tables_have_one_order(size):
 
     eager, traced, _ = planned(slope, indices, drawn(lines, width))
     np.testing.assert_array_equal(traced, eager)
+
+
+def test_numbers_that_repeat_along_rows_are_read_where_they_are():
+    """The gradient of a loss begins with one number for each row, shown along the last axis."""
+    from tensorcore import keras
+
+    loss_of = keras.losses.MeanSquaredError()
+
+    def slope(x, y):
+        with tc.GradientTape() as tape:
+            tape.watch(x)
+            loss = loss_of(y, x)
+        return tape.gradient(loss, x) + loss
+
+    assert_same(slope, drawn(16, 12, 40), drawn(16, 12, 40, 1)[..., 0])
 
 
 @pytest.mark.parametrize("shape", [(32, 10), (4, 26, 26, 32), (300, 500)], ids=str)

@@ -71,6 +71,8 @@ KERNELS: dict[str, Kernel] = {
     "avg_pool2d": _kernel("pooling:avg_pool2d", FLOATS),
     "avg_pool2d_gradient": _kernel("pooling:avg_pool2d_gradient", FLOATS),
     "matmul": _kernel("matmul:matmul", FLOATS, small=0),
+    "matmul_add": _kernel("matmul:matmul_add", small=0),
+    "matmul_add_relu": _kernel("matmul:matmul_add_relu", small=0),
     "matmul_mask": _kernel("matmul:matmul_mask", small=0),
     "sum": _kernel("reductions:sum", from_size=SUMS_FROM_SIZE),
     "sum_to": _kernel("reductions:sum_to", from_size=SUMS_FROM_SIZE),

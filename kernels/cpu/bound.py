@@ -123,6 +123,20 @@ def _matmul(x1: Any, x2: Any, *, transpose_a: bool, transpose_b: bool, out: Any)
     return small_products.product(x1, x2, out, *flags) if product_ways.is_small(*sizes) else None
 
 
+def _matmul_add(
+    x1: Any, x2: Any, bias: Any, *, transpose_a: bool, transpose_b: bool, out: Any
+) -> Piece | None:
+    flags = {"transpose_a": transpose_a, "transpose_b": transpose_b}
+    return products.with_bias(x1, x2, bias, out, is_relu=False, **flags)
+
+
+def _matmul_add_relu(
+    x1: Any, x2: Any, bias: Any, *, transpose_a: bool, transpose_b: bool, out: Any
+) -> Piece | None:
+    flags = {"transpose_a": transpose_a, "transpose_b": transpose_b}
+    return products.with_bias(x1, x2, bias, out, is_relu=True, **flags)
+
+
 def _matmul_mask(
     g: Any, w: Any, y: Any, *, transpose_a: bool, transpose_b: bool, out: Any
 ) -> Piece | None:
@@ -297,6 +311,8 @@ def _as_made(work: Any, *arrays: Any, out: Any, **attrs: Any) -> list[Piece] | N
 
 BINDERS: dict[str, Callable[..., Any]] = {
     "matmul": _matmul,
+    "matmul_add": _matmul_add,
+    "matmul_add_relu": _matmul_add_relu,
     "matmul_mask": _matmul_mask,
     "sum": _sum,
     "mean": _mean,

@@ -139,7 +139,7 @@ class _Compiled:
 
         None where the arrays have to be copied first.
         """
-        arrays = tuple(map(as_number, arrays))
+        arrays = condensed(arrays)
         layout = layout_of(tuple([array.shape for array in arrays]), len(self.outputs))
         outs = [out] if self.single else list(out)
         aliases = _aliases(arrays, outs, layout.shape, self.outputs)
@@ -185,11 +185,23 @@ class _Compiled:
         return out
 
 
-def as_number(array: Any) -> Any:
-    """An array that shows one number in all places, as that number's array of no dimension."""
-    if type(array) is np.ndarray and array.size > 1 and not any(array.strides):
+def condensed(arrays: Sequence[Any]) -> tuple[Any, ...]:
+    """Arrays that show numbers again and again, as smaller ones that are spread to the same shape.
+
+    One that shows a single number becomes an array of no dimension.
+    """
+    smaller = tuple(map(_without_repeats, arrays))
+    shapes = (np.broadcast_shapes(*map(np.shape, given)) for given in (arrays, smaller))
+    return smaller if len(set(shapes)) == 1 else tuple(arrays)
+
+
+def _without_repeats(array: Any) -> Any:
+    if type(array) is not np.ndarray or array.size < 2 or all(array.strides):
+        return array
+    if not any(array.strides):
         return array[(*(0,) * array.ndim, ...)]
-    return array
+    part = array[tuple(slice(None) if step else slice(1) for step in array.strides)]
+    return part if part.flags.c_contiguous else array
 
 
 def _nothing() -> None:

@@ -43,7 +43,7 @@ class JoinedSums:
 
     def bind(self, *arrays: Any, out: Any) -> list[Piece] | None:
         """The pieces of work for arrays that stay where they are."""
-        arrays = tuple(map(generated.as_number, arrays))
+        arrays = generated.condensed(arrays)
         outs = [out] if len(self.program.outputs) == 1 else list(out)
         layout = generated.layout_of(tuple([array.shape for array in arrays]), len(outs))
         used = [array for place, array in enumerate(arrays) if place not in layout.numbers]

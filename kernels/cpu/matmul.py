@@ -54,6 +54,30 @@ def matmul_mask(g: Any, w: Any, y: Any, *, out: Any, **attrs: Any) -> Any:
     return out
 
 
+def matmul_add(x1: Any, x2: Any, bias: Any, *, out: Any, **attrs: Any) -> Any:
+    """x1 x2 + bias, a number for each column."""
+    return _with_bias(x1, x2, bias, out, False, attrs)
+
+
+def matmul_add_relu(x1: Any, x2: Any, bias: Any, *, out: Any, **attrs: Any) -> Any:
+    """max(x1 x2 + bias, 0)."""
+    return _with_bias(x1, x2, bias, out, True, attrs)
+
+
+def _with_bias(x1: Any, x2: Any, bias: Any, out: Any, is_relu: bool, attrs: Any) -> Any:
+    if tiers.approximates():
+        matmul(x1, x2, out=out, **attrs)
+        out += bias
+        return np.maximum(out, 0, out=out) if is_relu else out
+    from tensorcore.kernels.cpu import products
+
+    piece = products.with_bias(x1, x2, bias, out, is_relu=is_relu, **attrs)
+    if piece is None:
+        return NotImplemented
+    piece()
+    return out
+
+
 def _own(x1: Any, x2: Any, transpose_a: bool, transpose_b: bool, out: Any) -> Any:
     """The product by own kernels; None where they do not take these arrays."""
     from tensorcore.kernels.cpu import products

@@ -223,6 +223,16 @@ def product(
     return Piece(_by_blocks, steps, grain, (a, a_row, a_step, b, c, rows, columns, depth))
 
 
+def with_bias(
+    x1: Any, x2: Any, bias: Any, out: Any, *, transpose_a: bool, transpose_b: bool, is_relu: bool
+) -> Piece | None:
+    """The work of a large product, whose left side may have more dimensions, with an ending."""
+    if not all(array.flags.c_contiguous for array in (x1, out)):
+        return None
+    x1, out = x1.reshape(-1, x1.shape[-1]), out.reshape(-1, out.shape[-1])
+    return product(x1, x2, out, transpose_a, transpose_b, bias=bias, is_relu=is_relu)
+
+
 def _in_panels(a: Any, b: Any, is_turned: bool, c: Any, sizes: Any, ending: Any) -> Piece:
     rows, columns, depth = sizes
     steps = -(-rows // HEIGHT) * -(-columns // PANEL)

@@ -8,6 +8,7 @@ from typing import Any
 
 from tensorcore.graph.graph import Node
 from tensorcore.graph.made import Made
+from tensorcore.graph.passes.products import PRODUCT_ADD, PRODUCT_ADD_RELU
 from tensorcore.graph.passes.relations import producers, use_counts
 from tensorcore.graph.passes.rewriting import (
     Change,
@@ -30,14 +31,16 @@ from tensorcore.ops.shaping import reshape
 def join_endings(
     nodes: Sequence[Node], outputs: Sequence[Symbol]
 ) -> tuple[list[Node], list[Symbol]]:
-    """Convolution, bias and relu become one node, and so do an input's gradient and relu's, be it a
-    convolution or a product that sends the gradient back.
+    """Convolution, bias and relu become one node, large products, bias and relu do, and so do an
+    input's gradient and relu's, be it a convolution or a product that sends the gradient back.
 
     The gradient of relu behind that of a maximum pool goes before it, where there are fewer
     elements: what a window passes on is masked by its maximum, which is relu's result there.
     """
     pools = [node for node in nodes if node.op is max_pool2d]
     nodes, outputs = rewritten(nodes, outputs, functools.partial(_behind_convolution, pools))
+    nodes = _add_to_products(nodes, outputs)
+    nodes, outputs = rewritten(nodes, outputs, _relu_behind_product)
     return _mask_products(nodes, outputs), outputs
 
 
@@ -57,6 +60,71 @@ def _behind_convolution(pools: list[Node], node: Node, place: int, before: Node)
         if is_gradient and _is_direct(before, before.inputs[1]) and mask.shape == value.shape:
             return before, [joined(INPUT_GRADIENT_MASK, before, (*before.inputs, mask), node)]
     return None
+
+
+def _add_to_products(nodes: Sequence[Node], outputs: Sequence[Symbol]) -> list[Node]:
+    """A large product and its bias as one node, also where a reshape divides the columns between
+    them, as among the heads of attention.
+    """
+    computed_by = producers(nodes)
+    counts = use_counts(nodes, outputs)
+    result: list[Node] = []
+    for node in nodes:
+        change = None
+        if node.op is add:
+            change = _with_bias(node, 0, computed_by, counts)
+            change = change or _with_bias(node, 1, computed_by, counts)
+        if change is None:
+            result.append(node)
+            continue
+        gone, fresh = change
+        for old in gone:
+            result.remove(old)
+        result += fresh
+    return result
+
+
+def _with_bias(
+    node: Node, place: int, computed_by: dict[int, Node], counts: dict[int, int]
+) -> tuple[list[Node], list[Node]] | None:
+    """The nodes of a large product whose result is this summand, and those in their place."""
+    value, bias = node.inputs[place], node.inputs[1 - place]
+    before = product = only_reader(value, computed_by, counts)
+    if before is not None and before.op is reshape:
+        product = only_reader(before.inputs[0], computed_by, counts)
+    if before is None or product is None or product.op is not matmul or not _is_large(product):
+        return None
+    columns = product.outputs[0].shape[-1:]
+    if not isinstance(bias, Symbol) or bias.dtype != value.dtype:
+        return None
+    if bias.shape != value.shape[-len(bias.shape) :] or bias.data.size != columns[0]:
+        return None
+    if product is before and bias.shape == columns:
+        return [product], [joined(PRODUCT_ADD, product, (*product.inputs, bias), node)]
+    if product is before:
+        return None
+    flat = new_node(node, reshape, (bias,), {**before.attrs, "shape": columns}, columns)
+    inputs = (*product.inputs, flat.outputs[0])
+    added = new_node(node, PRODUCT_ADD, inputs, product.attrs, product.outputs[0].shape)
+    return [product, before], [flat, added, joined(reshape, before, added.outputs, node)]
+
+
+def _relu_behind_product(node: Node, place: int, before: Node) -> Change | None:
+    if node.op is relu and before.op is PRODUCT_ADD:
+        return before, [joined(PRODUCT_ADD_RELU, before, before.inputs, node)]
+    return None
+
+
+def _is_large(product: Node) -> bool:
+    """Whether the product is computed by the kernel that adds a bias to blocks."""
+    x1, x2 = product.inputs
+    if not isinstance(x1, Symbol) or len(x1.shape) < 2 or len(x2.shape) != 2:
+        return False
+    if product.attrs["transpose_a"] or product.outputs[0].dtype.char not in "fd":
+        return False
+    columns, depth = product.outputs[0].shape[-1], x1.shape[-1]
+    sizes = (x1.data.size // max(depth, 1), columns, depth)
+    return product_ways.is_blocked(*sizes) and product_ways.is_own(*sizes)
 
 
 def _mask_products(nodes: Sequence[Node], outputs: Sequence[Symbol]) -> list[Node]:

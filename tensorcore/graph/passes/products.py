@@ -2,7 +2,7 @@
 
 These are the endings that cuBLASLt has, so the passes run where it is: on a GPU.  On a CPU a second
 node costs no launch, and the values of joined sums would not be those of eager operations to the
-bit.
+bit; what large products end in there is in `endings.py`.
 """
 
 from __future__ import annotations
