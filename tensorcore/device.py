@@ -25,6 +25,7 @@ from tensorcore.errors import (
 )
 
 ALIGNMENT = 64  # bytes: a cache line, and a register of AVX-512
+FED_ALIGNMENT = 256  # bytes: where each of the arrays begins that one copy brings to a GPU
 
 _stack = threading.local()  # .devices: what `with tc.device(...)` blocks of this thread say
 _default: Device | None = None
@@ -165,13 +166,14 @@ class Device:
     def feeder(self, places: Sequence[Any]) -> Callable[[Callable[[Any], Any]], Any]:
         """A call that lets a function write into these arrays, which it is given as host arrays.
 
-        On a GPU it writes to page-locked memory, which is copied while the GPU computes.
+        On a GPU it writes to page-locked memory, which is copied while the GPU computes; arrays
+        that lie in one buffer, each from the next multiple of FED_ALIGNMENT on, are one copy.
         """
         if self.kind == "cpu":
             return lambda fill: fill(places)
         from tensorcore.kernels.cuda.feeding import Feeder
 
-        return self.run(Feeder, places)
+        return self.run(Feeder, places, FED_ALIGNMENT)
 
     def synchronize(self) -> None:
         """Wait until all work given to this device is done, and report errors that kernels

@@ -12,8 +12,11 @@ import tensorcore as tc
 from tensorcore import keras
 from tensorcore.data import Dataset
 from tensorcore.data.values import map_leaves
+from tensorcore.device import to_numpy
+from tensorcore.graph.memory import Buffers
 from tensorcore.graph.plan import COMPILES_AT_RUN
 from tensorcore.graph.several import Several
+from tensorcore.graph.symbol import NoData
 from tests import emulator
 from tests.tolerances import assert_close
 
@@ -249,6 +252,21 @@ def test_arrays_that_do_not_lie_in_rows(device, is_shuffled):
 
     with device:
         assert history(transposed) == history(x)
+
+
+@pytest.mark.parametrize("lie_apart", [True, False])
+def test_a_feeder_writes_to_arrays_wherever_they_lie(device, lie_apart):
+    kinds = [((3,), np.float32), ((0, 2), np.int64), ((), np.uint64), ((2, 5), np.uint8)]
+    if lie_apart:
+        places = [device.empty(shape, np.dtype(dtype)) for shape, dtype in kinds]
+    else:
+        specs = [NoData(shape, np.dtype(dtype)) for shape, dtype in kinds]
+        places = Buffers(device).side_by_side(specs)
+    feed = device.feeder(places)
+    for number in range(1, 6):
+        feed(lambda arrays, n=number: [array.fill(n + i) for i, array in enumerate(arrays)])
+        for i, (place, (shape, dtype)) in enumerate(zip(places, kinds, strict=True)):
+            np.testing.assert_array_equal(to_numpy(place), np.full(shape, number + i, dtype))
 
 
 # Rows of a data set -------------------------------------------------------------------------------

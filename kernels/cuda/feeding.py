@@ -16,16 +16,12 @@ import cupy
 import numpy as np
 
 SLOTS = 2
-ALIGNMENT = 256  # bytes: where an array of a block begins
 
 
 class _Slot:
     """One of the blocks: on the host, on the GPU, and when each may be written to again."""
 
-    def __init__(self, places: Sequence[Any]) -> None:
-        starts = [0]
-        for place in places:
-            starts.append(starts[-1] + -(-place.nbytes // ALIGNMENT) * ALIGNMENT)
+    def __init__(self, places: Sequence[Any], starts: Sequence[int]) -> None:
         nbytes = max(starts[-1], 1)
         memory = cupy.cuda.alloc_pinned_memory(nbytes)
         self.block = np.frombuffer(memory, np.uint8, nbytes)
@@ -34,11 +30,25 @@ class _Slot:
             self.block[start : start + place.nbytes].view(place.dtype).reshape(place.shape)
             for start, place in zip(starts, places, strict=False)
         ]
-        self.parts = [self.staged.data + start for start in starts[:-1]]
         self.is_sent = cupy.cuda.Event(disable_timing=True)
         self.is_used = cupy.cuda.Event(disable_timing=True)
         # The memory may have been another array's, which the GPU has still to read.
         self.is_used.record()
+
+
+def _pieces(places: Sequence[Any], starts: Sequence[int]) -> list[tuple[Any, int, int]]:
+    """Copies from a block to the places: (where to, where in the block, bytes).
+
+    Neighbours that lie in their memory as in the block are one copy.
+    """
+    pieces: list[tuple[Any, int, int]] = []
+    for place, start in zip(places, starts, strict=False):
+        to, first, _ = pieces[-1] if pieces else (None, 0, 0)
+        if to is not None and to.mem is place.data.mem and place.data.ptr - to.ptr == start - first:
+            pieces[-1] = to, first, start - first + place.nbytes
+        else:
+            pieces.append((place.data, start, place.nbytes))
+    return pieces
 
 
 def _wait_for(events: Sequence[Any]) -> None:
@@ -52,12 +62,16 @@ class Feeder:
 
     Args:
         places: arrays of the current GPU, each in one piece, that get the batches.
+        alignment: bytes; in a block each array begins at a multiple of it.
     """
 
-    def __init__(self, places: Sequence[Any]) -> None:
-        self._places = places
+    def __init__(self, places: Sequence[Any], alignment: int) -> None:
+        starts = [0]
+        for place in places:
+            starts.append(starts[-1] + -(-place.nbytes // alignment) * alignment)
+        self._pieces = _pieces(places, starts)
         self._stream = cupy.cuda.Stream(non_blocking=True)
-        self._slots = [_Slot(places) for _ in range(SLOTS)]
+        self._slots = [_Slot(places, starts) for _ in range(SLOTS)]
         self._next = 0
         # Nobody else may get the page-locked memory while it is copied from.
         sent = [slot.is_sent for slot in self._slots]
@@ -74,6 +88,6 @@ class Feeder:
         slot.is_sent.record(self._stream)
         computing = cupy.cuda.get_current_stream()
         computing.wait_event(slot.is_sent)
-        for place, part in zip(self._places, slot.parts, strict=True):
-            place.data.copy_from_device_async(part, place.nbytes)
+        for place, start, nbytes in self._pieces:
+            place.copy_from_device_async(slot.staged.data + start, nbytes)
         slot.is_used.record(computing)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from tensorcore.device import ALIGNMENT, Device, aligned_part
+from tensorcore.device import ALIGNMENT, FED_ALIGNMENT, Device, address, aligned_part
 from tensorcore.graph.symbol import NoData
 
 WASTE = 2  # a free buffer is taken for a result of at least 1 / WASTE of its size
@@ -37,6 +38,22 @@ class Buffers:
         raw = self._device.run(self._device.xp.zeros, size, np.uint8)
         self.nbytes += size
         return aligned_part(raw, spec.shape, spec.dtype)
+
+    def side_by_side(self, specs: Sequence[NoData]) -> list[Any]:
+        """Arrays for what comes from the host at each run, in one buffer in the order of a
+        `Device.feeder`, so that one copy brings them.
+        """
+        starts = [0]
+        for spec in specs:
+            starts.append(starts[-1] + -(-spec.nbytes // FED_ALIGNMENT) * FED_ALIGNMENT)
+        size = starts[-1] + FED_ALIGNMENT
+        raw = self._device.run(self._device.xp.zeros, size, np.uint8)
+        self.nbytes += size
+        first = -address(raw) % FED_ALIGNMENT
+        return [
+            raw[first + start : first + start + spec.nbytes].view(spec.dtype).reshape(spec.shape)
+            for start, spec in zip(starts, specs, strict=False)
+        ]
 
     def give_back(self, array: Any) -> None:
         """The memory of an array that `take` gave may be used again."""

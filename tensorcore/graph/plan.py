@@ -109,6 +109,8 @@ class Plan:
         self._storages: list[tuple[Any, Any]] = []
         for symbol, array in zip(self.graph.arguments, self._given or ()):
             self._remember(symbol, array)
+        if self._given is None and self.device is not CPU:
+            self._place_inputs()
         self._last_use = self._find_last_uses()
         self.steps: list[Step] = []
         self.origins: list[Node | None] = []  # of the steps; None: a check of an argument
@@ -130,7 +132,10 @@ class Plan:
         self.run_steps = self.device.recorded(self.calls)
         self.results = [self._array(symbol) for symbol in self.outputs]
         self.arguments = [self._array(symbol) for symbol in self.graph.arguments]
-        self._feed: Any = None  # what lets functions write to the arguments
+        self._numbers = [self._array(s) for _, symbols in self.graph.host_actions for s in symbols]
+        self._numbers += [array for _, _, places in self.streams for _, _, array in places]
+        # What lets a function write the inputs of a run: only the numbers, or arguments and numbers
+        self._feeds: list[Any] = [None, None]
 
     def joined(self, steps: list[Step]) -> list[Step]:
         """Steps as a run makes them: neighbours that need no Python are one call."""
@@ -203,6 +208,18 @@ class Plan:
         if kind in ("key", "counter"):
             self._add_stream(kind, what, array)
         return array
+
+    def _place_inputs(self) -> None:
+        """Put what the host gives at each run side by side, so that one copy brings it."""
+        inputs = [*self.graph.arguments, *(s for _, ss in self.graph.host_actions for s in ss)]
+        read = {id(value): value for node in self.nodes for value in node.inputs}
+        drawn = [s for s in read.values() if isinstance(s, Symbol) and _is_of_stream(s)]
+        arrays = self._buffers.side_by_side([symbol.data for symbol in (*inputs, *drawn)])
+        for symbol, array in zip((*inputs, *drawn), arrays, strict=True):
+            self._remember(symbol, array)
+        for symbol, array in zip(drawn, arrays[len(inputs) :], strict=True):
+            kind, what = symbol.source or ("", None)
+            self._add_stream(kind, what, array)
 
     def _add_stream(self, kind: str, what: Any, array: Any) -> None:
         generator, start = what
@@ -464,27 +481,17 @@ class Plan:
             yield
 
     def _run(self, arguments: Sequence[Tensor] | Filler) -> list[Tensor]:
-        if callable(arguments):
-            if self._feed is None:
-                self._feed = self.device.feeder(self.arguments)
-            self._feed(arguments)
-        else:
+        fill = arguments if callable(arguments) else None
+        if fill is None:
             copyto = self.device.xp.copyto
-            for place, tensor in zip(self.arguments, arguments, strict=True):
+            for place, tensor in zip(self.arguments, arguments, strict=True):  # type: ignore[arg-type]
                 copyto(place, tensor.data)
-        done = 0
+        self._asked = 0
         try:
-            for function, symbols in self.graph.host_actions:
-                numbers = function()
-                done += 1
-                for symbol, number in zip(symbols, numbers, strict=True):
-                    self._array(symbol)[...] = number
-            ends = {}
-            for generator, blocks, places in self.streams:
-                key, counter = generator.take_blocks(blocks)
-                ends[generator] = int(counter) + blocks
-                for kind, start, array in places:
-                    array[...] = key if kind == "key" else counter + np.uint64(start)
+            if self._numbers:
+                self._feed(fill is not None)(partial(self._write_inputs, fill))
+            elif fill is not None:
+                self._feed(True)(fill)
             for variable in self.variables:
                 variable.begin_write()
             if listeners.profiles and mode.profile is not None:
@@ -492,13 +499,41 @@ class Plan:
             else:
                 self.run_steps()
         except BaseException:
-            for undo in self.graph.undo_actions[:done]:
+            for undo in self.graph.undo_actions[: self._asked]:
                 if undo is not None:
                     undo()
             raise
         if self.graph.moved:
-            self._move_streams(ends)
+            self._move_streams()
         return self.fresh_results()
+
+    def _feed(self, with_arguments: bool) -> Any:
+        """What lets a function write the inputs of a run."""
+        feed = self._feeds[with_arguments]
+        if feed is None:
+            places = [*self.arguments, *self._numbers] if with_arguments else self._numbers
+            feed = self._feeds[with_arguments] = self.device.feeder(places)
+        return feed
+
+    def _write_inputs(self, fill: Filler | None, places: Sequence[Any]) -> None:
+        """Write what `fill` has for the arguments, and the numbers of this run after it.
+
+        Those are what functions of the host say (a learning rate), and places in random streams.
+        """
+        if fill is not None:
+            fill(places[: len(self.arguments)])
+        left = iter(places[len(places) - len(self._numbers) :])
+        for function, symbols in self.graph.host_actions:
+            numbers = function()
+            self._asked += 1
+            for _, number in zip(symbols, numbers, strict=True):
+                next(left)[...] = number
+        self._ends: dict[Any, int] = {}  # where the streams go on
+        for generator, blocks, drawn in self.streams:
+            key, counter = generator.take_blocks(blocks)
+            self._ends[generator] = int(counter) + blocks
+            for kind, start, _ in drawn:
+                next(left)[...] = key if kind == "key" else counter + np.uint64(start)
 
     def array_of(self, symbol: Symbol) -> Any:
         """The array that holds a symbol's value in a run."""
@@ -510,11 +545,16 @@ class Plan:
         copy = np.ndarray.copy if self.device is CPU else self.device.copy
         return [wrap(copy(array), self.device) for array in self.results[:count]]
 
-    def _move_streams(self, ends: dict[Any, int]) -> None:
+    def _move_streams(self) -> None:
         """Let streams go on where control flow, which draws as much as it likes, has left them."""
         counters = self.results[-len(self.graph.moved) :]
         for generator, counter in zip(self.graph.moved, counters, strict=True):
-            generator.take_blocks(int(to_numpy(counter)) - ends[generator])
+            generator.take_blocks(int(to_numpy(counter)) - self._ends[generator])
+
+
+def _is_of_stream(symbol: Symbol) -> bool:
+    """Whether it is the key of a random stream, or a place in it."""
+    return symbol.source is not None and symbol.source.kind in ("key", "counter")
 
 
 def _dtypes(arrays: Sequence[Any]) -> tuple[np.dtype, ...]:
