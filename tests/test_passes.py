@@ -6,6 +6,9 @@ import itertools
 
 import numpy as np
 import pytest
+from tensorcore.kernels.cpu import native
+from tensorcore.kernels.cpu.jit import kernel
+from tensorcore.kernels.cpu.piece import Piece
 
 import tensorcore as tc
 from tensorcore.errors import InvalidArgumentError, OutOfRangeError
@@ -835,6 +838,38 @@ def test_helpers_are_left_out_while_they_only_keep_others_waiting(monkeypatch):
     now[0] += busy.ALONE_S / 2
     assert not runs_alone(0.01, 0)
     team._control[native.STOP] = 1
+    tc.config.threads = None
+
+
+@kernel
+def _pass_time(start, stop, looks):
+    for _ in range(looks[0]):
+        native._pause()
+
+
+@kernel
+def _meet(start, stop, met):
+    """The first step waits for the second, but not for ever."""
+    for step in range(start, stop):
+        if step == 1:
+            native._store(met, 1, 1)
+            continue
+        for _ in range(400_000_000):  # looks, some 10 s
+            if native._load(met, 1) != 0:
+                met[0] = 1
+                break
+            native._pause()
+
+
+@pytest.mark.skipif(not native.CAN_NAP, reason="helpers cannot rest here for a moment")
+def test_helpers_come_back_after_a_long_piece_that_is_not_shared(monkeypatch):
+    monkeypatch.setattr(tc.config, "threads", 2)
+    monkeypatch.setattr(native, "_team", native.Team())
+    assert native.is_ready()  # so that no helper comes late because it compiles
+    met = np.zeros(2, np.int64)
+    long = Piece(_pass_time, 1, 1, (np.array([20 * native.LOOKS]),))
+    native.sequence([long, Piece(_meet, 2, 1, (met,))])()
+    assert met.tolist() == [1, 1]
     tc.config.threads = None
 
 

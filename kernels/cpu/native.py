@@ -8,8 +8,8 @@ Threads help at a piece by claiming some of its steps at a time.  Each has a sha
 which it claims first, so that it meets the same parts of arrays again, which its cache may still
 hold; then it helps with the shares of others.  The claim of a share is one word, changed
 atomically, that also holds the number of the job: who comes late finds nothing to claim, and
-nobody is waited for who has claimed nothing.  Helpers look for work for a while (`LOOKS`), then
-sleep until the next list is run.
+nobody is waited for who has claimed nothing.  Helpers look for work for a while (`LOOKS`), then now
+and then as long as a list runs, and sleep until the next one.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from tensorcore.kernels.cpu.piece import Check, Number, Piece
 from tensorcore.kernels.program import NotReady
 
 # Places in the control block, each in a cache line of its own; after CLAIM come the shares' words.
-DONE, JOB, STOP, WAITED, REFUSED, THREADS, CLAIM = 0, 8, 16, 24, 32, 40, 48
+DONE, JOB, STOP, WAITED, REFUSED, THREADS, RUNNING, CLAIM = 0, 8, 16, 24, 32, 40, 48, 56
 LINE = 8  # words
 MOST_SHARES = 64
 CONTROL_WORDS = CLAIM + MOST_SHARES * LINE
@@ -41,7 +41,9 @@ STEP_BITS = 32  # of a claim: the next step; the bits above are the number of th
 MASK = (1 << STEP_BITS) - 1  # as a step: the job is not there yet
 MOST_JOBS = 1 << 30  # numbers of jobs begin anew from here on
 
-LOOKS = 20_000  # of a helper without work before it sleeps: some 0.5 ms
+LOOKS = 20_000  # of a helper without work before it leaves its CPU to others: some 0.5 ms
+NAP_US = 50  # between two looks from then on, while a list runs
+CAN_NAP = os.name == "posix"
 LOOK_S = 25e-9
 TOO_LONG = 60_000  # looks of the caller at a helper that does not finish, 1.5 ms: it lost its CPU
 TOO_MANY = 400_000  # looks lost like that, after which no more are risked in one call
@@ -129,6 +131,20 @@ def _pause(typing: Any) -> Any:
             kind = ir.FunctionType(ir.VoidType(), [])
             name = "llvm.x86.sse2.pause"
             builder.call(cgutils.get_or_insert_function(builder.module, kind, name), [])
+        return context.get_dummy_value()
+
+    return types.void(), generate
+
+
+@intrinsic
+def _nap(typing: Any) -> Any:
+    """Leave the CPU to others for a while."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        i32 = ir.IntType(32)
+        kind = ir.FunctionType(i32, [i32])
+        function = cgutils.get_or_insert_function(builder.module, kind, "usleep")
+        builder.call(function, [i32(NAP_US)])
         return context.get_dummy_value()
 
     return types.void(), generate
@@ -250,10 +266,13 @@ def run_table(table, control, job, alone):
 
 @jit.kernel
 def serve(control, number):
-    """Help at every job, until there was none for a while; helpers count from 1."""
+    """Help at every job, until there was none for a while; helpers count from 1.
+
+    As long as a list runs a helper comes back, however long a piece is that it cannot help with.
+    """
     looks = 0
     last = 0  # the job that has nothing left
-    while looks < LOOKS and _load(control, STOP) == 0:
+    while _load(control, STOP) == 0:
         shares = _load(control, JOB + JOB_WORDS)
         word = _load(control, CLAIM + number % shares * LINE)
         job = word >> STEP_BITS
@@ -263,7 +282,12 @@ def serve(control, number):
                 looks = 0
                 continue
         looks += 1
-        _pause()
+        if looks < LOOKS:
+            _pause()
+        elif CAN_NAP and _load(control, RUNNING):
+            _nap()
+        else:
+            break
 
 
 class Team:
@@ -311,7 +335,11 @@ class Team:
         self._control[THREADS] = helpers + 1
         self._call_helpers(helpers)
         self._job = self._job if self._job < MOST_JOBS else 1
-        self._job = work(self._control, self._job, False)
+        self._control[RUNNING] = 1
+        try:
+            self._job = work(self._control, self._job, False)
+        finally:
+            self._control[RUNNING] = 0
         lost_s = float(self._control[WAITED]) * LOOK_S
         self._control[WAITED] = 0
         self._busyness.note(self._busyness.clock() - start, lost_s)
