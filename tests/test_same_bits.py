@@ -56,6 +56,19 @@ def test_products_of_long_blocks_are_left_to_blas_where_a_comes_transposed():
     assert not product_ways.is_own(*sizes, transpose_a=True)
 
 
+@pytest.mark.parametrize("sizes", [(32, 784, 128), (300, 500, 450), (5, 9, 4)], ids=str)
+def test_products_of_transposed_matrices(sizes):
+    rows, depth, columns = sizes
+    a, b = drawn(rows, depth), drawn(depth, columns)
+    for x, y, function in (
+        (a, b.T.copy(), lambda x, y: x @ tc.transpose(y)),
+        (a.T.copy(), b, lambda x, y: tc.transpose(x) @ y),
+        (a.T.copy(), b.T.copy(), lambda x, y: tc.transpose(x) @ tc.transpose(y)),
+    ):
+        eager, traced, _ = planned(function, x, y)
+        np.testing.assert_array_equal(traced, eager)
+
+
 def test_without_blas_numpy_keeps_small_products(monkeypatch):
     monkeypatch.setattr(small_products, "_function", lambda name: None)
     small_products._is_numpys.cache_clear()

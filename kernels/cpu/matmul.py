@@ -18,6 +18,8 @@ def matmul(
     if x1.ndim > 2 and x2.ndim == 2 and not transpose_a and x1.flags.c_contiguous and x1.size:
         return _as_one(x1, x2, transpose_b, out)
     if x1.ndim == x2.ndim == 2:
+        x1, transpose_a = _as_stored(x1, transpose_a)
+        x2, transpose_b = _as_stored(x2, transpose_b)
         depth, rows = x1.shape if transpose_a else x1.shape[::-1]
         columns = x2.shape[0 if transpose_b else 1]
         is_own = product_ways.is_own(rows, columns, depth, transpose_a)
@@ -37,6 +39,13 @@ def matmul(
         return blas_threads.matmul(x1, x2, out)
     result = blas_threads.matmul(x1.astype(np.float32), x2.astype(np.float32))
     return _stored(result.astype(dtype), out)
+
+
+def _as_stored(matrix: Any, is_transposed: bool) -> tuple[Any, bool]:
+    """What a transposed view shows, with the other flag: plans multiply it in the same way."""
+    if matrix.flags.f_contiguous and not matrix.flags.c_contiguous:
+        return matrix.T, not is_transposed
+    return matrix, is_transposed
 
 
 def matmul_mask(g: Any, w: Any, y: Any, *, out: Any, **attrs: Any) -> Any:
