@@ -12,13 +12,19 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+# The score of a pair that a mask forbids.  It is finite, so that a query that may see no key weighs
+# all of them alike, and takes the mean of all values as in Keras and JAX.
+FORBIDDEN = -(2.0**127)
+# L of such a query: e^(S - L) is 0 for all S, since no weight of it depends on a score.
+ALL_FORBIDDEN = 2.0**127
+
 
 class Pairs(NamedTuple):
     """What decides the score of a pair besides its query and key.
 
     Attributes:
         mask: what broadcasts to (batch, heads, queries, keys): booleans, False forbids the pair; or
-            floats that are added.  None: none.
+            floats that are added, minus infinity forbids it.  None: none.
         scale: factor of the products.
         is_causal: whether query i sees the keys 0 to i only.
     """
@@ -60,9 +66,9 @@ def turned_back(x: Any, like: Any) -> Any:
 
 
 def scores_of(xp: Any, matmul: Product, query: Any, key: Any, pairs: Pairs) -> Any:
-    """S of turned arrays, minus infinity where a query may not see a key."""
+    """S of turned arrays."""
     scores = matmul(query, key, transpose_b=True) * query.dtype.type(pairs.scale)
-    forbidden = scores.dtype.type(-np.inf)
+    forbidden = scores.dtype.type(FORBIDDEN)
     if pairs.mask is not None:
         batch, heads, group, queries, keys = scores.shape
         mask = xp.broadcast_to(pairs.mask, (batch, heads * group, queries, keys))
@@ -70,7 +76,8 @@ def scores_of(xp: Any, matmul: Product, query: Any, key: Any, pairs: Pairs) -> A
         if mask.dtype == np.bool_:
             scores = xp.where(mask, scores, forbidden)
         else:
-            scores = scores + mask.astype(scores.dtype, copy=False)
+            added = scores + mask.astype(scores.dtype, copy=False)
+            scores = xp.where(mask == -np.inf, forbidden, added)
     if pairs.is_causal:
         queries, keys = (xp.arange(n) for n in scores.shape[-2:])
         scores = xp.where(queries[:, None] >= keys, scores, forbidden)
@@ -87,12 +94,11 @@ def forward(
     q, k, v = (turned(x, heads, dtype) for x in (query, key, value))
     scores = scores_of(xp, matmul, q, k, pairs)
     largest = scores.max(axis=-1, keepdims=True)
-    largest = xp.where(largest == -np.inf, dtype.type(0), largest)
     weights = xp.exp(scores - largest)
     total = weights.sum(axis=-1, keepdims=True)
-    total = xp.where(total == 0, dtype.type(1), total)
     y = turned_back(matmul(weights / total, v), query)
-    logs = (largest + xp.log(total))[..., 0]
+    logs = xp.where(largest == FORBIDDEN, dtype.type(ALL_FORBIDDEN), largest + xp.log(total))
+    logs = logs[..., 0]
     return y, xp.ascontiguousarray(logs.transpose(0, 3, 1, 2)).reshape(rows)
 
 
@@ -116,6 +122,7 @@ def gradient(
     weights = xp.exp(scores_of(xp, matmul, q, k, pairs) - logs)
     inner = matmul(arriving, v, transpose_b=True) - delta
     slopes = weights * inner * dtype.type(pairs.scale)
+    weights = xp.where(logs == ALL_FORBIDDEN, dtype.type(1 / key.shape[1]), weights)
     of_key = matmul(slopes, q, transpose_a=True).sum(axis=2, keepdims=True)
     of_value = matmul(weights, arriving, transpose_a=True).sum(axis=2, keepdims=True)
     return (

@@ -341,15 +341,15 @@ MAIN: dict[str, list[Case]] = {
 def _attention(query: Any, key: Any, value: Any, mask: Any, scale: float, causal: bool) -> Any:
     """(batch, length, heads, features), one head of the keys for each head of the queries."""
     scores = np.einsum("bqhd,bshd->bhqs", query, key) * scale
-    scores = np.where(mask, scores, -np.inf) if mask.dtype == bool else scores + mask
+    scores = np.where(mask, scores, -1e30) if mask.dtype == bool else scores + mask
     if causal:
-        scores = np.where(np.tri(*scores.shape[2:], dtype=bool), scores, -np.inf)
+        scores = np.where(np.tri(*scores.shape[2:], dtype=bool), scores, -1e30)
     return np.einsum("bhqs,bshd->bqhd", special.softmax(scores, axis=-1), value)
 
 
 QUERY, KEY, VALUE = (np.random.default_rng(7).normal(size=(2, n, 2, 3)) for n in (4, 5, 5))
 SEEN = np.random.default_rng(8).uniform(size=(2, 1, 1, 5)) < 0.6
-SEEN[..., 0] = True
+SEEN[..., 0] = [[[False]], [[True]]]  # with a causal mask the first query sees nothing
 ADDED = np.random.default_rng(9).normal(size=(4, 5))
 
 NN: dict[str, list[Case]] = {

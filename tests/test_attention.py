@@ -212,13 +212,15 @@ def test_threads_do_not_change_the_bits(monkeypatch):
 
 
 def test_nothing_to_see(device):
-    """A query without keys, or an empty batch, gives 0."""
+    """A query without keys, or an empty batch, gives 0; keys that are all forbidden, the mean."""
     empty, keys = tc.zeros((2, 3, 2, 32)), tc.zeros((2, 0, 2, 32))
     y = tc.nn.scaled_dot_product_attention(empty + 1.0, keys, keys)
     assert y.shape == (2, 3, 2, 32) and not y.numpy().any()
-    never = tc.zeros((1, 1, 1, 3), dtype="bool")
-    y = tc.nn.scaled_dot_product_attention(empty, empty, empty + 1.0, mask=never)
-    assert not y.numpy().any()
+    values = np.random.default_rng(0).normal(size=(2, 3, 2, 32)).astype(np.float32)
+    for never in (np.zeros((1, 1, 1, 3), np.bool_), np.full((1, 1, 1, 3), -np.inf, np.float32)):
+        y = tc.nn.scaled_dot_product_attention(empty, empty, tc.asarray(values), mask=never)
+        mean = np.broadcast_to(values.mean(axis=1, keepdims=True), values.shape)
+        np.testing.assert_allclose(y.numpy(), mean, rtol=1e-6, atol=1e-6)
     none = tc.zeros((0, 3, 2, 32))
     assert tc.nn.scaled_dot_product_attention(none, none, none).shape == none.shape
 
@@ -247,3 +249,42 @@ def test_errors_say_what_fits(change, words):
     mask = tensors.pop("mask", None)
     with pytest.raises(TensorcoreError, match=f"scaled_dot_product_attention: .*{words}"):
         tc.nn.scaled_dot_product_attention(*tensors.values(), mask=mask)
+
+
+@pytest.mark.parametrize("is_causal", [False, True])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float64"])
+def test_queries_that_may_see_no_key(device, is_causal, dtype):
+    """They take the mean of all values, those after them too, whose gradients share theirs."""
+    (query, key, value, g), _ = drawn(Sizes(2, 140, 150, 2, 1, 40, 64), dtype, "none")
+    mask = np.random.default_rng(3).uniform(size=(2, 1, 140, 150)) < 0.3
+    mask[..., 0] = True
+    mask[:, :, [0, 70, 139]] = False
+    mask[1, :, :100] = False
+    blind = np.argwhere(~mask[:, 0].any(axis=-1))
+    attrs = {"scale": 0.3, "is_causal": is_causal}
+    found = both_ways([query, key, value, g], mask, attrs, on(device))
+    expected = both_ways([query, key, value, g], mask, attrs, reference)
+    close([found[0], *found[2:]], [expected[0], *expected[2:]], dtype, scale=4)
+    mean = np.asarray(value, np.float64).mean(axis=1)
+    assert len(blind) == 3 + 101
+    for b, q in blind:
+        close([found[0][b, q]], [np.repeat(mean[b], 2, axis=0)], dtype)
+        assert not found[2][b, q].any()
+    seeing = mask.any(axis=-1)[:, 0, :, None, None]
+    only = np.where(seeing, 0, g).astype(g.dtype)
+    *_, dv = both_ways([query, key, value, only], mask, attrs, on(device))
+    share = only.astype(np.float64).sum(axis=(1, 2), keepdims=True)[:, :, 0] / 150
+    close([dv[:, :, 0]], [np.broadcast_to(share, (2, 150, 64))], dtype, scale=2)
+
+
+@pytest.mark.parametrize("is_causal", [False, True])
+def test_derivatives_where_no_key_is_seen(device, is_causal):
+    shapes = (2, 3, 2, 4), (2, 5, 1, 4), (2, 5, 1, 3)
+    rng = np.random.default_rng(0)
+    factors = [tc.asarray(rng.normal(size=shape), device=device) for shape in shapes]
+    mask = tc.asarray(np.arange(5) >= np.array([2, 5]).reshape(2, 1, 1, 1), device=device)
+
+    def attended(query, key, value):
+        return tc.nn.scaled_dot_product_attention(query, key, value, mask=mask, is_causal=is_causal)
+
+    tc.gradcheck(attended, *factors, order=2, tolerance=2e-5)

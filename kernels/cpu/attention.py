@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from tensorcore.kernels.attention_pairs import Pairs, compute_dtype
+from tensorcore.kernels.attention_pairs import ALL_FORBIDDEN, FORBIDDEN, Pairs, compute_dtype
 from tensorcore.kernels.cpu.intrinsics import select
 from tensorcore.kernels.cpu.jit import inline, kernel
 from tensorcore.kernels.cpu.piece import Piece
@@ -94,17 +94,17 @@ def _mask(scores, width, count, first, keys, first_key, mask, place, by_query, b
 
     Minus infinity forbids the pair, whatever its score is.
     """
-    nothing = scores.dtype.type(-np.inf)
+    nothing, forbidden = mask.dtype.type(-np.inf), scores.dtype.type(FORBIDDEN)
     for j in range(keys):
         row = scores[j * width : j * width + count]
         if mask.size:
             start = place + j * by_key
             for r in range(count):
                 said = mask[start + r * by_query]
-                row[r] = nothing if said == nothing else row[r] + said
+                row[r] = forbidden if said == nothing else row[r] + said
         if is_causal:
             for r in range(min(max(first_key + j - first, 0), count)):
-                row[r] = nothing
+                row[r] = forbidden
 
 
 # Forward ------------------------------------------------------------------------------------------
@@ -113,7 +113,6 @@ def _mask(scores, width, count, first, keys, first_key, mask, place, by_query, b
 @inline
 def _exponentials(scores, keys, width, largest, total, factor):
     """Scores become exponentials; `factor` is what sums that were taken before are scaled with."""
-    nothing, zero = scores.dtype.type(-np.inf), scores.dtype.type(0)
     for r in range(np.uintp(width)):
         factor[r] = largest[r]
     for j in range(keys):
@@ -121,17 +120,23 @@ def _exponentials(scores, keys, width, largest, total, factor):
         for r in range(np.uintp(width)):
             largest[r] = select(row[r] > largest[r], row[r], largest[r])
     for r in range(np.uintp(width)):
-        # Where nothing was seen yet both are minus infinity.
-        shift = select(largest[r] == nothing, zero, largest[r])
-        factor[r] = exp_of_negative(factor[r] - shift)
+        factor[r] = exp_of_negative(factor[r] - largest[r])
         total[r] *= factor[r]
     for j in range(keys):
         row = scores[j * width : (j + 1) * width]
         for r in range(np.uintp(width)):
-            shift = select(largest[r] == nothing, zero, largest[r])
-            row[r] = exp_of_negative(row[r] - shift)
+            row[r] = exp_of_negative(row[r] - largest[r])
         for r in range(np.uintp(width)):
             total[r] += row[r]
+
+
+@inline
+def _any_is(x, count, value):
+    """Whether one of the first `count` numbers is the value."""
+    found = False
+    for r in range(count):
+        found |= x[r] == value
+    return found
 
 
 @inline
@@ -148,7 +153,7 @@ def _attention(start, stop, query, key, value, mask, strides, sizes, scale, is_c
     """Blocks of queries from start to stop, counted over batch and heads."""
     queries, keys, heads = sizes[0], sizes[1], sizes[2]
     group, features, value_features = sizes[3], sizes[4], sizes[5]
-    one = query.dtype.type(1)
+    one, forbidden = query.dtype.type(1), query.dtype.type(FORBIDDEN)
     turned = np.empty(features * QUERIES, query.dtype)
     scores = np.empty(KEYS * QUERIES, query.dtype)
     rows_k = np.empty(keys * features, query.dtype)
@@ -184,7 +189,8 @@ def _attention(start, stop, query, key, value, mask, strides, sizes, scale, is_c
         total[:width] = 0
         result[: count * value_features] = 0
         last = min(keys, first + count) if is_causal else keys
-        for k in range(0, last, KEYS):
+        k = 0
+        while k < last:
             n = min(KEYS, last - k)
             _scores(
                 rows_k, turned, width, count, first, k, n, features, mask,
@@ -197,10 +203,15 @@ def _attention(start, stop, query, key, value, mask, strides, sizes, scale, is_c
                 scores, 0, 1, width, rows_v, k * value_features, value_features, result, 0,
                 value_features, count, value_features, n,
             )  # fmt: skip
+            k += n
+            if k == last and mask.size and _any_is(largest, count, forbidden):
+                last = keys  # queries that may see no key weigh those after them too
         for r in range(count):
-            seen = total[r] != 0
-            factor[r] = one / total[r] if seen else one
-            logs[row + r * heads] = largest[r] + log(total[r]) if seen else query.dtype.type(0)
+            has_keys = total[r] != 0
+            factor[r] = one / total[r] if has_keys else one
+            found = largest[r] + log(total[r]) if has_keys else query.dtype.type(0)
+            blind = largest[r] == forbidden and total[r] == total[r]  # a NaN is no maximum
+            logs[row + r * heads] = -forbidden if blind else found
         _scale_rows(result, count, value_features, factor)
         _scatter(result, count, value_features, y, row * value_features, heads * value_features)
 
@@ -228,6 +239,15 @@ def _row_numbers(all_logs, all_delta, row, heads, count, width, logs, delta):
     for r in range(count):
         logs[r] = all_logs[row + r * heads]
         delta[r] = all_delta[row + r * heads]
+
+
+@inline
+def _share(weights, keys, width, logs, share):
+    """Queries that may see no key have the weight `share` for all of them."""
+    for j in range(keys):
+        row = weights[j * width : (j + 1) * width]
+        for r in range(np.uintp(width)):
+            row[r] = select(logs[r] == logs.dtype.type(ALL_FORBIDDEN), share, row[r])
 
 
 @inline
@@ -289,9 +309,12 @@ def _attention_gradient(
                 first = step_of_part // group * QUERIES
                 last = min(keys, part + KEYS_OF_PART)
                 count = min(QUERIES, queries - first)
-                if is_causal:
-                    last = min(last, first + count)
+                width = _padded(count, query.itemsize)
                 row = (b * queries + first) * heads + h
+                _row_numbers(all_logs, all_delta, row, heads, count, width, logs, delta)
+                blind = mask.size and _any_is(logs, count, query.dtype.type(ALL_FORBIDDEN))
+                if is_causal and not blind:
+                    last = min(last, first + count)
                 at_q, at_g = row * features, row * value_features
                 if part == 0:
                     to_q[: count * features] = 0
@@ -299,12 +322,10 @@ def _attention_gradient(
                     continue
                 else:
                     _gather(dq, at_q, by_q, count, features, one, to_q)
-                width = _padded(count, query.itemsize)
                 _turn(query, at_q, by_q, count, width, features, one, turned_q)
                 _gather(query, at_q, by_q, count, features, factor, rows_q)
                 _turn(g, at_g, by_g, count, width, value_features, one, turned_g)
                 _gather(g, at_g, by_g, count, value_features, one, rows_g)
-                _row_numbers(all_logs, all_delta, row, heads, count, width, logs, delta)
                 for k in range(part, last, KEYS):
                     n = min(KEYS, last - k)
                     _scores(
@@ -316,6 +337,8 @@ def _attention_gradient(
                         0, width, n, width, value_features,
                     )  # fmt: skip
                     _slopes(weights, slopes, n, width, logs, delta)
+                    if blind:
+                        _share(weights, n, width, logs, one / query.dtype.type(keys))
                     _add_products(
                         weights, slopes, width, count, rows_q, rows_g, rows_k, k, n, features,
                         value_features, to_q, to_k, to_v,

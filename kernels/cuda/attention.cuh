@@ -46,7 +46,12 @@ template <typename T> struct Plan {
   static constexpr int SIZE_BACK = STREAM_BACK * STRIDE;
 };
 
-// The score of a pair as the mask leaves it: minus infinity forbids it.
+// The score of a pair that a mask forbids.  It is finite, so that a query that may see no key weighs
+// all of them alike.  Such a query has L = ALL_FORBIDDEN: e^(S - L) is 0 for every S.
+constexpr float FORBIDDEN = -0x1p127f;
+constexpr float ALL_FORBIDDEN = 0x1p127f;
+
+// The score of a pair as the mask leaves it; minus infinity outside of the matrix of pairs.
 struct Mask {
   const bool* allowed;
   const float* added;
@@ -56,14 +61,16 @@ struct Mask {
   __device__ Mask(const bool* allowed, const float* added, const Attention& s, int b, int h)
       : allowed(allowed), added(added), s(s),
         first(b * s.mask_steps[0] + h * s.mask_steps[1]) {}
+  __device__ bool is_there() const { return allowed != nullptr || added != nullptr; }
   __device__ float operator()(float score, int query, int key) const {
     score *= s.scale;
-    if (query >= s.queries || key >= s.keys || (s.is_causal && key > query)) return -INFINITY;
+    if (query >= s.queries || key >= s.keys) return -INFINITY;
+    if (s.is_causal && key > query) return FORBIDDEN;
     const long long place = first + query * s.mask_steps[2] + key * s.mask_steps[3];
-    if (allowed != nullptr) return allowed[place] ? score : -INFINITY;
+    if (allowed != nullptr) return allowed[place] ? score : FORBIDDEN;
     if (added == nullptr) return score;
     const float more = added[place];
-    return more == -INFINITY ? more : score + more;
+    return more == -INFINITY ? FORBIDDEN : score + more;
   }
 };
 
@@ -76,8 +83,7 @@ __device__ inline void score(float (&tile)[N][4], const Mask& masked, int row, i
   const int key = TURNED ? row : column;
   const int last_query = query + (TURNED ? 8 * N : 16) - 1;
   const int last_key = key + (TURNED ? 16 : 8 * N) - 1;
-  const bool plain = masked.allowed == nullptr && masked.added == nullptr &&
-                     last_query < s.queries && last_key < s.keys &&
+  const bool plain = !masked.is_there() && last_query < s.queries && last_key < s.keys &&
                      (!s.is_causal || last_key <= query);
 #pragma unroll
   for (int j = 0; j < N; ++j) {
@@ -116,6 +122,8 @@ template <typename T> struct Softmax {
   float largest[2] = {-INFINITY, -INFINITY};
   float total[2] = {0.0f, 0.0f};  // of the thread's quarter
 
+  // Whether a row has seen nothing but forbidden pairs.
+  __device__ bool is_blind() const { return largest[0] == FORBIDDEN || largest[1] == FORBIDDEN; }
   // Scores become exponentials; what was summed with those before is scaled like these.
   template <int N, int M> __device__ void add(float (&scores)[N][4], float (&sums)[M][4]) {
 #pragma unroll
@@ -127,8 +135,7 @@ template <typename T> struct Softmax {
         for (int e = 2 * i; e < 2 * i + 2; ++e) most = Greater()(scores[j][e], most);
       }
       most = quad_reduce(most, Greater());
-      const float shift = most == -INFINITY ? 0.0f : most;  // nothing was seen yet
-      const float factor = weight_of<T>(largest[i] - shift);
+      const float factor = weight_of<T>(largest[i] - most);
       largest[i] = most;
       total[i] *= factor;
       scale_row(sums, i, factor);
@@ -136,7 +143,7 @@ template <typename T> struct Softmax {
       for (int j = 0; j < N; ++j) {
 #pragma unroll
         for (int e = 2 * i; e < 2 * i + 2; ++e) {
-          scores[j][e] = weight_of<T>(scores[j][e] - shift);
+          scores[j][e] = weight_of<T>(scores[j][e] - most);
           total[i] += scores[j][e];
         }
       }
@@ -164,7 +171,7 @@ __global__ void __launch_bounds__(128, 1) attention(
   float sums[FEATURES / 8][4];
   clear(sums);
   Softmax<T> softmax;
-  const int last = s.is_causal ? min(s.keys, first + Plan<T>::ROWS) : s.keys;
+  int last = s.is_causal ? min(s.keys, first + Plan<T>::ROWS) : s.keys;
   for (int n = 0; n < last; n += STREAM) {
     float weights[STREAM / 8][4];
     clear(weights);
@@ -176,15 +183,21 @@ __global__ void __launch_bounds__(128, 1) attention(
     score<false>(weights, masked, first + own, n);
     softmax.add(weights, sums);
     add_weighted_rows<T, FEATURES>(sums, weights, values);
+    if (n + STREAM < last || last == s.keys || !masked.is_there()) continue;
+    if (__syncthreads_or(softmax.is_blind())) {  // blind queries weigh the keys after them too
+      last = s.keys;
+      fetch<FEATURES>(keys, k, n + STREAM);
+    }
   }
 #pragma unroll
   for (int i = 0; i < 2; ++i) {
     const int row = first + own + lane_group() + 8 * i;
     const float all = quad_reduce(softmax.total[i], Sum());
-    scale_row(sums, i, all == 0.0f ? 1.0f : __frcp_rn(all));
+    const float most = softmax.largest[i];
+    scale_row(sums, i, __frcp_rn(all));
     if (row < s.queries && lane_pair() == 0)
       *s.of_queries(logs, b, h, 1).at(row) =
-          all == 0.0f ? 0.0f : softmax.largest[i] + logarithm(all);
+          most == FORBIDDEN && all == all ? ALL_FORBIDDEN : most + logarithm(all);
   }
   store(sums, s.of_queries(y, b, h, s.value_features), first + own);
 }

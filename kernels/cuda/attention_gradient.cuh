@@ -61,11 +61,12 @@ __global__ void __launch_bounds__(128, 1) attention_query_gradient(
 }
 
 // Scores of keys (rows) and queries (columns, from `first` on) become weights, and slopes, which
-// hold V G^T, what the scores' gradients are.
+// hold V G^T, what the scores' gradients are.  A query that may see no key has the weight `share` for
+// all of them, whatever the scores are.
 template <typename T, int N>
 __device__ inline void weigh(
     float (&scores)[N][4], float (&slopes)[N][4], const Rows<const float>& logs,
-    const Rows<const float>& delta, int first) {
+    const Rows<const float>& delta, int first, float share) {
 #pragma unroll
   for (int j = 0; j < N; ++j) {
 #pragma unroll
@@ -75,11 +76,22 @@ __device__ inline void weigh(
       const float delta_of = row < logs.length ? *delta.at(row) : 0.0f;
 #pragma unroll
       for (int e = i; e < 4; e += 2) {
-        scores[j][e] = weight_of<T>(scores[j][e] - log_of);
-        slopes[j][e] = scores[j][e] * (slopes[j][e] - delta_of);
+        const float weight = weight_of<T>(scores[j][e] - log_of);
+        slopes[j][e] = weight * (slopes[j][e] - delta_of);
+        scores[j][e] = log_of == ALL_FORBIDDEN ? share : weight;
       }
     }
   }
+}
+
+// Whether a head of the block's group has a query before `end` that may see no key; all threads ask.
+__device__ inline bool any_blind(const Attention& s, const float* logs, int b, int key_head, int end) {
+  bool is_blind = false;
+  for (int h = key_head * s.group(); h < (key_head + 1) * s.group(); ++h) {
+    const Rows<const float> rows = s.of_queries(logs, b, h, 1);
+    for (int q = threadIdx.x; q < end; q += blockDim.x) is_blind |= *rows.at(q) == ALL_FORBIDDEN;
+  }
+  return __syncthreads_or(is_blind);
 }
 
 // dK = scale dS^T Q and dV = P^T G, over all heads that a head of the keys serves.
@@ -96,8 +108,11 @@ __global__ void __launch_bounds__(128, 1) attention_key_gradient(
   const int key_head = blockIdx.y, b = blockIdx.z;
   const int first = blockIdx.x * Plan<T>::ROWS;
   const int own = threadIdx.x / 32 * 16;
-  const int begin = s.is_causal ? first / STREAM * STREAM : 0;  // of the queries that see a key
-  const int end = (key_head + 1) * s.group();                   // of the heads
+  int begin = s.is_causal ? first / STREAM * STREAM : 0;  // of the queries that weigh a key
+  if (begin > 0 && (allowed != nullptr || added != nullptr) &&
+      any_blind(s, logs, b, key_head, min(begin, s.queries)))
+    begin = 0;
+  const int end = (key_head + 1) * s.group();  // of the heads
   int h = begin < s.queries ? key_head * s.group() : end;
   if (h < end) {
     fetch<FEATURES>(keys, s.of_keys(key, b, key_head, s.features), first);
@@ -108,6 +123,7 @@ __global__ void __launch_bounds__(128, 1) attention_key_gradient(
   float of_values[FEATURES / 8][4];
   clear(of_keys);
   clear(of_values);
+  const float share = 1.0f / s.keys;
   for (int q = begin, tile = 0; h < end; tile ^= 1) {
     const bool is_last = q + STREAM >= s.queries;  // of this head
     const int next_h = is_last ? h + 1 : h;
@@ -124,7 +140,7 @@ __global__ void __launch_bounds__(128, 1) attention_key_gradient(
       fetch<FEATURES>(queries[tile ^ 1], s.of_queries(query, b, next_h, s.features), next_q);
     add_rows_product<T, FEATURES>(slopes, values + own * Plan<T>::STRIDE, arriving);
     score<true>(weights, Mask(allowed, added, s, b, h), first + own, q);
-    weigh<T>(weights, slopes, s.of_queries(logs, b, h, 1), s.of_queries(delta, b, h, 1), q);
+    weigh<T>(weights, slopes, s.of_queries(logs, b, h, 1), s.of_queries(delta, b, h, 1), q, share);
     add_weighted_rows<T, FEATURES>(of_values, weights, arriving);
     add_weighted_rows<T, FEATURES>(of_keys, slopes, queries[tile]);
     h = next_h;

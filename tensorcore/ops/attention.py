@@ -189,10 +189,13 @@ def _arrays(rng: np.random.Generator, sizes: tuple[int, ...]) -> tuple[Any, ...]
 
 
 def _masks(rng: np.random.Generator, sizes: tuple[int, ...]) -> list[Any]:
-    """A mask of booleans that leaves some queries nothing, and one that is added."""
+    """A mask of booleans, and one that is added.
+
+    The first key is left to all: beside the L of a query without any no difference can be seen.
+    """
     batch, queries, keys, heads = sizes[:4]
-    rows = rng.uniform(size=(batch, 1, queries, 1)) < 0.8
-    allowed = (rng.uniform(size=(batch, 1, queries, keys)) < 0.7) & rows
+    allowed = rng.uniform(size=(batch, 1, queries, keys)) < 0.7
+    allowed[..., 0] = True
     return [allowed, rng.normal(size=(1, heads, queries, keys))]
 
 
@@ -237,7 +240,8 @@ def attention(query, key, value, /, *, scale, is_causal):
     """scaled_dot_product_attention without a mask, and for each query the logarithm L of its sum.
 
     L is the logarithm of the sum of e^S over the keys, in shape (batch, queries, heads) and for 16
-    bits in float32; 0, like the result, for a query that may see no key.
+    bits in float32. For a query that may see no key, which takes the mean of all values, it is a
+    large number: e^(S - L), what the scores of a query weigh, is 0 for such a one.
     """
     _check(query, key, value, scale, is_causal)
     return _specs(query, value)
@@ -314,7 +318,9 @@ def scaled_dot_product_attention(
         is_causal: whether query i sees the keys 0 to i only.
 
     Returns:
-        Shape (batch, queries, heads, value features); 0 for a query that may see no key.
+        Shape (batch, queries, heads, value features); for a query that may see no key the mean of
+        all values, as in Keras and JAX (which give NaN where the mask is of floats), and 0 where
+        there are no keys.
 
     Source: Vaswani et al., 2017; Dao, 2023 (FlashAttention-2); Ainslie et al., 2023 (fewer heads of
     keys).

@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 
 from tensorcore import dtypes
+from tensorcore.kernels.attention_pairs import ALL_FORBIDDEN
 from tensorcore.ops.arithmetic import add, multiply, negative, subtract
 from tensorcore.ops.creation import arange
 from tensorcore.ops.exponential import exp
 from tensorcore.ops.linear import einsum
-from tensorcore.ops.logical import greater_equal, where
+from tensorcore.ops.logical import equal, greater_equal, where
 from tensorcore.ops.reductions import sum as total
 from tensorcore.ops.shaping import broadcast_to, expand_dims, permute_dims, reshape
 from tensorcore.ops.transfer import astype
@@ -40,6 +41,10 @@ class Parts:
         self.shape = weights_shape(query, key)
         weights = exp(subtract(self.scores(mask, is_causal), self.for_rows(astype(logs, wide))))
         self.weights = weights
+        self.uses = weights  # what the values are multiplied by
+        if mask is not None:  # a query that may see no key weighs all of them alike
+            is_blind = equal(self.for_rows(logs), ALL_FORBIDDEN)
+            self.uses = where(is_blind, 1.0 / max(key.shape[1], 1), weights)
 
     def split(self, x: Any) -> Any:
         """The heads that share a key's head, apart."""
@@ -105,7 +110,7 @@ def second_derivatives(g: Any, in_g: Any, parts: Parts, delta: Any) -> dict[str,
     scaled = multiply(of_scores, scale)
     return {
         "in_g": add(
-            parts.to_queries(of_inner, parts.value), parts.to_queries(parts.weights, of_value)
+            parts.to_queries(of_inner, parts.value), parts.to_queries(parts.uses, of_value)
         ),
         "query": add(parts.to_queries(scaled, parts.key), parts.to_queries(slopes, of_key)),
         "key": add(parts.to_keys(scaled, parts.query), parts.to_keys(slopes, of_query)),

@@ -39,7 +39,15 @@ def _mask(rng: np.random.Generator, data: Data) -> np.ndarray:
     return mask
 
 
+def _pairs(rng: np.random.Generator, data: Data) -> np.ndarray:
+    """A mask of pairs (batch, queries, keys) that leaves the second query nothing."""
+    mask = rng.uniform(size=data.shape) < 0.6
+    mask[:, 1] = False
+    return mask
+
+
 _KINDS: dict[str, Any] = {
+    "pairs": _pairs,
     "normal": lambda rng, d: rng.normal(size=d.shape),
     "int": lambda rng, d: rng.integers(0, d.high, d.shape),
     "probability": lambda rng, d: rng.uniform(0.05, 0.95, d.shape),
@@ -324,6 +332,30 @@ LAYERS = [
         (3, 5, 4),
         (3, 5, 4),
         call={"value_mask": Data("mask", (3, 5)), "use_causal_mask": True},
+        num_heads=2,
+        key_dim=3,
+    ),
+    layer(
+        "MultiHeadAttention",
+        (2, 3, 4),
+        (2, 5, 4),
+        call={"attention_mask": Data("pairs", (2, 3, 5))},
+        num_heads=2,
+        key_dim=3,
+    ),
+    layer(
+        "MultiHeadAttention",
+        (2, 5, 4),
+        (2, 5, 4),
+        call={"attention_mask": Data("pairs", (2, 5, 5)), "use_causal_mask": True},
+        num_heads=2,
+        key_dim=3,
+    ),
+    layer(
+        "MultiHeadAttention",
+        (2, 3, 4),
+        (2, 5, 4),
+        call={"attention_mask": Data("pairs", (2, 3, 5)), "return_attention_scores": True},
         num_heads=2,
         key_dim=3,
     ),
