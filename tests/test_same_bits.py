@@ -200,6 +200,19 @@ def test_sums_that_share_a_loop_with_their_terms(shape, axis, reduce):
         assert_same(lambda x, y: reduce(x * y, axis=0), *inputs)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "int32"])
+@pytest.mark.parametrize("extreme", [tc.max, tc.min], ids=lambda op: op.name)
+@pytest.mark.parametrize(
+    ("shape", "axis"), [*SUMS, ((7, 20, 600), 1), ((3, 65, 2), (0, 1)), ((4, 1), 1)], ids=str
+)
+def test_extremes_need_no_python(shape, axis, extreme, dtype):
+    x = (100 + 20 * drawn(*shape)).astype(dtype)
+    if dtype.startswith("float"):
+        x.reshape(-1)[[0, x.size // 2, -1]] = np.nan, -np.nan, np.inf
+    assert_same(lambda x: extreme(x, axis=axis, keepdims=True), x)
+    assert_same(lambda x: extreme(x, axis=axis), np.roll(x, 3))
+
+
 POOLED = [
     (40, 256, 16),  # sums of 64 rows are added up
     (7, 100, 40),

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from tensorcore.kernels.cpu import (
     cross_entropy,
+    extremes,
     indexing,
     philox,
     product_ways,
@@ -178,6 +179,19 @@ def _sum_to(x: Any, *, shape: Sequence[int], out: Any) -> Any:
     return _reduction(x, [*range(lead), *stretched], out, 1)
 
 
+def _extreme(is_max: bool) -> Callable[..., Any]:
+    """Binder of the greatest or smallest elements."""
+
+    def bind(x: Any, *, axis: Any, keepdims: bool, out: Any) -> list[Piece] | None:
+        axes = _all_axes(x, axis)
+        is_known = x.dtype.char in PLAIN.replace("?", "") and x.dtype == out.dtype
+        if not axes or not is_known or not _are_flat(x) or axes[-1] - axes[0] + 1 != len(axes):
+            return None
+        return extremes.pieces(x, axes, out, is_max)
+
+    return bind
+
+
 @kernel
 def _places_of_largest(start, stop, x, result):
     """result[a] = where the first largest element of the row x[a] is, or its first NaN."""
@@ -318,6 +332,8 @@ BINDERS: dict[str, Callable[..., Any]] = {
     "mean": _mean,
     "sum_to": _sum_to,
     "argmax": _argmax,
+    "max": _extreme(is_max=True),
+    "min": _extreme(is_max=False),
     "convert": _convert,
     "softmax": _of_rows(softmax._softmax),
     "softmax_gradient": _of_rows(softmax._softmax_gradient),
