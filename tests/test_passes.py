@@ -36,7 +36,7 @@ def operations(plan):
 
 NAMES = (
     *("algebra", "share", "prune", "lookups", "endings", "products", "product_gradients"),
-    *("fuse", "sums", "updates", "native"),
+    *("fuse", "casts", "sums", "updates", "native"),
 )
 
 
@@ -75,6 +75,62 @@ def test_elementwise_operations_are_fused(device):
     assert len(apart.nodes) > 5
     np.testing.assert_allclose(value.numpy(), gelu_like(x, b).numpy(), rtol=1e-6)
     np.testing.assert_allclose(plain.numpy(), gelu_like(x, b).numpy(), rtol=1e-6)
+
+
+def normalized(x):
+    wide = tc.astype(x, tc.float32)
+    centred = wide - tc.mean(wide, axis=0)
+    return tc.astype(centred * tc.rsqrt(tc.mean(centred * centred, axis=0) + 1e-3), x.dtype)
+
+
+def rounded_between(x):
+    narrow = tc.astype(tc.astype(x, tc.float32) * 1.37, x.dtype)
+    return tc.astype(narrow, tc.float32) - tc.astype(x, tc.float32), narrow
+
+
+def wanted_wide_too(x):
+    y = tc.exp(tc.astype(x, tc.float32)) + 1.0
+    return y, tc.astype(y, tc.float16), tc.astype(y, tc.bfloat16), tc.sum(tc.astype(y, x.dtype))
+
+
+def widened_only(x):
+    return tc.astype(x, tc.float32)
+
+
+@pytest.mark.parametrize("device", ["gpu"], indirect=True)
+@pytest.mark.parametrize("shape", [(5, 7), (12, 16)], ids=str)
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize(
+    ("function", "left"),
+    [
+        (normalized, ["fused_convert_mean", "fused_subtract_multiply_mean", "fused_add_rsqrt"]),
+        (rounded_between, ["fused_multiply", "fused_subtract"]),
+        (wanted_wide_too, ["fused_exp_add", "sum"]),
+        (widened_only, ["fused_convert"]),
+    ],
+)
+def test_loops_convert_what_they_read_and_write(device, function, left, dtype, shape):
+    x = tc.asarray(np.random.default_rng(0).normal(size=shape).astype(np.float32), device=device)
+    x = tc.astype(x, dtype)
+    values, plan = traced(function, x)
+    before, apart = traced(function, x, passes="-casts,-sums")
+    assert "convert" in operations(apart)
+    found = operations(plan)
+    assert [name for name in found if name.startswith(tuple(left))][: len(left)] == left
+    assert "convert" not in found
+    for value, other in zip(*map(_each, (values, before)), strict=True):
+        assert value.dtype == other.dtype
+        tolerance = 1e-2 if function is normalized else 0  # sums are added in another order there
+        np.testing.assert_allclose(
+            tc.astype(value, "float32").numpy(),
+            tc.astype(other, "float32").numpy(),
+            rtol=tolerance,
+            atol=tolerance / 10,
+        )
+
+
+def _each(values):
+    return values if isinstance(values, tuple) else (values,)
 
 
 def test_a_fused_loop_has_several_results(device):

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tensorcore.kernels.cuda.generated_texts import element_function
-from tensorcore.kernels.cuda.modules import C_TYPES, read_text
+from tensorcore.kernels.cuda.modules import C_TYPES, read_text, with_headers
 from tensorcore.kernels.program import Program, Sums
 
 KINDS = ("over_rows", "over_lines")
@@ -24,7 +24,7 @@ def write_source(program: Program, sums: Sums, letters: str) -> str:
     """The text of the one kernel for inputs at the places that `letters` say."""
     inputs = [C_TYPES[dtype.name] for _, dtype in program.inputs]
     outputs = [C_TYPES[dtype.name] for dtype in program.outputs]
-    return "\n".join(
+    text = "\n".join(
         [
             read_text("scalar_functions.cuh"),
             read_text("common.cuh"),
@@ -33,6 +33,7 @@ def write_source(program: Program, sums: Sums, letters: str) -> str:
             (_OVER_LINES if sums.over_first else _OVER_ROWS) % _parts(program, sums, letters),
         ]
     )
+    return with_headers(text, [*inputs, *outputs])
 
 
 def _parts(program: Program, sums: Sums, letters: str) -> dict[str, str]:

@@ -87,10 +87,17 @@ class Fused(Made):
         return compiled(kind, self.program)
 
     def _evaluate(self, xp: Any, *arrays: Any) -> Any:
-        values = dict(zip(self.input_names, arrays, strict=True))
+        values = {
+            name: array if dtype.kind == "b" else array.astype(self.compute, copy=False)
+            for name, array, dtype in zip(self.input_names, arrays, self.input_dtypes, strict=True)
+        }
         results = [
             scalar.evaluate(expression, values, xp, self.compute.type, REFERENCE_FUNCTIONS)
             for expression in self.expressions
+        ]
+        results = [
+            xp.asarray(result).astype(dtype, copy=False)
+            for result, dtype in zip(results, self.outputs, strict=True)
         ]
         return results[0] if len(results) == 1 else tuple(results)
 

@@ -15,6 +15,7 @@ from tensorcore.device import Device
 from tensorcore.errors import InvalidArgumentError
 from tensorcore.graph.graph import Node
 from tensorcore.graph.passes.algebra import simplify
+from tensorcore.graph.passes.casts import join_casts
 from tensorcore.graph.passes.endings import join_endings
 from tensorcore.graph.passes.fuse import fuse
 from tensorcore.graph.passes.lookups import pool_lookups
@@ -47,6 +48,7 @@ PASSES = (
     Pass("products", join_product_endings, devices=("gpu",)),
     Pass("product_gradients", join_product_gradients, devices=("gpu",)),
     Pass("fuse", fuse, compiles=("cpu",)),
+    Pass("casts", join_casts, devices=("gpu",)),
     Pass("sums", join_sums, compiles=("cpu",)),
     Pass("updates", join_updates, devices=("cpu",), compiles=("cpu",)),
     # Leaves the nodes alone: the plan joins their calls into lists that run without Python.

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from tensorcore.graph.graph import Node
 from tensorcore.graph.made import Fused, FusedSums
+from tensorcore.graph.passes.casts import NARROW
 from tensorcore.graph.passes.fuse import joined, kind_of
 from tensorcore.graph.passes.relations import producers, use_counts
 from tensorcore.graph.symbol import Symbol
@@ -52,8 +53,8 @@ def join_sums(nodes: Sequence[Node], outputs: Sequence[Symbol]) -> tuple[list[No
 
 def _axes(node: Node) -> _Axes | None:
     """Which axes a node sums, if they are the first or the last ones."""
-    if node.op not in (sum, mean, sum_to) or node.writes:
-        return None
+    if node.op not in (sum, mean, sum_to) or node.writes or node.inputs[0].dtype in NARROW:
+        return None  # a sum of 16-bit floats is one of rounded terms
     shape, ndim = node.inputs[0].shape, len(node.inputs[0].shape)
     if node.op is sum_to:
         lead = ndim - len(node.attrs["shape"])
