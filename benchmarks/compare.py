@@ -144,8 +144,7 @@ def measured(
             (answer,) = workers.ask([rival], lambda _, asked=request: asked, ROUND_LIMIT_S)
             if "seconds" in answer:
                 times[rival].append(answer["seconds"] / answer["steps"] * 1e6)
-    for rival in ready:
-        workers.leave(rival)
+    workers.leave(*ready)
     for rival, found in times.items():
         if found:
             yield {
@@ -172,7 +171,7 @@ def versions(rivals: list[Competitor], workers: Workers) -> tuple[list[Competito
         if "versions" in answer:
             there.add(key(rival))
             found.update(answer["versions"])
-        workers.leave(rival)
+    workers.leave(*asked)
     for rival in rivals:
         if key(rival) not in there:
             print(f"left out: {rival.name}: {rival.python} cannot run it", flush=True)

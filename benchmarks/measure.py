@@ -41,7 +41,10 @@ def machine(device: str = "cpu") -> dict[str, Any]:
 
 def _git(*arguments: str) -> str:
     command = ["git", "-C", str(Path(__file__).parent), *arguments]
-    result = subprocess.run(command, capture_output=True, text=True)
+    try:
+        result = subprocess.run(command, capture_output=True, text=True)
+    except OSError:  # there is no git
+        return "unknown"
     return result.stdout.strip() or "unknown"
 
 

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 HERE = Path(__file__).parent
 # JAX would take most of a GPU's memory at its start, and leave too little for the others.
 SHARED_GPU = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
+DROP_LIMIT_S = 30
 
 
 class Competitor(NamedTuple):
@@ -147,15 +148,21 @@ class Workers:
             answers.append(self._of(competitor).receive(left))
         return answers
 
-    def leave(self, competitor: Competitor, has_failed: bool = False) -> None:
-        """The competitor is not needed for now; after a failure its process is not trusted."""
-        worker = self._all.get(competitor)
-        if worker is None or not worker.is_alive:
-            self._all.pop(competitor, None)
-        elif self.is_shared and not has_failed:
-            worker.ask(do="drop", within_s=30)
-        else:
-            self._all.pop(competitor).close()
+    def leave(self, *competitors: Competitor, has_failed: bool = False) -> None:
+        """They are not needed for now; after a failure a process is not trusted any more."""
+        kept = []
+        for competitor in competitors:
+            worker = self._all.pop(competitor, None)
+            if worker is None or not worker.is_alive:
+                continue
+            if self.is_shared and not has_failed:
+                self._all[competitor] = worker
+                worker.send(do="drop")
+                kept.append(worker)
+            else:
+                worker.close()
+        for worker in kept:
+            worker.receive(DROP_LIMIT_S)
 
     def _of(self, competitor: Competitor) -> Worker:
         worker = self._all.get(competitor)

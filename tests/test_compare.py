@@ -221,7 +221,7 @@ def test_models_of_other_sizes_are_not_compared(modules, tmp_path):
                 return [{"seconds": 1.0, "steps": 10}]
             return [{"ready": 1, "seconds": 1.0, "steps": 10, "parameters": n} for n in (7, 8)]
 
-        def leave(self, competitor, has_failed=False):
+        def leave(self, *competitors, has_failed=False):
             pass
 
     rows = list(compare.measured("W9", tmp_path, rivals, 1, "gpu", Workers(), 10.0))

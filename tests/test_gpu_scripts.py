@@ -84,3 +84,34 @@ def test_the_script_can_be_rehearsed(tmp_path):
     page = (tmp_path / "out" / "gpu.md").read_text()
     assert "A rehearsal, whose figures mean nothing" in page
     assert "done" in ran.stdout and "status 0" in ran.stdout
+
+
+PYTHON = """#!/bin/sh
+case "$*" in *"-m pytest"*) echo "pool $TENSORCORE_TEST_POOL: 12 passed in 1s";; esac
+"""
+SANITIZER = """#!/bin/sh
+case "$*" in
+*memcheck*) echo "========= ERROR SUMMARY: $FOUND errors";;
+*) echo "========= RACECHECK SUMMARY: 0 hazards displayed (0 errors, 0 warnings)";;
+esac
+while [ "$1" != "$PYTHON" ]; do shift; done
+"$@"
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a script for Linux")
+@pytest.mark.parametrize(("found", "status"), [("0", 0), ("3", 1)])
+def test_checks_are_clean_or_not(tmp_path, found, status):
+    """The step --checks with programs in place of Python and compute-sanitizer."""
+    for name, text in (("python", PYTHON), ("compute-sanitizer", SANITIZER)):
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o755)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "PYTHON": str(tmp_path / "python"), "FOUND": found}
+    command = ["bash", str(BENCHMARKS / "run_gpu.sh"), "--checks", str(tmp_path / "out")]
+    ran = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert ran.returncode == status, ran.stdout + ran.stderr
+    assert ("memcheck: clean" in ran.stdout) == (status == 0)
+    assert "racecheck: clean" in ran.stdout
+    assert "pool 0: 12 passed" in (tmp_path / "out" / "gpu-racecheck.log").read_text()
+    assert "pool : 12 passed" in (tmp_path / "out" / "gpu-tests.log").read_text()
