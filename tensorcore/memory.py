@@ -66,12 +66,15 @@ def _of_gpu(where: Device) -> MemorySummary:
 
 
 def empty_cache(name: str | Device | None = None) -> None:
-    """Give memory that no tensor uses back to the system."""
+    """Give memory that no tensor uses back to the system; of a GPU also that of the host through
+    which batches came.
+    """
     gc.collect()
     where = device(name)
     if where.kind == "gpu":
         with where.xp.cuda.Device(where.index):
             where.xp.get_default_memory_pool().free_all_blocks()
+            where.xp.get_default_pinned_memory_pool().free_all_blocks()
 
 
 def set_memory_limit(

@@ -225,6 +225,20 @@ def test_prefetch_makes_batches_while_a_step_runs(device):
     assert found == [True]
 
 
+def test_arrays_of_files(device, tmp_path):
+    """Rows of a memory-mapped file are read when they are wanted."""
+    x, y = samples()
+    np.save(tmp_path / "x.npy", x)
+    mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
+
+    def histories(x):
+        for source in (Dataset.from_tensor_slices((x, y)).batch(BATCH), batches(x, y)):
+            yield compiled(plain).fit(source, epochs=2, verbose=0).history
+
+    with device:
+        assert list(histories(mapped)) == list(histories(x))
+
+
 def test_texts_in_arrays(device):
     x, y = samples()
     texts = np.array(["a" * (1 + int(10 * abs(first))) for first, *_ in x])

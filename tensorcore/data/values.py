@@ -46,9 +46,8 @@ def host(value: Any) -> Any:
 
     Python numbers become int32 and float32.
     """
-    kind = type(value)
-    if kind is np.ndarray and value.dtype.kind not in "OUS":
-        return value
+    if isinstance(value, np.ndarray) and value.dtype.kind not in "OUS":
+        return np.asarray(value)  # also what lies in a file that is mapped into memory
     if isinstance(value, Tensor):
         return to_numpy(value.device.copy(value.data) if value.is_shared else value.data)
     if isinstance(value, tuple):

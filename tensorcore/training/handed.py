@@ -215,9 +215,9 @@ def _host_array(value: Any, place: Placement) -> np.ndarray:
         value = None if _is_other_float(value, place) else value.data
     elif place.model is not None and is_text(value):
         value = numbers_of_texts(place.model, value)
-    if type(value) is not np.ndarray or not value.ndim or value.dtype.kind not in NUMBERS:
+    if not isinstance(value, np.ndarray) or not value.ndim or value.dtype.kind not in NUMBERS:
         raise _ElsewhereError
-    return value
+    return np.asarray(value)
 
 
 def _is_other_float(value: Any, place: Placement) -> bool:
