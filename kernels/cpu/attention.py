@@ -278,7 +278,7 @@ def _attention_gradient(
     queries, keys, heads = sizes[0], sizes[1], sizes[2]
     group, features, value_features = sizes[3], sizes[4], sizes[5]
     one = query.dtype.type(1)
-    factor = query.dtype.type(scale)
+    factor, all_forbidden = query.dtype.type(scale), query.dtype.type(ALL_FORBIDDEN)
     turned_q = np.empty(features * QUERIES, query.dtype)
     turned_g = np.empty(value_features * QUERIES, query.dtype)
     rows_q = np.empty(QUERIES * features, query.dtype)
@@ -311,8 +311,7 @@ def _attention_gradient(
                 count = min(QUERIES, queries - first)
                 width = _padded(count, query.itemsize)
                 row = (b * queries + first) * heads + h
-                _row_numbers(all_logs, all_delta, row, heads, count, width, logs, delta)
-                blind = mask.size and _any_is(logs, count, query.dtype.type(ALL_FORBIDDEN))
+                blind = mask.size > 0 and _any_is(all_logs[row::heads], count, all_forbidden)
                 if is_causal and not blind:
                     last = min(last, first + count)
                 at_q, at_g = row * features, row * value_features
@@ -326,6 +325,7 @@ def _attention_gradient(
                 _gather(query, at_q, by_q, count, features, factor, rows_q)
                 _turn(g, at_g, by_g, count, width, value_features, one, turned_g)
                 _gather(g, at_g, by_g, count, value_features, one, rows_g)
+                _row_numbers(all_logs, all_delta, row, heads, count, width, logs, delta)
                 for k in range(part, last, KEYS):
                     n = min(KEYS, last - k)
                     _scores(

@@ -37,11 +37,7 @@ _CUDNN_FROM_PRODUCTS = 2**26
 
 _NAMES = ["conv2d", "conv2d_input_gradient", "conv2d_filter_gradient"]
 _tiled = Text("conv2d.cu", _NAMES, [("float32",), ("float64",)])
-_tensor = Text(
-    "conv2d_tensor.cu",
-    [f"tensor_{name}" for name in _NAMES],
-    [("float16",), ("bfloat16",), ("float32",)],
-)
+_tensor = Text("conv2d_tensor.cu", _NAMES, [("float16",), ("bfloat16",), ("float32",)])
 _direct = Text(
     "grouped_conv2d.cu", [f"grouped_{name}" for name in _NAMES], [(name,) for name in FLOATS]
 )
@@ -298,7 +294,7 @@ def _product_kernel(name: str, dtype: Any) -> Any:
     where `set_matmul_precision` allows that it is rounded.
     """
     if dtype.itemsize == 2 or (dtype.itemsize == 4 and _is_rounded()):
-        return _tensor.kernel(f"tensor_{name}", dtype.name)
+        return _tensor.kernel(name, dtype.name)
     return _tiled.kernel(name, dtype.name)
 
 

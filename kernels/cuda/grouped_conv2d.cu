@@ -1,29 +1,8 @@
 // Convolution with few channels a group (depthwise, mostly): one thread an element of the result,
 // since the tiles of conv2d.cu would be nearly empty.  Names and formula are those of conv2d.cu.
 #include "common.cuh"
-
-struct Geometry {
-  int n, h, w, c;
-  int oh, ow, o;
-  int kh, kw;
-  int groups, cg, og;
-  int sh, sw, top, left;
-  int dh, dw;
-};
-
-// Element i of images (N, height, width, channels).
-struct Place {
-  long long n;
-  int h, w, c;
-  __device__ Place(long long i, int height, int width, int channels) {
-    const long long pixel = divide(i, channels);
-    const long long row = divide(pixel, width);
-    n = divide(row, height);
-    c = (int)(i - pixel * channels);
-    w = (int)(pixel - row * width);
-    h = (int)(row - n * height);
-  }
-};
+#include "conv2d_geometry.cuh"
+#include "image_places.cuh"
 
 template <typename T>
 __global__ void __launch_bounds__(256) grouped_conv2d(

@@ -1,25 +1,13 @@
 // Pooling of images x (N, H, W, C) to y (N, OH, OW, C).  Cells of the padding never win and are not
 // counted.  The gradients are gathered: one thread adds up what an element of x receives.
 #include "common.cuh"
+#include "image_places.cuh"
 
 struct Windows {
   int n, h, w, c;         // of x
   int oh, ow;             // of y
   int kh, kw;             // of the window
   int sh, sw, top, left;  // strides, and rows and columns of padding before the image
-};
-
-struct Place {
-  long long n;
-  int h, w, c;
-  __device__ Place(long long i, int height, int width, int channels) {
-    const long long pixel = divide(i, channels);
-    const long long row = divide(pixel, width);
-    n = divide(row, height);
-    c = (int)(i - pixel * channels);
-    w = (int)(pixel - row * width);
-    h = (int)(row - n * height);
-  }
 };
 
 // A part [begin, end) of an axis.
