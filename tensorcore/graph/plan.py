@@ -134,6 +134,8 @@ class Plan:
         self.arguments = [self._array(symbol) for symbol in self.graph.arguments]
         self._numbers = [self._array(s) for _, symbols in self.graph.host_actions for s in symbols]
         self._numbers += [array for _, _, places in self.streams for _, _, array in places]
+        # Each variable once: every run looks whether it is still there.
+        self._storages = list({id(found[0]): found for found in self._storages}.values())
         # What lets a function write the inputs of a run: only the numbers, or arguments and numbers
         self._feeds: list[Any] = [None, None]
 

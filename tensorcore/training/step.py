@@ -7,6 +7,7 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
+from tensorcore.device import CPU
 from tensorcore.errors import TracingError
 from tensorcore.graph.function import Traced, TracedFunction
 from tensorcore.graph.whereabouts import note_place
@@ -53,7 +54,7 @@ class Step:
         if not isinstance(source, RowBatches) or listeners.profiles:
             return 1
         traced = self._filled.get((source.kind, source.batch_size))
-        if traced is None:
+        if traced is None or traced.plan.device is not CPU:
             return 1
         if source.several is None or not source.several.runs(traced.plan):
             source.several = traced.plan.several(source.arrays())
