@@ -1051,6 +1051,22 @@ def test_add_along_axis(gpu, rng, dtype):
         check(indexing.add_along_axis(*on_device, axis=axis, out=on_device[0]), expected, dtype)
 
 
+def test_scatter_add_of_views(gpu, rng):
+    from tensorcore.kernels.cuda import indexing
+
+    table = gpu.asarray(normal(rng, (9, 14), F32))[::-2, 1::2].T  # (7, 5)
+    indices = gpu.asarray(np.array([6, 0, 3, 6], np.int64))[::-1]
+    updates = gpu.asarray(normal(rng, (5, 8), F32)).T[::2]  # (4, 5)
+    expected = wide(table)
+    np.add.at(expected, indices.get(), wide(updates))
+    check(indexing.scatter_add(table, indices, updates, axis=0), expected)
+    places = gpu.asarray(rng.integers(0, 5, (3, 7))).T
+    more = gpu.asarray(normal(rng, (3, 14), F32)).T[::2]
+    expected = wide(table)
+    np.add.at(expected, (np.arange(7)[:, None], places.get()), wide(more))
+    check(indexing.add_along_axis(table, places, more, axis=1), expected)
+
+
 def test_indexing_outside_is_harmless(gpu):
     from tensorcore.kernels.cuda import indexing
 
@@ -1178,6 +1194,19 @@ def test_recurrent_results_may_be_given(gpu, rng):
     found = recurrent.lstm_sequence(x, kernel, h, h, mask, out=out)
     assert found[0] is out[0] and found[1] is out[1]
     check(out[0], recurrent.lstm_sequence(x, kernel, h, h, mask)[0].get())
+
+
+def test_recurrent_of_views(gpu, rng):
+    """Arrays that are not contiguous give what their copies give."""
+    from tensorcore.kernels.cuda import recurrent
+
+    arrays = [gpu.asarray(array) for array in _sequence(rng, 4, 3, 2, 5)]
+    x, kernel, h, mask = (gpu.repeat(a, 2, axis=-1)[..., ::2] for a in arrays)
+    assert not x.flags.c_contiguous
+    found = recurrent.lstm_sequence(x, kernel, h, h, mask)
+    expected = recurrent.lstm_sequence(*arrays[:3], arrays[2], arrays[3])
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one.get(), other.get())
 
 
 # Convolution and pooling -----------------------------------------------------------------------
@@ -1361,6 +1390,43 @@ def test_pooling(gpu, rng, dtype, case):
     ]
     for actual, values in zip(results, expected, strict=True):
         check(actual, values, dtype)
+
+
+def test_pooling_of_views_and_into_outputs(gpu, rng):
+    from tensorcore.kernels.cuda import pooling
+
+    attributes = {"window": (3, 2), "strides": (2, 1), "padding": "SAME"}
+    x = gpu.asarray(normal(rng, (2, 3, 6, 5), F32)).transpose(0, 2, 3, 1)
+    g = gpu.asarray(normal(rng, (2, 3, 3, 5), F32)).transpose(0, 2, 3, 1)
+    v = gpu.asarray(normal(rng, (2, 6, 10, 3), F32))[:, :, ::-2]
+    expected = pooling_reference(wide(x), wide(g), wide(v), **attributes)
+    into = gpu.empty((2, 3, 3, 5), F32).transpose(0, 2, 3, 1)
+    assert pooling.max_pool2d(x, out=into, **attributes) is into
+    results = [
+        into,
+        pooling.avg_pool2d(x, **attributes),
+        pooling.max_pool2d_gather(v, x, **attributes),
+        pooling.max_pool2d_gradient(g, x, **attributes),
+        pooling.avg_pool2d_gradient(g, input_shape=x.shape, **attributes),
+    ]
+    for actual, values in zip(results, expected, strict=True):
+        check(actual, values)
+
+
+def test_pooling_leaves_images_of_too_many_cells_to_others(gpu, monkeypatch):
+    from tensorcore.kernels.cuda import pooling
+
+    monkeypatch.setattr(pooling, "_LARGEST", 19)
+    x = g = gpu.ones((1, 5, 4, 1), F32)
+    attributes = {"window": (1, 1), "strides": (1, 1), "padding": "VALID"}
+    for found in (
+        pooling.max_pool2d(x, **attributes),
+        pooling.avg_pool2d(x, **attributes),
+        pooling.max_pool2d_gather(x, x, **attributes),
+        pooling.max_pool2d_gradient(g, x, **attributes),
+        pooling.avg_pool2d_gradient(g, input_shape=x.shape, **attributes),
+    ):
+        assert found is NotImplemented
 
 
 # Captured in a graph ---------------------------------------------------------------------------

@@ -20,12 +20,13 @@ _text = Text(
 # The kernels' struct Windows.
 _FIELDS = ("n", "h", "w", "c", "oh", "ow", "kh", "kw", "sh", "sw", "top", "left")
 _WINDOWS = np.dtype([(name, np.int32) for name in _FIELDS])
+_LARGEST = 2**31 - 1  # of the kernels' numbers, among them that of a cell in its image
 
 
 def _windows(
     x_shape: Sequence[int], window: Sequence[int], strides: Sequence[int], padding: Any
 ) -> tuple[Any, tuple[int, ...]]:
-    """The struct for the kernels, and the shape of the result."""
+    """The struct for the kernels, None where it cannot hold the numbers; the result's shape."""
     n, h, w, c = x_shape
     oh, ow = (
         windows.output_size(size, window[axis], strides[axis], 1, padding, axis)
@@ -36,7 +37,8 @@ def _windows(
         for axis, size in enumerate((h, w))
     )
     values = (n, h, w, c, oh, ow, *window, *strides, top, left)
-    return np.array(values, _WINDOWS)[()], (n, oh, ow, c)
+    fits = max(*values, h * w) <= _LARGEST
+    return np.array(values, _WINDOWS)[()] if fits else None, (n, oh, ow, c)
 
 
 def max_pool2d(
@@ -51,6 +53,8 @@ def max_pool2d_gather(
 ) -> Any:
     """The values of v (shaped like x) where x has the first largest value of each window."""
     struct, shape = _windows(x.shape, window, strides, padding)
+    if struct is None:
+        return NotImplemented
     same = v is x
     x = dense(x)
     v = x if same else dense(v)
@@ -64,6 +68,8 @@ def max_pool2d_gradient(
 ) -> Any:
     """The gradient for x of max_pool2d(x): g is added at the first maximum of each window."""
     struct, shape = _windows(x.shape, window, strides, padding)
+    if struct is None:
+        return NotImplemented
     g, x = dense(g), dense(x)
     y = result_for(out, x.shape, x.dtype, g, x)
     if y.size:
@@ -78,6 +84,8 @@ def avg_pool2d(
 ) -> Any:
     """The mean of the cells of each window that are inside the image."""
     struct, shape = _windows(x.shape, window, strides, padding)
+    if struct is None:
+        return NotImplemented
     x = dense(x)
     y = result_for(out, shape, x.dtype, x)
     _launch("avg_pool2d", y, x, y, struct)
@@ -95,6 +103,8 @@ def avg_pool2d_gradient(
 ) -> Any:
     """The gradient for x (of `input_shape`) of avg_pool2d(x); g is (N, OH, OW, C)."""
     struct, _ = _windows(input_shape, window, strides, padding)
+    if struct is None:
+        return NotImplemented
     g = dense(g)
     y = result_for(out, input_shape, g.dtype, g)
     _launch("avg_pool2d_gradient", y, g, y, struct)
