@@ -77,6 +77,26 @@ def test_elementwise_operations_are_fused(device):
     np.testing.assert_allclose(plain.numpy(), gelu_like(x, b).numpy(), rtol=1e-6)
 
 
+def test_what_has_its_dtype_is_not_converted(device):
+    v = tc.Variable(tc.ones((3,), device=device))
+
+    @tc.function
+    def f(x):
+        before = tc.astype(v, tc.float32)  # a copy: the variable changes below
+        v.assign(tc.astype(tc.astype(v, tc.float32) * 2.0, tc.float32) + x)
+        return before, tc.astype(x, tc.float32), tc.astype(x, tc.float64)
+
+    x = tc.asarray(np.arange(3, dtype=np.float32), device=device)
+    for old in (np.ones(3), np.arange(3) + 2.0):
+        before, same, wide = f(x)
+        np.testing.assert_array_equal(before.numpy(), old)
+        np.testing.assert_array_equal(same.numpy(), x.numpy())
+        assert (same.dtype, wide.dtype) == (tc.float32, tc.float64)
+        np.testing.assert_array_equal(v.numpy(), 2 * old + x.numpy())
+    plan = next(iter(f._traces.values())).plan
+    assert operations(plan).count("convert") == 1
+
+
 def normalized(x):
     wide = tc.astype(x, tc.float32)
     centred = wide - tc.mean(wide, axis=0)

@@ -17,6 +17,7 @@ from tensorcore.graph.symbol import Symbol
 from tensorcore.ops.arithmetic import divide, multiply, negative, pow, subtract
 from tensorcore.ops.linear import matmul
 from tensorcore.ops.shaping import reshape, transpose
+from tensorcore.ops.transfer import convert
 
 Made = dict[int, Node]  # the node that computes a symbol, by the symbol's id
 
@@ -77,6 +78,11 @@ def _negative(node: Node, made: Made) -> Symbol | None:
     return inner.inputs[0] if inner is not None and inner.op is negative else None
 
 
+def _conversion(node: Node, made: Made) -> Symbol | None:
+    """x in the dtype that it has; in another one it is not equal, which `simplify` sees."""
+    return node.inputs[0]
+
+
 def _view(node: Node, made: Made) -> Symbol | None:
     """A change of shape, or an order of axes, that changes nothing, or what another one changed."""
     inner = made.get(id(node.inputs[0]))
@@ -117,6 +123,7 @@ RULES: dict[int, Callable[[Node, Made], Symbol | None]] = {
     id(subtract): _difference,
     id(pow): _power,
     id(negative): _negative,
+    id(convert): _conversion,
     id(reshape): _view,
     id(transpose): _view,
     id(matmul): _matmul,
