@@ -885,22 +885,23 @@ def test_numbers_of_jobs_begin_anew(monkeypatch):
     tc.config.threads = None
 
 
-def test_helpers_are_left_out_while_they_only_keep_others_waiting(monkeypatch):
-    from tensorcore.kernels.cpu import busy, native
+def test_helpers_are_left_out_while_they_are_of_no_use(monkeypatch):
+    from tensorcore.kernels.cpu import busy
 
     monkeypatch.setattr(tc.config, "threads", 2)
-    now = [0.0]
+    now, had = [0.0], [0.0]
     team = native.Team()
-    team._busyness = busy.Busyness(lambda: now[0])
+    team._busyness = busy.Busyness(lambda: now[0], lambda: had[0])
 
-    def runs_alone(spent_s, lost_s):
+    def runs_alone(spent_s, waited_s=0.0, stolen_s=0.0):
         found = []
 
         def work(control, job, alone):
             found.append(alone)
             now[0] += spent_s
+            had[0] += spent_s - stolen_s
             if not alone:
-                control[native.WAITED] += int(lost_s / native.LOOK_S)
+                control[native.WAITED] += int(waited_s / native.LOOK_S)
             return job
 
         team.run(work)
@@ -908,11 +909,12 @@ def test_helpers_are_left_out_while_they_only_keep_others_waiting(monkeypatch):
 
     # One turn of another process now and then, however long it is waited for, is no reason.
     assert not any(runs_alone(0.01, 0.003 if turn % 5 == 0 else 0) for turn in range(50))
-    assert any(runs_alone(0.01, 0.006) for _ in range(10))
-    now[0] += busy.ALONE_S / 2
-    assert runs_alone(0.01, 0)
-    now[0] += busy.ALONE_S / 2
-    assert not runs_alone(0.01, 0)
+    for busy_machine in ({"waited_s": 0.006}, {"stolen_s": 0.005}):
+        assert any(runs_alone(0.01, **busy_machine) for _ in range(15))
+        now[0] += busy.ALONE_S / 2
+        assert runs_alone(0.01)
+        now[0] += busy.ALONE_S / 2
+        assert not runs_alone(0.01)
     team._control[native.STOP] = 1
     tc.config.threads = None
 

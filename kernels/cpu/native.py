@@ -331,7 +331,7 @@ class Team:
             self._lock.release()
 
     def _share(self, work: Callable[[np.ndarray, int, bool], int], helpers: int) -> None:
-        start = self._busyness.clock()
+        began = self._busyness.begin()
         self._control[THREADS] = helpers + 1
         self._call_helpers(helpers)
         self._job = self._job if self._job < MOST_JOBS else 1
@@ -340,9 +340,9 @@ class Team:
             self._job = work(self._control, self._job, False)
         finally:
             self._control[RUNNING] = 0
-        lost_s = float(self._control[WAITED]) * LOOK_S
+        waited_s = float(self._control[WAITED]) * LOOK_S
         self._control[WAITED] = 0
-        self._busyness.note(self._busyness.clock() - start, lost_s)
+        self._busyness.end(began, waited_s)
 
     def _call_helpers(self, count: int) -> None:
         while len(self._wake) < count:
