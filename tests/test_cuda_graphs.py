@@ -232,6 +232,44 @@ def test_fit_feeds_batches_through_page_locked_memory(device, name):
 
 
 @on_gpu
+def test_traced_products_are_as_exact_as_is_asked_for(device, rng):
+    x, y = (rng.normal(size=(64, 64)).astype("float32") for _ in range(2))
+    product = tc.function(lambda x, y: tc.where(tc.asarray(True), x @ y, 0.0))
+    exact = x.astype("float64") @ y
+
+    def error():
+        found = [product(tc.asarray(x), tc.asarray(y)).numpy() for _ in range(3)]
+        return max(np.abs(result - exact).max() for result in found)
+
+    try:
+        for precision, low, high in (
+            ("tf32", 1e-3, 1e-1),
+            ("float32", 0.0, 1e-4),
+            ("bfloat16", 1e-2, 1.0),
+            ("float32", 0.0, 1e-4),
+        ):
+            tc.set_matmul_precision(precision)
+            assert low < error() < high
+    finally:
+        tc.set_matmul_precision("float32")
+
+
+@on_gpu
+def test_kernels_are_chosen_anew_where_results_are_to_be_deterministic(device):
+    twice = tc.function(lambda x: x + x)
+    for _ in range(3):
+        twice(tc.asarray([1.0]))
+    plan = plan_of(twice)
+    captured = plan.run_steps
+    tc.config.deterministic(True)
+    try:
+        assert twice(tc.asarray([2.0])).tolist() == [4.0]
+        assert plan.run_steps is not captured
+    finally:
+        tc.config.deterministic(False)
+
+
+@on_gpu
 def test_what_cannot_be_captured_is_launched_plainly_and_says_why(device, monkeypatch):
     from tensorcore.kernels.cuda.graphs import Replay
 

@@ -24,7 +24,8 @@ from tensorcore.graph.passes import is_waiting, optimise
 from tensorcore.graph.passes.fuse import kind_of
 from tensorcore.graph.passes.relations import producers
 from tensorcore.graph.symbol import Symbol
-from tensorcore.kernels.cpu import tiers
+from tensorcore.kernels.cpu import threads, tiers
+from tensorcore.kernels.precision import matmul_precision
 from tensorcore.kernels.program import NotReady
 from tensorcore.mode import listeners, mode
 from tensorcore.ops.door import in_layer, kernel_for
@@ -88,6 +89,7 @@ class Plan:
 
     def _optimise(self, compiling: bool) -> bool:
         self._compiling = compiling
+        self._settings = _settings()
         self.nodes, self.outputs, self.passes = optimise(
             self.graph.nodes, self.asked, self.device.kind, compiling
         )
@@ -441,6 +443,7 @@ class Plan:
             self._prepare()
             if not self._compiling:
                 self._count_a_run()
+            self._follow_settings()
             self._follow_variables()
             return self.device.run_once(self._run, arguments)
 
@@ -458,6 +461,11 @@ class Plan:
     def _prepare(self) -> None:
         for action in self.graph.before_run:
             action()
+
+    def _follow_settings(self) -> None:
+        """Plan anew if other kernels are wanted on a GPU now than when they were chosen."""
+        if self.device is not CPU and self._settings != _settings():
+            self._optimise(self._compiling)
 
     def _follow_variables(self) -> None:
         """Build the plan anew if variables live elsewhere now."""
@@ -552,6 +560,11 @@ class Plan:
         counters = self.results[-len(self.graph.moved) :]
         for generator, counter in zip(self.graph.moved, counters, strict=True):
             generator.take_blocks(int(to_numpy(counter)) - self._ends[generator])
+
+
+def _settings() -> Any:
+    """What the choice of a GPU's kernels depends on besides arrays."""
+    return matmul_precision(), threads.deterministic()
 
 
 def _is_of_stream(symbol: Symbol) -> bool:
