@@ -46,8 +46,8 @@ CONVOLUTIONS_AT_PEAK = (
     "to 110 GFLOP/s a thread; pools and sums, which read memory, are 4 %"
 )
 PRODUCTS_AND_ATTENTION = (
-    "matrix products are 81 % of the work, at 90 to 100 GFLOP/s a thread, near the peak of the "
-    "machine for all; attention is 13 %, at half of that"
+    "matrix products are 81 % of the work, at 95 to 105 GFLOP/s a thread, near the peak of the "
+    "machine for all; attention is 12 %, at 60 to 75"
 )
 ONE_SAMPLE = "reading 400 kB of weights takes 7 us, and some 10 us are the way to the plan and back"
 COMPILER = (
