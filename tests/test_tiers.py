@@ -314,6 +314,28 @@ print(tiers.is_training(), tiers.bits_count(), tiers.waits(), tiers.approximates
     assert said.stdout.split() == ["True", "True", "True", "False"]
 
 
+def test_usual_kernels_are_compiled_beside_the_first_that_is_waited_for(tmp_path):
+    code = """
+from tensorcore.kernels.cpu import background, jit, usual
+import tensorcore as tc
+names = [kernel.function for kernel in usual._missing()]
+assert jit.compilations == 0
+asked = []
+usual.order = lambda: asked.append(jit.compilations)
+tc.random.normal((4096, 4096), device="cpu")  # too large for the reference
+assert not asked
+with tc.GradientTape():
+    tc.nn.sigmoid(tc.ones(3))
+print(*asked, *names)
+"""
+    asked, *names = python(code, tmp_path, TENSORCORE_COMPILE="").stdout.split()
+    assert int(asked) > 0
+    assert names[0] == "_softmax_gradient"
+    assert {"_softmax", "_sparse_loss", "_matrices", "_gather", "run_table", "_run_batches"} <= {
+        *names
+    }
+
+
 def test_normal_weights_are_the_same_before_and_after_a_training(waiting, monkeypatch):
     from tensorcore import keras
 

@@ -87,7 +87,7 @@ class Order(Work):
     """Kernels that are made ready."""
 
     def __init__(self, kernels: Iterable[Missing]) -> None:
-        self.kernels = frozenset(kernels)
+        self.kernels = dict.fromkeys(kernels).keys()  # a set in this order
         super().__init__(self._make_ready)
 
     def _make_ready(self) -> str:

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numba
 from numba.core import config, event
 from tensorcore.kernels import cache_folders
-from tensorcore.kernels.cpu import kept_code
+from tensorcore.kernels.cpu import kept_code, tiers
 from tensorcore.kernels.cpu.threads import split as split
 from tensorcore.kernels.program import NotReady
 
@@ -199,6 +199,7 @@ class _Watch(event.Listener):
         self.start = 0.0
         self.timer: threading.Timer | None = None
         self.told = False
+        self.is_first = True
 
     def on_start(self, event: Any) -> None:
         global compilations
@@ -209,6 +210,11 @@ class _Watch(event.Listener):
         if _readiness.missing is not None:
             _note(function, tuple(event.data["args"]))
         compilations += 1
+        if self.is_first and tiers.is_training() and tiers.waits():
+            self.is_first = False
+            from tensorcore.kernels.cpu import usual
+
+            usual.order()
         if self.depth == 1 and not self.told:
             self.start = time.perf_counter()
             left_s = max(0.0, NOTICE_AFTER_S - self.spent_s)
