@@ -121,8 +121,12 @@ print("native" in plan.passes)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_no_process_is_left_behind_and_a_forked_one_begins_anew(tmp_path):
+def test_kernels_of_a_short_program_are_compiled_after_its_end_and_a_forked_one_begins_anew(
+    tmp_path,
+):
     code = """
+longer = "workshop.LINGERS_S = 99; workshop.main"
+background.START = background.START.replace("workshop.main", longer)
 until(lambda: background._state.process)
 print(background._state.process.pid, flush=True)
 work = plan._upgrade._work
@@ -136,9 +140,14 @@ if not child:
 assert os.waitpid(child, 0)[1] == 0
 assert not work.is_lost
 """
-    pid = int(python(GRAPH + code, tmp_path, PYTHONWARNINGS="").stdout)
-    with pytest.raises(ProcessLookupError):
-        os.kill(pid, 0)
+    short = python(GRAPH + code, tmp_path, PYTHONWARNINGS="")
+    assert "without them" not in short.stderr and "Warning" not in short.stderr
+    wait_for_the_end_of(int(short.stdout))
+    found = """
+from tensorcore.kernels.cpu import jit
+print("native" in plan.passes, background._state.process, jit.compilations)
+"""
+    assert python(GRAPH + found, tmp_path).stdout.split() == ["True", "None", "0"]
 
 
 def test_the_compiler_ends_when_the_program_is_killed(tmp_path):
@@ -151,8 +160,11 @@ os.kill(os.getpid(), signal.SIGKILL)
     killed = subprocess.run(
         [sys.executable, "-c", GRAPH + code], env={**os.environ, **environment}, capture_output=True
     )
-    pid = int(killed.stdout)
-    end = time.monotonic() + 30
+    wait_for_the_end_of(int(killed.stdout))
+
+
+def wait_for_the_end_of(pid):
+    end = time.monotonic() + 60
     while time.monotonic() < end and _is_alive(pid):
         time.sleep(0.05)
     assert not _is_alive(pid)
@@ -334,6 +346,14 @@ print(*asked, *names)
     assert {"_softmax", "_sparse_loss", "_matrices", "_gather", "run_table", "_run_batches"} <= {
         *names
     }
+
+
+def test_a_graph_does_not_wait_for_others_that_are_compiled(waiting):
+    """At its run 32 a graph waits for numba to be loaded, and for nothing else."""
+    with background._state.one_at_a_time:  # as by an order
+        upgrade = tiers.Upgrade()
+        upgrade.prepare()
+        assert upgrade._work.wait(60)
 
 
 def test_normal_weights_are_the_same_before_and_after_a_training(waiting, monkeypatch):

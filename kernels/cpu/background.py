@@ -2,9 +2,10 @@
 
 numba holds the GIL while it compiles, so a thread would stop the training nearly as long as doing
 it in place.  Therefore another process of low priority compiles (`workshop.py`), and leaves machine
-code in the cache folder, where all find it; what it has to leave unfinished is compiled in the next
-start.  It gets what to do through a pipe, and ends when that is closed, so that it does not outlive
-this process however that ends.  Loading takes some milliseconds a kernel, which a thread does.
+code in the cache folder, where all find it.  It gets what to do through a pipe, and ends some
+seconds after that is closed, so that short programs find more kernels at each start, and nothing
+outlives this process for long however that ends.  Loading takes some milliseconds a kernel, which a
+thread does.
 """
 
 from __future__ import annotations
@@ -43,7 +44,10 @@ class Work:
 
     Attributes:
         problem: what went wrong; empty while nothing has.
+        takes_turns: whether it waits until others of its kind are done.
     """
+
+    takes_turns = False
 
     def __init__(self, do: Callable[[], str]) -> None:
         self.problem = ""
@@ -70,7 +74,7 @@ class Work:
 
     def _run(self) -> None:
         try:
-            with _state.one_at_a_time:
+            with _state.one_at_a_time if self.takes_turns else contextlib.nullcontext():
                 self.problem = self._do()
         except Exception as error:  # no memory for a process, for example, or none allowed
             self.problem = f"{type(error).__name__}: {error}"
@@ -85,6 +89,8 @@ class Work:
 
 class Order(Work):
     """Kernels that are made ready."""
+
+    takes_turns = True
 
     def __init__(self, kernels: Iterable[Missing]) -> None:
         self.kernels = dict.fromkeys(kernels).keys()  # a set in this order
@@ -151,12 +157,14 @@ if hasattr(os, "register_at_fork"):
 
 @atexit.register
 def _stop() -> None:
-    """Leave no process behind, and no thread inside LLVM; what was compiled by now is kept."""
+    """Leave no thread inside LLVM; the other process goes on for a while."""
     _state.is_over = True
     process = _state.process
     if process is not None:
-        process.kill()
-        process.wait()
+        with contextlib.suppress(OSError):
+            cast("IO[bytes]", process.stdin).close()
+        process.returncode = 0  # nobody asks how it ends, nor complains that it goes on
+        return  # the thread that reads what it says loads nothing any more
     for thread in list(_state.threads):
         thread.join(LAST_WAIT_S)
 
