@@ -106,15 +106,19 @@ def set_matmul_precision(precision: str) -> None:
     """How exactly float32 matrices are multiplied on a GPU; the CPU always computes in float32.
 
     Args:
-        precision: "float32" (the default) for true float32; "tf32" and "bfloat16" let tensor cores
-            round the factors to 10 or 7 bits of mantissa, which is several times faster.
+        precision: "float32" (the default) for true float32; "tf32" and "bfloat16" ("bf16" for
+            short) let tensor cores round the factors to 10 or 7 bits of mantissa, which is several
+            times faster.  What was traced before follows.
 
     Raises:
         InvalidArgumentError: another name.
 
-    >>> tc.set_matmul_precision("tf32")
+    >>> tc.set_matmul_precision("bf16")
+    >>> tc.matmul_precision()
+    'bfloat16'
     >>> tc.set_matmul_precision("float32")
     """
+    precision = "bfloat16" if precision == "bf16" else precision
     if precision not in chosen_precision.PRECISIONS:
         known = ", ".join(f'"{name}"' for name in chosen_precision.PRECISIONS)
         raise InvalidArgumentError(
