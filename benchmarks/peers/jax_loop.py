@@ -151,8 +151,10 @@ def step(kind: str, state: Any, batch: Any) -> Any:
     return (*jax_large.adam(p, m, v, count, g), key), loss
 
 
-def _prepared(workload: str, data: Any) -> Any:
+def _prepared(workload: str, data: Any, device: str) -> Any:
     """The state of a training, the function of a step, the data, and rows of a batch."""
+    if device == "gpu" and jax.default_backend() != "gpu":
+        raise RuntimeError(f"JAX computes on {jax.default_backend()} here")
     kind = workload.split()[0]
     # Products of float32 are those of float32 for all peers; W8 and W9 ask for bfloat16.
     is_large = kind in jax_large.PROGRAMS
@@ -180,7 +182,7 @@ def loop(workload: str, data: Any, device: str) -> Any:
     """A jitted step, which gathers its batch, called in a loop."""
     if workload.startswith("W7"):
         return _infer(data)
-    state, train, x, y, batch = _prepared(workload, data)
+    state, train, x, y, batch = _prepared(workload, data, device)
     steps = len(x) // batch
 
     def one(state: Any, x: Any, y: Any, rows: Any) -> Any:
@@ -204,7 +206,7 @@ def scan(workload: str, data: Any, device: str) -> Any:
     """A whole epoch compiled into one loop."""
     if workload.startswith(("W7", "W8", "W9")):
         raise NotImplementedError("inference, or steps so long that a loop is as good")
-    state, train, x, y, batch = _prepared(workload, data)
+    state, train, x, y, batch = _prepared(workload, data, device)
     steps = len(x) // batch
 
     def epoch(state: Any, x: Any, y: Any, order: Any) -> Any:
