@@ -288,3 +288,19 @@ def test_derivatives_where_no_key_is_seen(device, is_causal):
         return tc.nn.scaled_dot_product_attention(query, key, value, mask=mask, is_causal=is_causal)
 
     tc.gradcheck(attended, *factors, order=2, tolerance=2e-5)
+
+
+def test_a_sequence_of_padding_alone(device):
+    """An embedding's mask is passed on; as in Keras every place takes the mean of all values."""
+    from tensorcore.keras import layers
+
+    tokens = tc.asarray(np.array([[0, 0, 0], [1, 2, 0]]), device=device)
+    embedded = layers.Embedding(5, 6, mask_zero=True)(tokens)
+    layer = layers.MultiHeadAttention(2, 3)
+    y = layer(embedded, embedded).numpy()
+    kernel, bias, out, out_bias = (np.asarray(w) for w in layer.get_weights()[4:])
+    values = np.einsum("bsd,dhk->bshk", embedded.numpy(), kernel) + bias
+    means = np.einsum("bhk,hko->bo", values.mean(axis=1), out) + out_bias
+    np.testing.assert_allclose(y[0], np.tile(means[0], (3, 1)), rtol=1e-5, atol=1e-6)
+    seen = np.einsum("bhk,hko->bo", values[:, :2].mean(axis=1), out) + out_bias
+    assert np.abs(y[1] - means[1]).max() > np.abs(y[1] - seen[1]).max()
