@@ -29,6 +29,7 @@ FED_ALIGNMENT = 256  # bytes: where each of the arrays begins that one copy brin
 
 _stack = threading.local()  # .devices: what `with tc.device(...)` blocks of this thread say
 _default: Device | None = None
+_is_automatic = False  # whether "auto" has chosen it
 _forked_after_cuda = False
 
 
@@ -247,8 +248,15 @@ def set_default_device(name: str | Device) -> None:
     """Make `name` the device of new tensors; `"auto"` takes the GPU if it works, else the CPU and
     says why.
     """
-    global _default
+    global _default, _is_automatic
     _default = device(name)
+    _is_automatic = isinstance(name, str) and name.strip().lower() == "auto"
+
+
+def automatic_device() -> Device | None:
+    """The default device if "auto" has chosen it; None if somebody named it."""
+    found = default_device()
+    return found if _is_automatic and not getattr(_stack, "devices", None) else None
 
 
 def _auto() -> Device:

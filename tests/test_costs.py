@@ -1,5 +1,8 @@
 """The cost model: tasks, points, rates, predictions, the choice of a device, models that move."""
 
+import sys
+import threading
+
 import numpy as np
 import pytest
 
@@ -10,6 +13,7 @@ from tensorcore.costs import calls, prediction, rates, samples
 from tensorcore.costs.points import Point, Points
 from tensorcore.costs.tasks import Task, tasks_of
 from tensorcore.errors import InvalidArgumentError
+from tensorcore.training import moving
 
 
 def points(flops, nbytes):
@@ -236,9 +240,38 @@ def test_fit_says_why_it_trains_where(monkeypatch, capsys, rng):
     finally:
         tc.config.auto_device("available")
     said = capsys.readouterr().err
-    assert said.startswith("tensorcore: training on cpu: cpu ")
+    assert "tensorcore: training on cpu: cpu " in said
     with pytest.raises(InvalidArgumentError, match='takes "available" or "measured"'):
         tc.config.auto_device("fastest")
+
+
+@pytest.mark.parametrize("device", ["gpu"], indirect=True)
+def test_fit_says_that_a_model_is_too_small_for_the_gpu(device, monkeypatch, capsys, rng):
+    known = {"cpu": CPU_RATES, device.name: GPU_RATES}
+    monkeypatch.setattr(rates, "_read", lambda where: known.get(where.name))
+    monkeypatch.setattr(moving._Said, "small_model", False)
+    here = sys.modules["tensorcore.device"]
+    monkeypatch.setattr(here, "_stack", threading.local())  # without `with device`
+    before = tc.device()
+
+    def said(name, units=512):
+        tc.set_default_device(name)
+        try:
+            dense_model(units).fit(*data(2048, rng), epochs=1, steps_per_epoch=1, verbose=0)
+        finally:
+            tc.set_default_device(before)
+        lines = capsys.readouterr().err.splitlines()
+        return "".join(line for line in lines if "compiling" not in line)
+
+    assert said(device.name) == "", "somebody wants it there"
+    words = said("auto")
+    assert words.startswith(f"tensorcore: this model is too small to profit from {device}: cpu ")
+    assert f"; {device} wins from batch " in words
+    assert words.endswith('tc.config.auto_device("measured") trains it where it is faster')
+    assert said("auto") == "", "once is enough"
+    monkeypatch.setattr(moving._Said, "small_model", False)
+    known.pop("cpu")
+    assert said("auto") == "", "nothing is measured for that"
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])

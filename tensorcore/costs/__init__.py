@@ -6,7 +6,7 @@ costs.predict(model, x, y, batch_size=32)         # a Prediction for each device
 
 from tensorcore.costs.choice import Choice, choose, crossover
 from tensorcore.costs.prediction import Prediction, predict
-from tensorcore.costs.rates import Rates, measure_rates, rates_of
+from tensorcore.costs.rates import Rates, kept_rates, measure_rates, rates_of
 
 __all__ = [
     "Choice",
@@ -14,6 +14,7 @@ __all__ = [
     "Rates",
     "choose",
     "crossover",
+    "kept_rates",
     "measure_rates",
     "predict",
     "rates_of",

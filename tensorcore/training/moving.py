@@ -6,7 +6,7 @@ import sys
 from typing import Any
 
 from tensorcore.config import config
-from tensorcore.device import Device
+from tensorcore.device import CPU, Device, automatic_device, device
 from tensorcore.optimizers.loss_scale import LossScaleOptimizer
 
 
@@ -35,13 +35,47 @@ def _move_optimizer(optimizer: Any, where: Device) -> None:
 
 
 def place_by_rates(model: Any, x: Any, y: Any, batch_size: int | None) -> None:
-    """With `tc.config.auto_device("measured")`: move the model to where a step is faster."""
-    if not config.chooses_by_rates or not hasattr(x, "shape") or y is None:
+    """With `tc.config.auto_device("measured")`: move the model to where a step is faster.
+
+    Without it, and where "auto" has taken a GPU, say once if that is too large for the model.
+    """
+    if not hasattr(x, "shape") or y is None:
+        return
+    if not config.chooses_by_rates:
+        if automatic_device() is model.device is not CPU:
+            _warn_of_small_model(model, x, y, batch_size or 32)
         return
     from tensorcore import costs
-    from tensorcore.device import device
 
     choice = costs.choose(model, x, y, batch_size or 32)
     print(f"tensorcore: training on {choice.device}: {choice.reason}", file=sys.stderr)
     if choice.device != model.device.name:
         model.to(device(choice.device))
+
+
+class _Said:
+    """Whether somebody was told that a model is too small for the GPU; once is enough."""
+
+    small_model = False
+
+
+def _warn_of_small_model(model: Any, x: Any, y: Any, batch_size: int) -> None:
+    """One line where rates that were measured before say that the CPU is faster."""
+    if _Said.small_model:
+        return
+    from tensorcore import costs
+
+    rates = costs.kept_rates([CPU, model.device])
+    if rates is None:
+        return
+    _Said.small_model = True
+    try:
+        choice = costs.choose(model, x, y, batch_size, rates=rates)
+    except Exception:  # what cannot be predicted can be trained all the same, or says so itself
+        return
+    if choice.device == CPU.name:
+        print(
+            f"tensorcore: this model is too small to profit from {model.device}: {choice.reason}. "
+            'tc.config.auto_device("measured") trains it where it is faster',
+            file=sys.stderr,
+        )
