@@ -247,7 +247,7 @@ def test_fit_says_why_it_trains_where(monkeypatch, capsys, rng):
 
 @pytest.mark.parametrize("device", ["gpu"], indirect=True)
 def test_fit_says_that_a_model_is_too_small_for_the_gpu(device, monkeypatch, capsys, rng):
-    known = {"cpu": CPU_RATES, device.name: GPU_RATES}
+    known = {"cpu": CPU_RATES, device.name: GPU_RATES._replace(run_s=1e-3)}
     monkeypatch.setattr(rates, "_read", lambda where: known.get(where.name))
     monkeypatch.setattr(moving._Said, "small_model", False)
     here = sys.modules["tensorcore.device"]
