@@ -102,7 +102,7 @@ class Device:
             except cupy.cuda.memory.OutOfMemoryError:
                 from tensorcore import memory
 
-                memory.empty_cache(self)
+                memory.make_room(self)
             return self.run_once(function, *args, **kwargs)
 
     def run_once(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -175,6 +175,22 @@ class Device:
         from tensorcore.kernels.cuda.feeding import Feeder
 
         return self.run(Feeder, places, FED_ALIGNMENT)
+
+    def row_feeder(
+        self, places: Sequence[Any], numbers: Sequence[Any]
+    ) -> Callable[[Callable[[Any], Any]], Any]:
+        """The same for places that get rows of arrays of this GPU; see `Plan.run`."""
+        from tensorcore.kernels.cuda.feeding import RowFeeder
+
+        return self.run(RowFeeder, places, numbers, FED_ALIGNMENT)
+
+    def brought(self, array: np.ndarray, dtype: np.dtype) -> Any:
+        """A host array on this GPU as `dtype`, which does not wait; it may not change until
+        somebody has.
+        """
+        from tensorcore.kernels.cuda.feeding import brought
+
+        return self.run(brought, array, dtype)
 
     def synchronize(self) -> None:
         """Wait until all work given to this device is done, and report errors that kernels

@@ -18,6 +18,9 @@ SHOWN_FROM = 2**20  # bytes of traced functions
 # What holds memory that is in no tensor: plans of traced functions, with `device` and `nbytes`.
 plans: weakref.WeakSet[Any] = weakref.WeakSet()
 
+# What is there to be faster only, and gives up its memory of a device where that has run out.
+spares: weakref.WeakSet[Any] = weakref.WeakSet()
+
 
 class MemorySummary(NamedTuple):
     """Memory of one device, in bytes; `str()` gives it in readable units."""
@@ -75,6 +78,23 @@ def empty_cache(name: str | Device | None = None) -> None:
         with where.xp.cuda.Device(where.index):
             where.xp.get_default_memory_pool().free_all_blocks()
             where.xp.get_default_pinned_memory_pool().free_all_blocks()
+
+
+def make_room(where: Device) -> None:
+    """Give up what can be done without on a device, for an allocation that has failed."""
+    for spare in list(spares):
+        spare.give_up(where)
+    empty_cache(where)
+
+
+def free_for_arrays(where: Device) -> int:
+    """How many bytes a GPU has for new arrays: what is free and what its pool keeps, within the
+    limit.
+    """
+    state = memory_summary(where)
+    free = state.free + state.pool - state.used
+    limit = where.run(where.xp.get_default_memory_pool().get_limit)
+    return min(free, limit - state.used) if limit else free
 
 
 def set_memory_limit(

@@ -17,6 +17,7 @@ import numpy as np
 from tensorcore import memory
 from tensorcore.device import CPU, Device, address, check_range, is_array, to_numpy
 from tensorcore.errors import TracingError
+from tensorcore.graph.chosen_rows import ChosenRows
 from tensorcore.graph.graph import Graph, Node, base_of
 from tensorcore.graph.made import Fused, JoinedUpdate, compiled
 from tensorcore.graph.memory import Buffers, owner
@@ -138,8 +139,8 @@ class Plan:
         self._numbers += [array for _, _, places in self.streams for _, _, array in places]
         # Each variable once: every run looks whether it is still there.
         self._storages = list({id(found[0]): found for found in self._storages}.values())
-        # What lets a function write the inputs of a run: only the numbers, or arguments and numbers
-        self._feeds: list[Any] = [None, None]
+        # What lets a function write the inputs of a run, by the function: see `_feed`.
+        self._feeds: dict[Any, Any] = {}
 
     def joined(self, steps: list[Step]) -> list[Step]:
         """Steps as a run makes them: neighbours that need no Python are one call."""
@@ -437,7 +438,8 @@ class Plan:
     def run(self, arguments: Sequence[Tensor] | Filler) -> list[Tensor]:
         """The outputs for these arguments, as fresh tensors; variables are written to.
 
-        Instead of tensors it takes a function that writes the arguments into the given arrays.
+        Instead of tensors it takes a function that writes the arguments into the given arrays, or
+        rows of arrays that are on the plan's device.
         """
         with self._lock:  # the arrays are there once; threads take turns
             self._prepare()
@@ -499,9 +501,9 @@ class Plan:
         self._asked = 0
         try:
             if self._numbers:
-                self._feed(fill is not None)(partial(self._write_inputs, fill))
+                self._feed(fill)(partial(self._write_inputs, fill))
             elif fill is not None:
-                self._feed(True)(fill)
+                self._feed(fill)(fill)
             for variable in self.variables:
                 variable.begin_write()
             if listeners.profiles and mode.profile is not None:
@@ -517,12 +519,17 @@ class Plan:
             self._move_streams()
         return self.fresh_results()
 
-    def _feed(self, with_arguments: bool) -> Any:
-        """What lets a function write the inputs of a run."""
-        feed = self._feeds[with_arguments]
+    def _feed(self, fill: Filler | None) -> Any:
+        """What lets a function write the inputs of a run: the numbers, and what `fill` writes."""
+        kind = fill is not None if type(fill) is not ChosenRows else ChosenRows
+        feed = self._feeds.get(kind)
         if feed is None:
-            places = [*self.arguments, *self._numbers] if with_arguments else self._numbers
-            feed = self._feeds[with_arguments] = self.device.feeder(places)
+            if kind is ChosenRows:
+                feed = self.device.row_feeder(self.arguments, self._numbers)
+            else:
+                places = [*self.arguments, *self._numbers] if kind else self._numbers
+                feed = self.device.feeder(places)
+            self._feeds[kind] = feed
         return feed
 
     def _write_inputs(self, fill: Filler | None, places: Sequence[Any]) -> None:
@@ -531,7 +538,7 @@ class Plan:
         Those are what functions of the host say (a learning rate), and places in random streams.
         """
         if fill is not None:
-            fill(places[: len(self.arguments)])
+            fill(places[: len(places) - len(self._numbers)])
         left = iter(places[len(places) - len(self._numbers) :])
         for function, symbols in self.graph.host_actions:
             numbers = function()

@@ -53,11 +53,13 @@ class RowBatches:
         data: x, y and sample_weight, of which y and sample_weight may be None.
         batch_size: rows a batch; the last one may be smaller.
         several: what runs a step's plan on these arrays, see `Step.at_once`.
+        resident: the arrays on a GPU, while `resident.staying` lets them be there.
     """
 
     data: tuple[Any, Any, Any]
     batch_size: int
     several: Any = None
+    resident: Any = None
 
     def arrays(self) -> list[np.ndarray]:
         """The arrays whose rows a batch has, in the order of the tensors of a batch."""

@@ -14,6 +14,7 @@ import numpy as np
 
 from tensorcore.device import CPU, Device, is_array
 from tensorcore.errors import InvalidArgumentError
+from tensorcore.graph.chosen_rows import ChosenRows
 from tensorcore.layers.structure import leaves, map_structure
 from tensorcore.layers.texts import is_text, numbers_of_texts
 from tensorcore.tensor import Tensor, as_tensor
@@ -92,6 +93,10 @@ class Handed:
         """
         raise NotImplementedError
 
+    def inputs(self, plan: Any) -> Any:
+        """What `plan.run` takes to run on the batch."""
+        return self.fill
+
 
 class Rows(Handed):
     """A batch of rows of arrays: which ones, gathered when and where they are needed.
@@ -134,6 +139,11 @@ class Rows(Handed):
 
     def tensors(self) -> Any:
         return self._place.of_parts(self.parts())
+
+    def inputs(self, plan: Any) -> Any:
+        resident = self.source.resident
+        arrays = None if resident is None else resident.arrays(plan)
+        return self.fill if arrays is None else ChosenRows(arrays, self.numbers())
 
     def fill(self, places: Sequence[np.ndarray]) -> None:
         chosen = self._chosen

@@ -21,6 +21,7 @@ from tensorcore.training import handed
 from tensorcore.training.callbacks import CallbackList
 from tensorcore.training.history import History
 from tensorcore.training.logs import Logs, as_numbers
+from tensorcore.training.resident import staying
 from tensorcore.training.room import with_advice
 
 # `predict` without a batch size takes as many rows at once as fit into this, but never fewer than
@@ -202,19 +203,20 @@ def predict(
     bar: Progress | None = None
     hooks.call("on_predict_begin", {})
     try:
-        for step, batch in enumerate(Feed(model, source, steps).epoch()):
-            hooks.call("on_predict_batch_begin", step, {})
-            outputs.append(predict_step(batch))
-            if step == 0:
-                predict_step = model.step("predict_step")  # as in `_train_epoch`
-            hooks.call("on_predict_batch_end", step, {"outputs": outputs[-1]})
-            if bar is not None:
-                bar.advance()
-            elif verbose and time.monotonic() >= quiet_until:
-                bar = Progress(
-                    steps or source.steps, "Predict", live=None if verbose != 2 else False
-                )
-                bar.advance(step + 1)
+        with staying(model, source, steps):
+            for step, batch in enumerate(Feed(model, source, steps).epoch()):
+                hooks.call("on_predict_batch_begin", step, {})
+                outputs.append(predict_step(batch))
+                if step == 0:
+                    predict_step = model.step("predict_step")  # as in `_train_epoch`
+                hooks.call("on_predict_batch_end", step, {"outputs": outputs[-1]})
+                if bar is not None:
+                    bar.advance()
+                elif verbose and time.monotonic() >= quiet_until:
+                    bar = Progress(
+                        steps or source.steps, "Predict", live=None if verbose != 2 else False
+                    )
+                    bar.advance(step + 1)
     except BaseException:
         if bar is not None:
             bar.stop()

@@ -42,7 +42,7 @@ class Step:
         traced = self._filled.get(batch.kind)
         if traced is not None:
             self._traced.note_use(traced)
-            return traced(batch.fill)
+            return traced(batch.inputs(traced.plan))
         return self._on_tensors(batch.tensors(), batch.kind)
 
     def at_once(self, source: Any) -> int:

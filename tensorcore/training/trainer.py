@@ -18,6 +18,7 @@ from tensorcore.training import batches as data
 from tensorcore.training import handed, loop, moving
 from tensorcore.training.compile import Compiled
 from tensorcore.training.logs import MetricResults, as_numbers
+from tensorcore.training.resident import staying
 from tensorcore.training.step import Step
 from tensorcore.variable import Variable
 
@@ -289,18 +290,23 @@ class Trainer:
                     "fit: validation_split needs arrays; use validation_data"
                 )
             source, validation = source.split(validation_split, validation_batch_size)
-        return loop.fit(
-            self,
-            source,
-            epochs=epochs,
-            initial_epoch=initial_epoch,
-            verbose=verbose,
-            callbacks=callbacks,
-            validation=validation,
-            steps_per_epoch=steps_per_epoch,
-            validation_steps=validation_steps,
-            validation_freq=validation_freq,
-        )
+        passes = max(epochs - initial_epoch, 0)
+        with (
+            staying(self, source, steps_per_epoch, passes),
+            staying(self, validation, validation_steps, passes),
+        ):
+            return loop.fit(
+                self,
+                source,
+                epochs=epochs,
+                initial_epoch=initial_epoch,
+                verbose=verbose,
+                callbacks=callbacks,
+                validation=validation,
+                steps_per_epoch=steps_per_epoch,
+                validation_steps=validation_steps,
+                validation_freq=validation_freq,
+            )
 
     @known_arguments
     def evaluate(
@@ -317,7 +323,8 @@ class Trainer:
         """The loss and the metrics on data: a list, one number, or a dict with `return_dict`."""
         loop.check_compiled(self, "evaluate")
         source = data.batches_of(x, y, sample_weight, batch_size)
-        found = loop.evaluate(self, source, verbose=verbose, callbacks=callbacks, steps=steps)
+        with staying(self, source, steps):
+            found = loop.evaluate(self, source, verbose=verbose, callbacks=callbacks, steps=steps)
         return found if return_dict else _as_list_or_number(found)
 
     @known_arguments
