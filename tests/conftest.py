@@ -132,3 +132,19 @@ def tensorflow_manners(_own_manners):
 
     tf.dialect.use_tensorflow()
     return tf
+
+
+@pytest.fixture
+def runs(monkeypatch):
+    """How many batches each call took that took several."""
+    from tensorcore.graph.several import Several
+
+    counts = []
+    call = Several.__call__
+
+    def counted(self, rows, count):
+        counts.append(count)
+        return call(self, rows, count)
+
+    monkeypatch.setattr(Several, "__call__", counted)
+    return counts

@@ -15,7 +15,6 @@ from tensorcore.data.values import map_leaves
 from tensorcore.device import to_numpy
 from tensorcore.graph.memory import Buffers
 from tensorcore.graph.plan import COMPILES_AT_RUN
-from tensorcore.graph.several import Several
 from tensorcore.graph.symbol import NoData
 from tests import emulator
 from tests.tolerances import assert_close
@@ -354,20 +353,6 @@ def test_texts_and_generators_have_no_batches_of_rows():
         Dataset.from_generator(lambda: iter([1]), output_signature=spec).batch(2).batches_of_rows()
         is None
     )
-
-
-@pytest.fixture
-def runs(monkeypatch):
-    """How many batches each call took that took several."""
-    counts = []
-    call = Several.__call__
-
-    def counted(self, rows, count):
-        counts.append(count)
-        return call(self, rows, count)
-
-    monkeypatch.setattr(Several, "__call__", counted)
-    return counts
 
 
 def in_order():

@@ -12,26 +12,13 @@ from tensorcore.kernels.cpu.piece import Piece
 
 import tensorcore as tc
 from tensorcore.errors import InvalidArgumentError, OutOfRangeError
+from tests.plans import operations, traced
 
 
 @pytest.fixture(autouse=True)
 def passes_as_before():
     yield
     tc.config.passes = None
-
-
-def traced(function, *args, passes=None):
-    """The value of a traced call with kernels that were compiled for it, and the plan."""
-    tc.config.passes = passes
-    f = tc.function(function)
-    f(*args)
-    plan = next(iter(f._traces.values())).plan
-    plan.compile()
-    return f(*args), plan
-
-
-def operations(plan):
-    return [node.op.name for node in plan.nodes if node.op is not None]
 
 
 NAMES = (

@@ -12,6 +12,7 @@ import pytest
 import tensorcore as tc
 from tensorcore import keras
 from tensorcore.graph.passes import product_nodes
+from tests.plans import operations, traced
 from tests.tolerances import TOLERANCE, assert_close
 
 BF16 = np.dtype(ml_dtypes.bfloat16)
@@ -29,20 +30,6 @@ def as_before():
     yield
     tc.config.passes = None
     tc.set_matmul_precision("float32")
-
-
-def traced(function, *args, passes=None):
-    """The value of a traced call with kernels that were compiled for it, and the plan."""
-    tc.config.passes = passes
-    f = tc.function(function)
-    f(*args)
-    plan = next(iter(f._traces.values())).plan
-    plan.compile()
-    return f(*args), plan
-
-
-def operations(plan):
-    return [node.op.name for node in plan.nodes if node.op is not None]
 
 
 def arrays(device, dtype, *shapes):

@@ -13,25 +13,10 @@ import tensorcore as tc
 from tensorcore import keras
 from tensorcore.errors import OutOfRangeError
 from tensorcore.graph.plan import COMPILES_AT_RUN
-from tensorcore.graph.several import Several
 
 BATCH = 8
 STEPS = COMPILES_AT_RUN + 40
 layers = keras.layers
-
-
-@pytest.fixture
-def runs(monkeypatch):
-    """How many batches each call took that took several."""
-    counts = []
-    call = Several.__call__
-
-    def counted(self, rows, count):
-        counts.append(count)
-        return call(self, rows, count)
-
-    monkeypatch.setattr(Several, "__call__", counted)
-    return counts
 
 
 def samples(dtype=np.float32, steps=STEPS):

@@ -41,9 +41,9 @@ def matmul(
 def multiplied(
     x1: Any,
     x2: Any,
-    transpose_a: bool,
-    transpose_b: bool,
-    out: Any,
+    transpose_a: bool = False,
+    transpose_b: bool = False,
+    out: Any = None,
     ending: Ending = _PLAIN,
     vector: Any = None,
     aux: Any = None,

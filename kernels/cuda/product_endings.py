@@ -31,39 +31,24 @@ _text = Text(
 )
 
 
-def matmul_add(
-    x1: Any,
-    x2: Any,
-    bias: Any,
-    *,
-    transpose_a: bool = False,
-    transpose_b: bool = False,
-    out: Any = None,
-) -> Any:
-    """x1 @ x2 + bias, bias of shape (n,), added before a sum is stored; see `blas.matmul`."""
-    transposes = (transpose_a, transpose_b)
+def matmul_add(x1: Any, x2: Any, bias: Any, *, out: Any = None, **transposes: bool) -> Any:
+    """x1 @ x2 + bias, bias of shape (n,), added before a sum is stored.
+
+    `transposes` are `transpose_a` and `transpose_b` of `blas.matmul`, here and below.
+    """
     y = _ended(x1, x2, transposes, out, Ending.ADD, dense(bias))
     if y is NotImplemented:
-        y = multiplied(x1, x2, *transposes, out)
+        y = multiplied(x1, x2, out=out, **transposes)
         if y is not NotImplemented:
             cupy.add(y, bias, out=y)
     return y
 
 
-def matmul_add_relu(
-    x1: Any,
-    x2: Any,
-    bias: Any,
-    *,
-    transpose_a: bool = False,
-    transpose_b: bool = False,
-    out: Any = None,
-) -> Any:
+def matmul_add_relu(x1: Any, x2: Any, bias: Any, *, out: Any = None, **transposes: bool) -> Any:
     """max(x1 @ x2 + bias, 0); see `matmul_add`."""
-    transposes = (transpose_a, transpose_b)
     y = _ended(x1, x2, transposes, out, Ending.ADD_RELU, dense(bias))
     if y is NotImplemented:
-        y = matmul_add(x1, x2, bias, transpose_a=transpose_a, transpose_b=transpose_b, out=out)
+        y = matmul_add(x1, x2, bias, out=out, **transposes)
         if y is not NotImplemented:
             if y.dtype.name in DTYPES and y.flags.c_contiguous:
                 run_ending("relu_bits", y, None)
@@ -73,13 +58,7 @@ def matmul_add_relu(
 
 
 def matmul_add_relu_bits(
-    x1: Any,
-    x2: Any,
-    bias: Any,
-    *,
-    transpose_a: bool = False,
-    transpose_b: bool = False,
-    out: Any = None,
+    x1: Any, x2: Any, bias: Any, *, out: Any = None, **transposes: bool
 ) -> Any:
     """max(x1 @ x2 + bias, 0) and where its slope is 1.
 
@@ -91,7 +70,7 @@ def matmul_add_relu_bits(
     n = len(bias)
     if n % _BITS or x1.dtype.name not in DTYPES:
         return NotImplemented
-    y = matmul_add(x1, x2, bias, transpose_a=transpose_a, transpose_b=transpose_b, out=given_y)
+    y = matmul_add(x1, x2, bias, out=given_y, **transposes)
     if y is NotImplemented:
         return NotImplemented
     bits = result_for(given_bits, (*y.shape[:-1], n // _BITS), cupy.uint8)
@@ -100,22 +79,13 @@ def matmul_add_relu_bits(
     return deliver(y, given_y), deliver(bits, given_bits)
 
 
-def matmul_add_gelu(
-    x1: Any,
-    x2: Any,
-    bias: Any,
-    *,
-    transpose_a: bool = False,
-    transpose_b: bool = False,
-    out: Any = None,
-) -> Any:
+def matmul_add_gelu(x1: Any, x2: Any, bias: Any, *, out: Any = None, **transposes: bool) -> Any:
     """GELU, approximated by tanh, of x1 @ x2 + bias; see `matmul_add`."""
-    transposes = (transpose_a, transpose_b)
     if gelu_is_exact_enough(x1):
         y = _ended(x1, x2, transposes, out, Ending.ADD_GELU, dense(bias))
         if y is not NotImplemented:
             return y
-    z = matmul_add(x1, x2, bias, transpose_a=transpose_a, transpose_b=transpose_b)
+    z = matmul_add(x1, x2, bias, **transposes)
     if z is NotImplemented or z.dtype.name not in DTYPES:
         return NotImplemented
     run_ending("gelu", z, z)
@@ -123,26 +93,19 @@ def matmul_add_gelu(
 
 
 def matmul_add_gelu_keeping(
-    x1: Any,
-    x2: Any,
-    bias: Any,
-    *,
-    transpose_a: bool = False,
-    transpose_b: bool = False,
-    out: Any = None,
+    x1: Any, x2: Any, bias: Any, *, out: Any = None, **transposes: bool
 ) -> Any:
     """GELU as that of `matmul_add_gelu`, and what went into it, which its gradient needs."""
     given_y, given_z = out or (None, None)
-    transposes = (transpose_a, transpose_b)
     if x1.dtype.name not in DTYPES:
         return NotImplemented
     if gelu_is_exact_enough(x1):
-        rows = x1.shape[-1] if transpose_a else x1.shape[-2]
+        rows = x1.shape[-1 if transposes.get("transpose_a") else -2]
         z = result_for(given_z, (*x1.shape[:-2], rows, len(bias)), x1.dtype, x1, x2)
         y = _ended(x1, x2, transposes, given_y, Ending.ADD_GELU_KEEPING, dense(bias), z)
         if y is not NotImplemented:
             return y, deliver(z, given_z)
-    z = matmul_add(x1, x2, bias, transpose_a=transpose_a, transpose_b=transpose_b)
+    z = matmul_add(x1, x2, bias, **transposes)
     if z is NotImplemented:
         return NotImplemented
     y = result_for(given_y, z.shape, z.dtype)
@@ -166,7 +129,7 @@ def run_ending(name: str, first: Any, second: Any) -> None:
 def _ended(
     x1: Any,
     x2: Any,
-    transposes: tuple[bool, bool],
+    transposes: dict[str, bool],
     out: Any,
     ending: Ending,
     bias: Any,
@@ -175,4 +138,4 @@ def _ended(
     """The product with an ending of the library; NotImplemented where it has none."""
     if x1.dtype.name not in DTYPES:
         return NotImplemented
-    return multiplied(x1, x2, *transposes, out, ending, bias, aux)
+    return multiplied(x1, x2, out=out, ending=ending, vector=bias, aux=aux, **transposes)
