@@ -150,7 +150,7 @@ def test_the_golden_files_are_small():
     files = [
         path for path in FOLDER.rglob("*") if path.is_file() and "__pycache__" not in path.parts
     ]
-    assert sum(path.stat().st_size for path in files) < 1_600_000
+    assert sum(path.stat().st_size for path in files) < 2_000_000
 
 
 def test_structures_of_the_stored_arrays():
