@@ -164,6 +164,37 @@ def test_arrays_are_converted_piece_by_piece(device, monkeypatch):
 
 
 @counted
+@pytest.mark.parametrize("name", ["whole", "split", "columns", "float64", "on another GPU", "x, x"])
+def test_tensors_of_the_gpu_are_used_where_they_are(device, name, taken):
+    """What lies otherwise than a step wants it is brought like an array."""
+    x, y = samples(np.float64 if name == "float64" else np.float32)
+    if name == "x, x":
+        y = x
+
+    def fitted(x, y):
+        keras.utils.set_random_seed(2)
+        model = keras.Sequential([layers.Dense(3)])
+        model.compile("adam", "mse" if name == "x, x" else "sparse_categorical_crossentropy")
+        options = {"validation_split": 0.4 if name == "split" else 0.0, "verbose": 0}
+        found = [model.fit(x, y, batch_size=BATCH, epochs=2, **options).history]
+        with emulator.counting() as seen:
+            found += [model.fit(x, y, batch_size=BATCH, epochs=2, **options).history]
+        return found, seen.host_to_device
+
+    expected, of_arrays = fitted(x, y)
+    there = tc.device("gpu:1") if name == "on another GPU" else device
+    given = tc.asarray(x.T.copy() if name == "columns" else x, device=there)
+    given = given.T if name == "columns" else given
+    labels = given if name == "x, x" else tc.asarray(y, device=there)
+    taken.clear()
+    found, of_tensors = fitted(given, labels)
+    assert taken
+    assert found == expected
+    brought_less = {"whole": 2, "split": 4, "columns": 1, "float64": 1, "on another GPU": 0}
+    assert of_arrays - of_tensors == brought_less.get(name, 1)
+
+
+@counted
 def test_a_step_brings_numbers_of_rows_only(device):
     """One copy, one launch and no wait, however wide the rows are."""
     model = compiled()

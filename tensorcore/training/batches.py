@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from tensorcore import random
+from tensorcore.device import CPU
 from tensorcore.errors import ArgumentTypeError, InvalidArgumentError, ShapeError
 from tensorcore.layers.structure import leaves, map_structure
 from tensorcore.layers.texts import is_text
-from tensorcore.tensor import uneven_rows
+from tensorcore.tensor import Tensor, uneven_rows
 from tensorcore.training.handed import (
     AtOnce,
     Placement,
@@ -24,18 +26,21 @@ from tensorcore.training.handed import (
 from tensorcore.training.py_dataset import Passes, PyDataset
 
 
-def host(structure: Any) -> Any:
-    """Arrays, tensors, tables and lists of numbers as NumPy arrays, in the same nesting."""
+def host(structure: Any, elsewhere: dict[int, Any] | None = None) -> Any:
+    """Arrays, tensors, tables and lists of numbers as NumPy arrays, in the same nesting.
+
+    In `elsewhere` the arrays of a GPU are kept of which they are copies, by their ids.
+    """
     if structure is None:
         return None
     if isinstance(structure, Mapping):
-        return {key: host(value) for key, value in structure.items()}
+        return {key: host(value, elsewhere) for key, value in structure.items()}
     if isinstance(structure, (list, tuple)) and any(hasattr(part, "shape") for part in structure):
         if all(np.ndim(part) == 0 for part in structure):
             return np.asarray(structure)
-        return type(structure)([host(part) for part in structure])
+        return type(structure)([host(part, elsewhere) for part in structure])
     try:
-        return np.asarray(structure)
+        array = np.asarray(structure)
     except ValueError:
         words = uneven_rows(structure)
         if words is None:
@@ -44,6 +49,9 @@ def host(structure: Any) -> Any:
             f"the rows of the data have different lengths: {words}. Give all the same length, for "
             "example keras.utils.pad_sequences(rows)"
         ) from None
+    if elsewhere is not None and type(structure) is Tensor and structure.device is not CPU:
+        elsewhere[id(array)] = structure.data
+    return array
 
 
 class RowBatches:
@@ -54,12 +62,14 @@ class RowBatches:
         batch_size: rows a batch; the last one may be smaller.
         several: what runs a step's plan on these arrays, see `Step.at_once`.
         resident: the arrays on a GPU, while `resident.staying` lets them be there.
+        elsewhere: id of an array -> the array of a GPU of which it is a copy.
     """
 
     data: tuple[Any, Any, Any]
     batch_size: int
     several: Any = None
     resident: Any = None
+    elsewhere: Mapping[int, Any] = MappingProxyType({})
 
     def arrays(self) -> list[np.ndarray]:
         """The arrays whose rows a batch has, in the order of the tensors of a batch."""
@@ -97,7 +107,9 @@ class ArrayBatches(RowBatches):
             raise InvalidArgumentError(
                 f"batch_size must be a positive int, received {batch_size!r}"
             )
-        self.data = (host(x), host(y), host(sample_weight))
+        elsewhere: dict[int, Any] = {}
+        self.elsewhere = elsewhere
+        self.data = (host(x, elsewhere), host(y, elsewhere), host(sample_weight, elsewhere))
         self.batch_size = int(batch_size)
         self.shuffle = shuffle
         self.samples = _count_samples(self.data)
@@ -123,7 +135,11 @@ class ArrayBatches(RowBatches):
 
     def _part(self, rows: slice, batch_size: int, shuffle: bool) -> ArrayBatches:
         data = [None if d is None else map_structure(lambda a: a[rows], d) for d in self.data]
-        return ArrayBatches(*data, batch_size=batch_size, shuffle=shuffle)
+        part = ArrayBatches(*data, batch_size=batch_size, shuffle=shuffle)
+        for whole, some in zip(self.arrays(), part.arrays(), strict=True):
+            if id(whole) in self.elsewhere:
+                part.elsewhere = {**part.elsewhere, id(some): self.elsewhere[id(whole)][rows]}
+        return part
 
     def batches(self, place: Placement, at_once: AtOnce | None = None) -> Iterator[Any]:
         """One pass, in which nothing is gathered before somebody wants it.

@@ -1,20 +1,20 @@
 """Data that stays on the GPU while `fit`, `evaluate` or `predict` run.
 
 A batch gathered on the host and copied takes longer than a small model's step.  So arrays that are
-small beside the free memory are copied once, and a step is told the numbers of its rows.  They are
-given back at the end of the call, as arrays may change between calls, and wherever memory runs out;
-then batches come from the host again.
+small beside the free memory are copied once, and a step is told the numbers of its rows.  Tensors
+that are on that GPU already are not copied to it at all.  The copies are given back at the end of
+the call, as arrays may change between calls, and wherever memory runs out; then batches come from
+the host again.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from tensorcore import memory
-from tensorcore.device import CPU, Device
+from tensorcore.device import CPU, Device, device_of
 from tensorcore.errors import OutOfMemoryError
 from tensorcore.training.batches import RowBatches
 from tensorcore.training.handed import NUMBERS
@@ -51,15 +51,27 @@ class Resident:
         arrays, places = self._source.arrays(), plan.arguments
         if plan.device is not self._device or not _can_be_rows(arrays, places):
             return
-        wanted = sum(math.prod(a.shape) * p.dtype.itemsize for a, p in zip(arrays, places))
-        if wanted > SHARE * memory.free_for_arrays(self._device):
+        # An array that is given twice (x to be learned from x) is brought once.
+        found = {(id(a), p.dtype): self._there(a, p.dtype) for a, p in zip(arrays, places)}
+        missing = {(id(a), p.dtype): a for a, p in zip(arrays, places)}
+        missing = {key: array for key, array in missing.items() if found[key] is None}
+        wanted = sum(array.size * dtype.itemsize for (_, dtype), array in missing.items())
+        if missing and wanted > SHARE * memory.free_for_arrays(self._device):
             return
         try:
-            brought = [self._device.brought(a, p.dtype) for a, p in zip(arrays, places)]
+            for (number, dtype), array in missing.items():
+                found[number, dtype] = self._device.brought(array, dtype)
         except OutOfMemoryError:
             return
-        self._arrays = brought
+        self._arrays = [found[id(a), p.dtype] for a, p in zip(arrays, places)]
         memory.spares.add(self)
+
+    def _there(self, array: Any, dtype: Any) -> Any:
+        """The array of the GPU that the user gave in a tensor, if its rows lie as they should."""
+        found = self._source.elsewhere.get(id(array))
+        if found is None or found.dtype != dtype or not found.flags.c_contiguous:
+            return None
+        return found if device_of(found) is self._device else None
 
     def give_up(self, device: Device) -> None:
         """Let go of memory of this device; batches come from the host from now on."""
