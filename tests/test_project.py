@@ -118,7 +118,10 @@ def test_kernels_import_nothing_of_ours():
 
 @pytest.mark.parametrize(
     ("library", "homes"),
-    [("cupy", ("kernels/cuda/", "tensorcore/device.py")), ("numba", ("kernels/cpu/",))],
+    [
+        ("cupy", ("kernels/cuda/", "tensorcore/device.py")),
+        ("numba", ("kernels/cpu/compiler.py", "kernels/cpu/kept_code.py")),
+    ],
 )
 def test_heavy_libraries_have_one_home(library, homes):
     for path in SOURCES:

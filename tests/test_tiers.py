@@ -453,3 +453,19 @@ def test_large_arrays_are_computed_in_blocks(waiting):
     steps = next(iter(f._traces.values())).plan.steps
     assert [step.func.__name__ for step in steps] == ["_run_in_blocks"]
     np.testing.assert_allclose(value.numpy(), expected, rtol=1e-6)
+
+
+LOADING = """
+import sys, threading
+threading.Thread(target=__import__, args=["numba"]).start()
+while "numba" not in sys.modules:
+    pass
+import tensorcore.kernels.cpu.{module}
+"""
+
+
+@pytest.mark.parametrize("module", ["intrinsics", "native", "bound"])
+def test_kernels_wait_for_a_thread_that_loads_numba(module):
+    program = LOADING.format(module=module)
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr

@@ -118,7 +118,7 @@ def load_numba() -> Work:
 def _load_numba() -> str:
     for module in ("bound", "batches", "joined_update"):
         importlib.import_module(f"tensorcore.kernels.cpu.{module}")
-    from numba.core.registry import cpu_target
+    from tensorcore.kernels.cpu.compiler import cpu_target
 
     cpu_target.target_context.refresh()
     cpu_target.typing_context.refresh()

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numba import types
 from tensorcore.kernels.cpu import jit, native
 from tensorcore.kernels.cpu.bound import PLAIN
+from tensorcore.kernels.cpu.compiler import types
 from tensorcore.kernels.cpu.jit import kernel
 from tensorcore.kernels.cpu.native import REFUSED, TOO_MANY, WAITED, Run, array_at, run_table
 from tensorcore.kernels.cpu.piece import Number, Piece

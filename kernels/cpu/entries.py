@@ -20,12 +20,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from llvmlite import ir
-from numba import types
-from numba.core import cgutils
-from numba.core.compiler_lock import global_compiler_lock
-from numba.core.registry import cpu_target
-from numba.np.numpy_support import from_dtype
 from tensorcore.kernels.cpu import jit, kept_code
+from tensorcore.kernels.cpu.compiler import (
+    cgutils,
+    cpu_target,
+    from_dtype,
+    global_compiler_lock,
+    types,
+)
 
 WORD = ir.IntType(64)
 _BY_BYTES = {1: types.uint8, 2: types.uint16, 4: types.uint32, 8: types.uint64}

@@ -8,8 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from llvmlite import ir
-from numba.core import cgutils, types
-from numba.extending import intrinsic
+from tensorcore.kernels.cpu.compiler import cgutils, intrinsic, types
 
 
 def _integer_of(kind: Any) -> Any:

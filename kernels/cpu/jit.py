@@ -16,10 +16,9 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-import numba
-from numba.core import config, event
 from tensorcore.kernels import cache_folders
 from tensorcore.kernels.cpu import kept_code, tiers
+from tensorcore.kernels.cpu.compiler import config, event, numba
 from tensorcore.kernels.cpu.threads import split as split
 from tensorcore.kernels.program import NotReady
 

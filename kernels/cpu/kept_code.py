@@ -18,8 +18,7 @@ from collections.abc import Callable
 from typing import Any
 
 import llvmlite
-import numba
-from numba.core.compiler_lock import global_compiler_lock
+from tensorcore.kernels.cpu.compiler import global_compiler_lock, numba
 
 CHECKSUM_BYTES = 32
 LENGTH_BYTES = 8

@@ -23,11 +23,9 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import types
-from numba.core import cgutils
-from numba.extending import intrinsic
 from tensorcore.kernels.cpu import jit, threads
 from tensorcore.kernels.cpu.busy import Busyness
+from tensorcore.kernels.cpu.compiler import cgutils, intrinsic, types
 from tensorcore.kernels.cpu.entries import Kind, entry
 from tensorcore.kernels.cpu.piece import Check, Number, Piece
 from tensorcore.kernels.program import NotReady

@@ -12,9 +12,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numba import types
-from numba.extending import overload
 from tensorcore.kernels.cpu import float32_functions, float64_functions, scalar_functions
+from tensorcore.kernels.cpu.compiler import overload, types
 from tensorcore.kernels.cpu.jit import inline, kernel, split
 from tensorcore.kernels.cpu.register_products import multiply
 

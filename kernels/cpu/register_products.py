@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba.core import cgutils, types
-from numba.extending import intrinsic
+from tensorcore.kernels.cpu.compiler import cgutils, intrinsic, types
 from tensorcore.kernels.cpu.jit import inline
 from tensorcore.kernels.cpu.vectors import VECTOR_BYTES, VECTORS, _Block
 

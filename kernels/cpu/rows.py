@@ -6,9 +6,8 @@ Here `exp` and `log` are chosen by the type of their argument when a kernel is c
 from __future__ import annotations
 
 import numpy as np
-from numba import types
-from numba.extending import overload
 from tensorcore.kernels.cpu import float32_functions, float64_functions, scalar_functions
+from tensorcore.kernels.cpu.compiler import overload, types
 from tensorcore.kernels.cpu.intrinsics import bits, float_of_bits, select
 from tensorcore.kernels.cpu.jit import REORDER, inline
 

@@ -11,9 +11,8 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import types
-from numba.extending import overload
 from tensorcore.kernels.cpu import intrinsics
+from tensorcore.kernels.cpu.compiler import overload, types
 from tensorcore.kernels.cpu.intrinsics import like, select
 from tensorcore.kernels.cpu.jit import EXACT, inline
 

@@ -13,10 +13,8 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import types
-from numba.core import cgutils
-from numba.extending import intrinsic
 from tensorcore.kernels.cpu import blas_threads
+from tensorcore.kernels.cpu.compiler import cgutils, intrinsic, types
 from tensorcore.kernels.cpu.jit import kernel
 from tensorcore.kernels.cpu.piece import Piece
 

@@ -12,8 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 from llvmlite import binding, ir
-from numba.core import cgutils, types
-from numba.extending import intrinsic
+from tensorcore.kernels.cpu.compiler import cgutils, intrinsic, types
 
 
 def cpu_features() -> set[str]:
