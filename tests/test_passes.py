@@ -898,11 +898,17 @@ def test_helpers_are_left_out_while_they_are_of_no_use(monkeypatch):
     # One turn of another process now and then, however long it is waited for, is no reason.
     assert not any(runs_alone(0.01, 0.003 if turn % 5 == 0 else 0) for turn in range(50))
     for busy_machine in ({"waited_s": 0.006}, {"stolen_s": 0.005}):
-        assert any(runs_alone(0.01, **busy_machine) for _ in range(15))
-        now[0] += busy.ALONE_S / 2
-        assert runs_alone(0.01)
-        now[0] += busy.ALONE_S / 2
-        assert not runs_alone(0.01)
+        for alone_s in (busy.FIRST_ALONE_S, 2 * busy.FIRST_ALONE_S):
+            until = now[0]
+            while not runs_alone(0.01, **busy_machine):
+                until = now[0]
+                assert until < 100
+            now[0] = until + 0.9 * alone_s
+            assert runs_alone(0.0)
+            now[0] = until + 1.1 * alone_s
+            assert not runs_alone(0.0)
+        # Once helpers are of use for a while, the next trouble is taken for a short one again.
+        assert not any(runs_alone(0.01) for _ in range(20))
     team._control[native.STOP] = 1
     tc.config.threads = None
 

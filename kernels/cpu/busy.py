@@ -5,7 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-ALONE_S = 0.5  # for how long one thread works alone once helpers were of no use
+# For how long one thread works alone once helpers were of no use: twice as long each time that they
+# still are, since what has come between once, such as a program that ends, is over soon.
+FIRST_ALONE_S = 0.03
+LONGEST_ALONE_S = 0.5
 LOST = 0.35  # of the time spent: two threads that lose so much are no faster than one
 LEAST_LOST_S = 0.02  # some turns of another process; one alone says nothing
 MEMORY_S = 0.1  # of work; what was lost longer ago counts less and less
@@ -28,6 +31,7 @@ class Busyness:
         self.own_clock = own_clock
         self._spent = self._lost = 0.0
         self._alone_until = 0.0
+        self._alone_s = FIRST_ALONE_S
 
     def is_alone(self) -> bool:
         """Whether to work without helpers now."""
@@ -45,7 +49,9 @@ class Busyness:
         self._lost += spent - had + waited_s
         if self._lost > LEAST_LOST_S and self._lost > LOST * self._spent:
             self._spent = self._lost = 0.0
-            self._alone_until = self.clock() + ALONE_S
+            self._alone_until = self.clock() + self._alone_s
+            self._alone_s = min(2 * self._alone_s, LONGEST_ALONE_S)
         elif self._spent > MEMORY_S:
             self._spent /= 2
             self._lost /= 2
+            self._alone_s = FIRST_ALONE_S
