@@ -64,8 +64,8 @@ class Seen:
         return np.concatenate([[], *values])
 
 
-def run(name: str, device: str, folder: Path) -> Seen:
-    """Run a program in an empty folder, with short data, from a seed."""
+def run(name: str, device: str, folder: Path, eagerly: bool = False) -> Seen:
+    """Run a program in an empty folder, with short data, from a seed; traced, or `eagerly`."""
     seen = Seen()
     seed = name in SEEDS
     path = EXAMPLES / ("seeds" if seed else ".") / f"{name}.py"
@@ -84,6 +84,8 @@ def run(name: str, device: str, folder: Path) -> Seen:
         patch.syspath_prepend(str(path.parent))
         patch.setattr(plt, "show", plt.show)  # the programs write pictures instead
         shorten(patch, seen, SPLIT.get(name, 0) + ROWS)
+        if eagerly:
+            trace_nothing(patch)
         if device != "cpu":  # drawn once is enough: empty files say where pictures would be
             patch.setattr(Figure, "savefig", lambda self, path, **options: Path(path).touch())
         printed = io.StringIO()
@@ -124,6 +126,21 @@ def shorten(patch: pytest.MonkeyPatch, seen: Seen, n_reviews: int) -> None:
         return history
 
     patch.setattr(Model, "fit", short_fit)
+
+
+def trace_nothing(patch: pytest.MonkeyPatch) -> None:
+    """Let steps and functions run as Python has them."""
+    compile = Model.compile
+
+    @functools.wraps(compile)
+    def compile_eager(self, *given, **options):
+        compile(self, *given, **{**options, "run_eagerly": True})
+
+    def unchanged(function=None, **options):
+        return function if function is not None else lambda function: function
+
+    patch.setattr(Model, "compile", compile_eager)
+    patch.setattr(tf, "function", unchanged)
 
 
 def first(data):
@@ -244,6 +261,14 @@ def test_programs_do_the_same_on_both_devices(name, device, on_cpu, tmp_path):
         assert seen.text == expected.text
     else:
         assert_same_text(seen.text, expected.text)
+
+
+@pytest.mark.parametrize("name", [name for name in DOES if not name.startswith("tf1_")])
+def test_programs_do_the_same_eagerly(name, device, on_cpu, tmp_path):
+    expected = on_cpu(name)
+    seen = run(name, device.name, tmp_path, eagerly=True)
+    np.testing.assert_allclose(seen.losses(), expected.losses(), rtol=RTOL, atol=ATOL)
+    assert_same_text(seen.text, expected.text)
 
 
 def assert_same_text(found: str, expected: str) -> None:
