@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tensorcore.device import CPU, Device, is_array
+from tensorcore.device import CPU, Device, device_of, is_array
 from tensorcore.errors import InvalidArgumentError
 from tensorcore.graph.chosen_rows import ChosenRows
 from tensorcore.layers.structure import leaves, map_structure
@@ -225,7 +225,9 @@ def _host_array(value: Any, place: Placement) -> np.ndarray:
         value = None if _is_other_float(value, place) else value.data
     elif place.model is not None and is_text(value):
         value = numbers_of_texts(place.model, value)
-    if not isinstance(value, np.ndarray) or not value.ndim or value.dtype.kind not in NUMBERS:
+    if not is_array(value) or device_of(value) is not CPU:
+        raise _ElsewhereError
+    if not value.ndim or value.dtype.kind not in NUMBERS:
         raise _ElsewhereError
     return np.asarray(value)
 
